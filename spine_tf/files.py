@@ -1,0 +1,51 @@
+"""Writing files so that a reader never sees half of one."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def atomic_write(path: str, mode: str = "w", permissions: int | None = None) -> Iterator[IO]:
+    """Opens a temporary file beside `path` and renames it to `path` when the block ends well.
+
+    Args:
+        path: Where the whole file shall be.
+        mode: "w" for UTF-8 text or "wb" for bytes.
+        permissions: File mode such as 0o600; None leaves the default.
+
+    Yields:
+        The open file.
+    """
+    temporary = f"{path}.tmp-{os.getpid()}"
+    try:
+        encoding = None if "b" in mode else "utf-8"
+        with open(temporary, mode, encoding=encoding) as file:
+            if permissions is not None:
+                os.chmod(temporary, permissions)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def write_json(path: str, content: Any) -> None:
+    """Writes JSON with sorted keys, whole or not at all."""
+    with atomic_write(path) as file:
+        json.dump(content, file, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+def sha256(path: str) -> str:
+    """Returns the SHA-256 of a file as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,184 @@
+"""Annotated vertebrae: the `vertebrae/1` form that importers and detectors reduce to.
+
+    {"format": "vertebrae/1", "series_instance_uid": "1.2...",
+     "vertebrae": [{"level": "L1", "corners_mm": [[x, y, z], ...]}, ...],
+     "disc_corners_mm": {"L5-S1": [[x, y, z], ...]}}
+
+Corners are in DICOM patient mm (LPS), in the order anterior-superior, posterior-superior,
+posterior-inferior, anterior-inferior.
+"""
+
+import collections
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from spine_tf import geometry, levels
+
+FORMAT = "vertebrae/1"
+CORNER_ORDER = (
+    "anterior_superior",
+    "posterior_superior",
+    "posterior_inferior",
+    "anterior_inferior",
+)
+
+
+def _checked_corners(corners_mm, name: str) -> np.ndarray:
+    corners_mm = np.asarray(corners_mm, np.float64)
+    if corners_mm.shape != (4, 3) or not np.all(np.isfinite(corners_mm)):
+        raise ValueError(
+            f"`corners_mm` of {name} must be 4 corners of 3 finite mm, got {corners_mm.tolist()}."
+        )
+    if geometry.signed_area_mm2(corners_mm) <= 0:
+        raise ValueError(
+            f"`corners_mm` of {name} must run {', '.join(CORNER_ORDER)} (LPS mm), got"
+            f" {corners_mm.tolist()}."
+        )
+    return corners_mm
+
+
+@dataclasses.dataclass(frozen=True)
+class Vertebra:
+    """One vertebral body.
+
+    Attributes:
+        level: Its level.
+        corners_mm: [4, 3] one mean quad in its own mid-sagittal slice, `CORNER_ORDER`, LPS mm.
+        slice_range: First and last slice in which it was found, if known.
+        probability: How sure the detector is of the level, if one was used.
+    """
+
+    level: levels.VertebraLevel
+    corners_mm: np.ndarray
+    slice_range: tuple[int, int] | None = None
+    probability: float | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "corners_mm", _checked_corners(self.corners_mm, self.level.value))
+
+
+@dataclasses.dataclass(frozen=True)
+class Annotation:
+    """The vertebrae of one series, head to foot, and discs whose neighbour is not labelled.
+
+    Attributes:
+        vertebrae: Vertebrae, no level twice, sorted from head to foot.
+        disc_corners_mm: Disc -> [4, 3] quad, only where a neighbour has no quad.
+        series_instance_uid: The DICOM series that was annotated, if it was one.
+        source: Who or what made it.
+    """
+
+    vertebrae: tuple[Vertebra, ...]
+    disc_corners_mm: Mapping[levels.DiscLevel, np.ndarray] = dataclasses.field(default_factory=dict)
+    series_instance_uid: str | None = None
+    source: str = ""
+
+    def __post_init__(self):
+        if not self.vertebrae:
+            raise ValueError("`vertebrae` must hold at least one vertebra, got none.")
+        counts = collections.Counter(vertebra.level.value for vertebra in self.vertebrae)
+        twice = [name for name, count in counts.items() if count > 1]
+        if twice:
+            raise ValueError(f"`vertebrae` must name each level once, got {twice} more than once.")
+        by_order = sorted(self.vertebrae, key=lambda vertebra: vertebra.level.order)
+        heights_mm = [vertebra.corners_mm[:, 2].mean() for vertebra in by_order]
+        for above, below, upper, lower in zip(
+            heights_mm, heights_mm[1:], by_order, by_order[1:], strict=False
+        ):
+            if below >= above:
+                raise ValueError(
+                    "`vertebrae` must run from head to foot in the order of their levels, got"
+                    f" {lower.level.value} at z={below:.1f} mm above {upper.level.value} at"
+                    f" z={above:.1f} mm."
+                )
+        object.__setattr__(self, "vertebrae", tuple(by_order))
+        discs = {
+            disc: _checked_corners(corners_mm, disc.value)
+            for disc, corners_mm in self.disc_corners_mm.items()
+        }
+        object.__setattr__(self, "disc_corners_mm", discs)
+
+    @property
+    def by_level(self) -> dict[levels.VertebraLevel, Vertebra]:
+        """The vertebrae by their level."""
+        return {vertebra.level: vertebra for vertebra in self.vertebrae}
+
+
+def parse(content: Mapping) -> Annotation:
+    """Reads one `vertebrae/1` object that was loaded from JSON.
+
+    Raises:
+        ValueError: If it is not one, names a level twice, or has corners that cannot be.
+    """
+    if not isinstance(content, Mapping) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, Mapping) else type(content).__name__
+        raise ValueError(f"`format` must be {FORMAT!r}, got {found!r}.")
+    found = content.get("vertebrae")
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise ValueError(f"`vertebrae` must be a list, got {type(found).__name__}.")
+    return Annotation(
+        vertebrae=tuple(_parse_vertebra(item) for item in found),
+        disc_corners_mm={
+            levels.DiscLevel.from_name(name): corners_mm
+            for name, corners_mm in content.get("disc_corners_mm", {}).items()
+        },
+        series_instance_uid=content.get("series_instance_uid"),
+        source=content.get("source", ""),
+    )
+
+
+def _parse_vertebra(item) -> Vertebra:
+    if not isinstance(item, Mapping) or "level" not in item or "corners_mm" not in item:
+        raise ValueError(f"a vertebra must have `level` and `corners_mm`, got {item!r}.")
+    return Vertebra(
+        level=levels.VertebraLevel.from_name(item["level"]),
+        corners_mm=item["corners_mm"],
+        slice_range=tuple(item["slice_range"]) if item.get("slice_range") else None,
+        probability=item.get("probability"),
+    )
+
+
+def to_json(annotation: Annotation) -> dict:
+    """Returns the `vertebrae/1` object of an annotation, ready for `json.dump`."""
+    content = {
+        "format": FORMAT,
+        "series_instance_uid": annotation.series_instance_uid,
+        "frame": "DICOM patient coordinates (LPS), mm",
+        "corner_order": list(CORNER_ORDER),
+        "source": annotation.source,
+        "vertebrae": [],
+    }
+    for vertebra in annotation.vertebrae:
+        item = {
+            "level": vertebra.level.value,
+            "corners_mm": np.round(vertebra.corners_mm, 2).tolist(),
+        }
+        if vertebra.slice_range is not None:
+            item["slice_range"] = list(vertebra.slice_range)
+        if vertebra.probability is not None:
+            item["probability"] = round(vertebra.probability, 4)
+        content["vertebrae"].append(item)
+    if annotation.disc_corners_mm:
+        content["disc_corners_mm"] = {
+            disc.value: np.round(corners_mm, 2).tolist()
+            for disc, corners_mm in annotation.disc_corners_mm.items()
+        }
+    return content
+
+
+def load(path: str) -> list[Annotation]:
+    """Reads a file with one `vertebrae/1` object, or a JSON list of them.
+
+    Raises:
+        ValueError: If the file is not such a file; the message names it.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        items = content if isinstance(content, list) else [content]
+        return [parse(item) for item in items]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: {error}") from error
