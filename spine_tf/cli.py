@@ -1,0 +1,367 @@
+"""Flags, exit status and the `spine-tf` command. Imports nothing heavy.
+
+A script defines its flags in `define_flags()`, does its work in `main(argv)` and ends with
+
+    if __name__ == "__main__":
+        cli.run(define_flags, main)
+
+`main` returns an exit status, or None for `EXIT_DONE`. Heavy libraries are imported inside `main`,
+so that `--help` answers at once.
+"""
+
+import dataclasses
+import difflib
+import enum
+import os
+import runpy
+import sys
+import textwrap
+import traceback
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from absl import flags
+
+EXIT_DONE = 0  # all done, nothing rejected
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_REJECTED = 3  # done, but some input that should have been usable was not
+EXIT_INTERRUPTED = 130
+
+# Command -> (module that is run, one line of help). Modules are named, never imported, here.
+COMMANDS = {
+    "make-phantom": ("data_prep.make_phantom", "Makes a synthetic longitudinal lumbar cohort."),
+    "convert-dicom": ("data_prep.convert_dicom", "Converts DICOM studies to records."),
+    "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
+    "train": ("spine_tf.train", "Trains a task on a folder of records."),
+    "evaluate": ("spine_tf.evaluate", "Evaluates a trained model on one split."),
+    "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
+    "score": ("export.score", "Runs a SavedModel over records and writes a CSV file."),
+    "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),
+    "demo": ("spine_tf.demo", "Runs the whole way once, on a synthetic cohort."),
+}
+
+_HELP_WORDS = ("--help", "-help", "-h", "--helpshort", "--helpfull")
+_NOT_GIVEN = "must have a value other than None"  # absl's words for a required flag
+_TYPE_NAMES = {bool: "BOOL", int: "INT", float: "FLOAT", str: "TEXT"}
+
+
+class UsageError(ValueError):
+    """Flags that are wrong, or that do not go together: exit status 2."""
+
+
+# === Running a script ===
+
+
+def run(define_flags: Callable[[], None], main: Callable[[list[str]], int | None]) -> NoReturn:
+    """Runs a script on the arguments of this process and exits with its status."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.exit(call(define_flags, main, sys.argv[1:]))
+
+
+def call(
+    define_flags: Callable[[], None],
+    main: Callable[[list[str]], int | None],
+    arguments: Sequence[str],
+) -> int:
+    """Runs a script on `arguments` and forgets its flags again, so that tests can call many.
+
+    Args:
+        define_flags: Defines the script's flags.
+        main: Does the work; takes [program name]. The docstring of its module is the help text.
+        arguments: What comes after the program name.
+
+    Returns:
+        The exit status. ValueError, OSError and ImportError are printed as one clear message.
+    """
+    before = set(flags.FLAGS)
+    try:
+        define_flags()
+        flags.DEFINE_bool("traceback", False, "Show where in the code an error was raised.")
+        own = [name for name in flags.FLAGS if name not in before]
+        program = _program(main)
+        if any(word in _HELP_WORDS for word in arguments):
+            print(_help(program, main.__globals__.get("__doc__") or "", own))
+            return EXIT_DONE
+        return _call_parsed(main, program, own, arguments)
+    finally:
+        for name in [name for name in flags.FLAGS if name not in before]:
+            delattr(flags.FLAGS, name)
+
+
+def _call_parsed(main, program: str, own: Sequence[str], arguments: Sequence[str]) -> int:
+    try:
+        _parse([program, *arguments], own)
+        status = main([program])
+        return EXIT_DONE if status is None else int(status)
+    except (flags.Error, UsageError) as error:
+        return _fail(error, EXIT_USAGE, f"See `{program} --help`.")
+    except (ValueError, OSError, ImportError) as error:
+        return _fail(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _fail(error: Exception, status: int, remedy: str = "") -> int:
+    if "traceback" in flags.FLAGS and flags.FLAGS["traceback"].value:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    message = _message(error)
+    stop = "" if message.endswith((".", "!", "?")) else "."
+    print(f"error: {message}{stop} {remedy}".rstrip(), file=sys.stderr)
+    return status
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return str(error) or type(error).__name__
+
+
+def _parse(argv: Sequence[str], own: Sequence[str]) -> None:
+    try:
+        rest = flags.FLAGS(list(argv))
+    except flags.UnrecognizedFlagError as error:
+        near = difflib.get_close_matches(error.flagname.replace("-", "_"), own, n=1)
+        hint = f" Did you mean --{near[0]}?" if near else ""
+        raise UsageError(f"there is no flag --{error.flagname}.{hint}") from None
+    except flags.IllegalFlagValueError as error:
+        if _NOT_GIVEN not in str(error):
+            raise
+        missing = [f"--{n}" for n in own if _is_required(n) and flags.FLAGS[n].value is None]
+        raise UsageError(f"{' and '.join(missing)} must be given.") from None
+    if len(rest) > 1:
+        raise UsageError(f"arguments must be flags (--name=value), got {rest[1]!r}.")
+
+
+def _program(main) -> str:
+    spec = main.__globals__.get("__spec__")
+    module = spec.name if spec else main.__module__
+    for name, (command_module, _) in COMMANDS.items():
+        if module == command_module:
+            return f"spine-tf {name}"
+    return f"python -m {module}"
+
+
+def _help(program: str, docstring: str, own: Sequence[str]) -> str:
+    lines = [f"usage: {program} --flag=value ...", "", textwrap.dedent(docstring).strip(), ""]
+    lines.append("flags:")
+    for name in own:
+        lines.append(f"  {_signature(name)}")
+        lines += textwrap.wrap(
+            _help_text(name), 88, initial_indent=" " * 6, subsequent_indent=" " * 6
+        )
+    return "\n".join(lines)
+
+
+def _help_text(name: str) -> str:
+    text = flags.FLAGS[name].help or ""
+    if text.startswith("<") and ">: " in text:  # absl repeats the choices here
+        text = text.split(">: ", 1)[1]
+    return "" if text == "(no help available)" else text
+
+
+def _signature(name: str) -> str:
+    flag = flags.FLAGS[name]
+    if flag.boolean:
+        return f"--{name}  or  --no{name}  (default: {'yes' if flag.default else 'no'})"
+    choices = getattr(flag.parser, "enum_values", None)
+    value = "|".join(choices) if choices else _value_name(flag.parser)
+    if _is_required(name):
+        return f"--{name}={value}  (required)"
+    if flag.default in (None, "", (), []):
+        return f"--{name}={value}"
+    return f"--{name}={value}  (default: {flag.default_as_str.strip(chr(39))})"
+
+
+def _value_name(parser: flags.ArgumentParser) -> str:
+    names = {"int": "INT", "float": "FLOAT"}
+    return names.get(parser.flag_type(), "A,B,..." if "list" in parser.flag_type() else "TEXT")
+
+
+def _is_required(name: str) -> bool:
+    return any(_NOT_GIVEN in validator.message for validator in flags.FLAGS[name].validators)
+
+
+# === Flags ===
+
+
+def required(*names: str) -> None:
+    """Makes flags that were defined with default None required."""
+    flags.mark_flags_as_required(list(names))
+
+
+def define_dataclass_flags(cls: type, skip: Sequence[str] = ()) -> None:
+    """Defines one flag per field of a frozen dataclass.
+
+    A field may be bool, int, float, str, an Enum (its values are the choices), a tuple of int,
+    float or str (given as a,b,c), or one of these `| None`. A field without default is required.
+
+    Args:
+        cls: The dataclass. Field metadata: "help" is the text, "choices" the values allowed.
+        skip: Fields that get no flag.
+
+    Raises:
+        ValueError: If a flag of that name exists.
+        TypeError: If a field's type cannot be a flag.
+    """
+    types_by_name = typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if field.name in skip or not field.init:
+            continue
+        if field.name in flags.FLAGS:
+            raise ValueError(
+                f"`{cls.__name__}.{field.name}` must not be the name of an existing flag; use"
+                " `skip`, or `cli.call` to run several scripts in one process."
+            )
+        _define_flag(field, types_by_name[field.name], _default(field))
+
+
+def _define_flag(field: dataclasses.Field, annotation: Any, default: Any) -> None:
+    text = field.metadata.get("help", "")
+    kind = _without_none(annotation)
+    choices = field.metadata.get("choices")
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        choices = [member.value for member in kind]
+        default = default.value if isinstance(default, enum.Enum) else default
+    if choices:
+        flags.DEFINE_enum(field.name, default, list(choices), text)
+    elif typing.get_origin(kind) is tuple:
+        parser = _TupleParser(typing.get_args(kind)[0])
+        flags.DEFINE(parser, field.name, default, text, serializer=flags.ListSerializer(","))
+    elif kind in _DEFINE:
+        _DEFINE[kind](field.name, default, text)
+    else:
+        raise TypeError(f"`{field.name}` must have a type that can be a flag, got {annotation!r}.")
+    if _has_no_default(field):
+        required(field.name)
+
+
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+class _TupleParser(flags.ArgumentParser):
+    """Parses a,b,c to a tuple."""
+
+    syntactic_help = "values separated by commas"
+
+    def __init__(self, kind: type):
+        self.kind = kind
+
+    def parse(self, argument):
+        if not isinstance(argument, str):
+            return tuple(argument)
+        try:
+            return tuple(self.kind(part.strip()) for part in argument.split(",") if part.strip())
+        except ValueError:
+            name = _TYPE_NAMES[self.kind]
+            raise ValueError(f"value should be {name} values separated by commas") from None
+
+    def flag_type(self):
+        return f"list of {self.kind.__name__}"
+
+
+def dataclass_from_flags(cls: type, skip: Sequence[str] = (), **values: Any) -> Any:
+    """Makes a `cls` from the flags that `define_dataclass_flags(cls, skip)` defined.
+
+    Args:
+        cls: The dataclass.
+        skip: Fields that have no flag; they keep their default.
+        **values: Fields that are given here and not by a flag.
+
+    Returns:
+        A `cls`.
+
+    Raises:
+        UsageError: If `cls` refuses a value.
+    """
+    types_by_name = typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if field.init and field.name not in skip and field.name not in values:
+            values[field.name] = _value(field.name, types_by_name[field.name])
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _value(name: str, annotation: Any) -> Any:
+    value = flags.FLAGS[name].value
+    kind = _without_none(annotation)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum) and value is not None:
+        return kind(value)
+    return value
+
+
+def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation
+    kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 else annotation
+
+
+def _has_no_default(field: dataclasses.Field) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
+
+
+def _default(field: dataclasses.Field) -> Any:
+    if _has_no_default(field):
+        return None
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return field.default_factory()
+
+
+# === The `spine-tf` command ===
+
+
+def dispatch(argv: Sequence[str] | None = None) -> int:
+    """Runs `spine-tf COMMAND --flags`; the console entry point.
+
+    Args:
+        argv: What comes after `spine-tf`; None takes the arguments of this process.
+
+    Returns:
+        The exit status, unless the command's module exits itself.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in (*_HELP_WORDS, "help"):
+        print(_commands_help(), file=sys.stdout if arguments else sys.stderr)
+        return EXIT_DONE if arguments else EXIT_USAGE
+    name, *rest = arguments
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name.replace("_", "-"), COMMANDS, n=1)
+        hint = f" Did you mean `spine-tf {near[0]}`?" if near else ""
+        print(f"error: there is no command {name!r}.{hint} See `spine-tf --help`.", file=sys.stderr)
+        return EXIT_USAGE
+    sys.argv = [f"spine-tf {name}", *rest]
+    runpy.run_module(COMMANDS[name][0], run_name="__main__", alter_sys=True)
+    return EXIT_DONE
+
+
+def _commands_help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: spine-tf COMMAND --flag=value ...",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`spine-tf COMMAND --help` lists the flags of a command.",
+            "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some input was rejected.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(dispatch())
