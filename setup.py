@@ -1,0 +1,82 @@
+"""Package metadata; `pip install .` or, for the addons stack, `pip install '.[addons]'`."""
+
+import pathlib
+import re
+
+import setuptools
+
+_ROOT = pathlib.Path(__file__).parent
+
+
+def _version() -> str:
+    text = (_ROOT / "spine_tf" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE).group(1)
+
+
+# The lower bounds admit both stacks: a plain install takes the newest TensorFlow (with Keras 3, on
+# Python 3.11 and newer), the extra `addons` pins TensorFlow 2.15.1, which pins Keras 2.15.
+_REQUIREMENTS = [
+    "absl-py>=2.1",
+    "apache-beam>=2.60",
+    "jinja2>=3.1",
+    "keras>=2.15",
+    "keras-tuner>=1.4.8",
+    "matplotlib>=3.8",
+    "nibabel>=5.2",
+    "numpy>=1.26",
+    "pydicom>=3.0",
+    "pyjpegls>=1.4",
+    "pylibjpeg-openjpeg>=2.3",
+    "pylibjpeg-rle>=2.0",
+    "python-gdcm>=3.0.24",
+    "scikit-learn>=1.4",
+    "scipy>=1.11",
+    "SimpleITK>=2.3",
+    "tensorboard>=2.15",  # keras-tuner needs it, and TensorFlow no longer brings it
+    "tensorflow>=2.15.1",
+    "tqdm>=4.66",
+]
+
+_EXTRAS = {
+    "addons": [  # Python 3.10 and 3.11 only
+        "keras==2.15.0",
+        "tensorflow==2.15.1",
+        "tensorflow-addons==0.23.0",
+        "tensorflow-io==0.36.0",
+    ],
+    "cuda": ["tensorflow[and-cuda]>=2.15.1"],
+    "test": [
+        "hypothesis>=6.100",
+        "pytest>=8.0",
+        "pytest-xdist>=3.5",
+        "ruff>=0.15",
+        "scikit-image>=0.22",
+    ],
+}
+
+setuptools.setup(
+    name="spine-tf",
+    version=_version(),
+    description="Self-supervised learning and grading of lumbar spine MRI, in TensorFlow",
+    long_description=(_ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=setuptools.find_packages(
+        include=["spine_tf", "spine_tf.*", "data_prep", "data_prep.*", "export", "export.*"]
+    ),
+    python_requires=">=3.10",
+    install_requires=_REQUIREMENTS,
+    extras_require=_EXTRAS,
+    entry_points={"console_scripts": ["spine-tf=spine_tf.cli:dispatch"]},
+    # `build/` and `BUILD` are the same name on a disk that ignores case.
+    options={"build": {"build_base": ".build"}},
+    classifiers=[
+        "Development Status :: 2 - Pre-Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+    ],
+)
