@@ -1,13 +1,181 @@
 """The one reader and writer of DICOM images."""
 
+import collections
 import dataclasses
 import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pydicom
 import pydicom.uid
 
-from spine_tf import geometry
+from data_prep import dicom_header, rejection, series_geometry
+from spine_tf import geometry, volume
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderScan:
+    """What lies below a folder, read from headers only.
+
+    Attributes:
+        series: Every MR series, sorted by study and series UID.
+        rejections: Files that should have been usable and are not.
+        num_files: All files, DICOM or not.
+        not_needed: Reason -> number of files that are no MR image.
+    """
+
+    series: list[dicom_header.SeriesFiles]
+    rejections: list[rejection.Rejection]
+    num_files: int
+    not_needed: Mapping[str, int]
+
+
+def list_files(folder: str) -> list[str]:
+    """Returns every file below `folder`, sorted.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{folder}: there is no such folder.")
+    return sorted(os.path.join(root, name) for root, _, names in os.walk(folder) for name in names)
+
+
+def scan_folder(
+    folder: str, progress: Callable[[Iterable[str]], Iterable[str]] = iter
+) -> FolderScan:
+    """Reads the header of every file below a folder and groups them into series.
+
+    Args:
+        folder: Where to look, at any depth; file names and extensions do not matter.
+        progress: Wraps the list of paths, for example in a progress bar.
+
+    Returns:
+        The series and what was not used. Nothing is raised for a single broken file.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    slices, rejections, not_needed = [], [], collections.Counter()
+    paths = list_files(folder)
+    for path in progress(paths):
+        try:
+            slices.extend(dicom_header.read_headers(path))
+        except dicom_header.NotNeeded as reason:
+            not_needed[str(reason)] += 1
+        except rejection.RejectedInput as error:
+            rejections.append(error.rejection)
+    return FolderScan(_group(slices), rejections, len(paths), dict(not_needed))
+
+
+def _group(slices: Iterable[dicom_header.SliceHeader]) -> list[dicom_header.SeriesFiles]:
+    """One SeriesFiles per series; several echoes of one series are told apart by echo time."""
+    by_series = collections.defaultdict(list)
+    for item in slices:
+        by_series[item.study_instance_uid, item.series_instance_uid].append(item)
+    grouped = []
+    for uids in sorted(by_series):
+        found = by_series[uids]
+        positions = {(item.position_mm, item.orientation) for item in found}
+        echoes = sorted({item.echo_time_ms or 0.0 for item in found})
+        if len(positions) * len(echoes) == len(found):
+            for echo in echoes:
+                same = tuple(item for item in found if (item.echo_time_ms or 0.0) == echo)
+                grouped.append(dicom_header.SeriesFiles(same))
+        else:
+            grouped.append(dicom_header.SeriesFiles(tuple(found)))
+    return grouped
+
+
+def read_volume(series: dicom_header.SeriesFiles) -> volume.Volume:
+    """Reads the pixels of a series into canonical orientation.
+
+    Args:
+        series: Slices in any order.
+
+    Returns:
+        The volume, after RescaleSlope and RescaleIntercept, low values dark.
+
+    Raises:
+        rejection.RejectedInput: If the slices are not one even, complete stack, or a file
+            cannot be decoded.
+
+    Source: DICOM PS3.3 C.7.6.2.1.1.
+    """
+    affine = series_geometry.series_affine(series)
+    pixels = {path: read_pixels(path) for path in series.paths}
+    array = np.stack([pixels[item.path][item.frame] for item in series.slices])
+    return volume.Volume.from_array(array, affine)
+
+
+def read_pixels(path: str) -> np.ndarray:
+    """Reads the pixels of one file.
+
+    Args:
+        path: A DICOM file in any transfer syntax that an installed decoder reads.
+
+    Returns:
+        [frames, rows, columns] float32, after rescaling, low values dark (MONOCHROME1 inverted).
+
+    Raises:
+        rejection.RejectedInput: If the file cannot be decoded, or has more than one channel.
+    """
+    uid = ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(path, force=True)
+            uid = str(dataset.get("SOPInstanceUID", ""))
+            return _decode(dataset)
+    except Exception as error:  # Decoders raise nearly anything for a broken file.
+        raise rejection.RejectedInput(
+            path,
+            uid,
+            f"its pixels cannot be read ({type(error).__name__}: {_first_line(error)});"
+            " export the file again",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200]
+
+
+def _decode(dataset: pydicom.Dataset) -> np.ndarray:
+    """[frames, rows, columns] float32 of a whole data set."""
+    if dataset.SamplesPerPixel != 1:
+        raise ValueError(f"SamplesPerPixel is {dataset.SamplesPerPixel}, a grey image has 1")
+    if not str(dataset.PhotometricInterpretation).startswith("MONOCHROME"):
+        raise ValueError("PhotometricInterpretation is not MONOCHROME1 or MONOCHROME2")
+    stored = _stored_values(dataset)
+    stored = stored.reshape((-1, *stored.shape[-2:]))
+    count = int(dataset.get("NumberOfFrames", None) or 1)
+    if len(stored) != count:
+        raise ValueError(f"{len(stored)} frames of pixels, and the header tells of {count}")
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        signed = dataset.PixelRepresentation == 1
+        stored = (-1 if signed else 2**dataset.BitsStored - 1) - stored
+    return np.stack(
+        [
+            _rescale(frame, dicom_header.frame_dataset(dataset, index))
+            for index, frame in enumerate(stored)
+        ]
+    )
+
+
+def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:
+    """The stored values as int64, without what else lies in their bits (old overlays)."""
+    stored = dataset.pixel_array.astype(np.int64)
+    shift = 64 - dataset.BitsStored
+    if dataset.PixelRepresentation == 1:
+        return (stored << shift) >> shift
+    return stored & (2**dataset.BitsStored - 1)
+
+
+def _rescale(frame: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
+    slope = float(dataset.get("RescaleSlope", None) or 1)
+    intercept = float(dataset.get("RescaleIntercept", None) or 0)
+    return (frame * slope + intercept).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,350 @@
+"""What the headers of DICOM files say: one `SliceHeader` per image, one `SeriesFiles` per series.
+
+Values that cannot be read as what they should be (`SpacingBetweenSlices` of "000...") count as
+absent. Nothing here reads pixels.
+"""
+
+import dataclasses
+import datetime
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import pydicom
+import pydicom.multival
+import pydicom.uid
+
+from data_prep import rejection
+
+_TAGS = (
+    "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID PatientID"
+    " StudyDate SeriesDate AcquisitionDate Modality ImageType SeriesDescription ScanningSequence"
+    " EchoTime RepetitionTime InversionTime MagneticFieldStrength ImagePositionPatient"
+    " ImageOrientationPatient PixelSpacing Rows Columns NumberOfFrames"
+    " SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
+).split()
+
+# Functional groups of enhanced MR whose attributes a single-frame header has at its top.
+_GROUPS = (
+    "PixelMeasuresSequence PlanePositionSequence PlaneOrientationSequence MREchoSequence"
+    " MRTimingAndRelatedParametersSequence MRModifierSequence MRImageFrameTypeSequence"
+    " PixelValueTransformationSequence"
+).split()
+
+_MR_CLASSES = (
+    pydicom.uid.MRImageStorage,
+    pydicom.uid.EnhancedMRImageStorage,
+    pydicom.uid.LegacyConvertedEnhancedMRImageStorage,
+)
+_DICOM_NAMES = (".dcm", ".dicom", ".ima")
+_SAME_DIRECTION = 0.01  # of a direction cosine, half a degree
+
+
+class NotNeeded(Exception):
+    """Raised for a file that nobody expects to be a slice of a sagittal T2 series."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceHeader:
+    """One image: one file, or one frame of a multi-frame file.
+
+    Attributes:
+        orientation: Direction cosines of a row, then of a column (ImageOrientationPatient).
+        position_mm: Centre of the first voxel, LPS (ImagePositionPatient).
+        pixel_spacing_mm: Between rows, between columns.
+        has_inversion: Whether the sequence starts with an inversion pulse.
+        study_date: YYYYMMDD, or "".
+        patient_id: As in the file, never shown; "" if absent.
+    """
+
+    path: str
+    frame: int
+    sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    frame_of_reference_uid: str
+    patient_id: str = dataclasses.field(repr=False)
+    study_date: str = dataclasses.field(repr=False)
+    description: str
+    image_type: tuple[str, ...]
+    echo_time_ms: float | None
+    repetition_time_ms: float | None
+    inversion_time_ms: float | None
+    has_inversion: bool
+    field_strength_t: float
+    orientation: tuple[float, ...]
+    position_mm: tuple[float, ...]
+    pixel_spacing_mm: tuple[float, float]
+    rows: int
+    columns: int
+
+    @property
+    def normal(self) -> np.ndarray:
+        """[3] unit normal of the slice."""
+        return np.cross(self.orientation[:3], self.orientation[3:])
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesFiles:
+    """The slices of one series, sorted along their normal whatever the order of the files."""
+
+    slices: tuple[SliceHeader, ...]
+
+    def __post_init__(self):
+        normal = self.slices[0].normal
+        normal = normal * np.sign(normal[np.argmax(np.abs(normal))])
+        by_position = sorted(
+            self.slices,
+            key=lambda item: (float(np.dot(normal, item.position_mm)), item.sop_instance_uid),
+        )
+        object.__setattr__(self, "slices", tuple(by_position))
+
+    @property
+    def first(self) -> SliceHeader:
+        """The first slice; what a whole series shares is read from it."""
+        return self.slices[0]
+
+    @property
+    def uid(self) -> str:
+        """SeriesInstanceUID."""
+        return self.first.series_instance_uid
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files, each once."""
+        return tuple(dict.fromkeys(item.path for item in self.slices))
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the slices have more than one orientation."""
+        first = np.asarray(self.first.orientation)
+        return any(np.abs(first - item.orientation).max() > _SAME_DIRECTION for item in self.slices)
+
+    @property
+    def tilt_deg(self) -> float:
+        """Angle between the normal and the patient's x axis; 0 is sagittal, 90 is not."""
+        cosine = abs(float(self.first.normal[0]))
+        return math.degrees(math.acos(min(cosine, 1.0)))
+
+    @property
+    def fov_mm(self) -> tuple[float, float]:
+        """In-plane field of view: height, width."""
+        row_mm, column_mm = self.first.pixel_spacing_mm
+        return self.first.rows * row_mm, self.first.columns * column_mm
+
+
+def read_headers(path: str) -> list[SliceHeader]:
+    """Reads the header of a file, without its pixels.
+
+    Args:
+        path: Any file.
+
+    Returns:
+        One header per frame; one for a single-frame file.
+
+    Raises:
+        NotNeeded: If the file is not DICOM, or is no MR image.
+        rejection.RejectedInput: If it is an MR image, or calls itself DICOM, and is broken.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = _read_dataset(path)
+        _check_is_mr_image(dataset, path)
+        try:
+            return _slice_headers(dataset, path)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise rejection.RejectedInput(
+                path,
+                _text(dataset, "SOPInstanceUID"),
+                f"the header of this MR image is broken: {error}; export the file again",
+            ) from None
+
+
+def frame_dataset(dataset: pydicom.Dataset, frame: int) -> pydicom.Dataset:
+    """Returns the data set with the functional groups of one frame laid over its top level.
+
+    Source: DICOM PS3.3 C.7.6.16 (Multi-frame Functional Groups).
+    """
+    flat = pydicom.Dataset()
+    flat.update(dataset)
+    for groups in _frame_groups(dataset, frame):
+        for keyword in _GROUPS:
+            for item in groups.get(keyword, None) or []:
+                flat.update(item)
+    return flat
+
+
+def _frame_groups(dataset: pydicom.Dataset, frame: int) -> list[pydicom.Dataset]:
+    """The shared functional groups, then those of the frame."""
+    shared = dataset.get("SharedFunctionalGroupsSequence", None) or []
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence", None) or []
+    return [*shared[:1], *per_frame[frame : frame + 1]]
+
+
+def _looks_like_dicom(path: str) -> bool:
+    """Whether the file starts as DICOM does, with or without the preamble."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(132)
+    except OSError:
+        return False
+    # Without the preamble the first element is of group 2 or 8 and has a small number.
+    return start[128:] == b"DICM" or (start[:2] in (b"\x02\0", b"\x08\0") and start[3:4] == b"\0")
+
+
+def _read_dataset(path: str) -> pydicom.Dataset:
+    """The header, or NotNeeded, or RejectedInput."""
+    is_named_dicom = path.lower().endswith(_DICOM_NAMES)
+    if not _looks_like_dicom(path):
+        if is_named_dicom:
+            raise rejection.RejectedInput(
+                path, "", "is named as DICOM and does not start as DICOM; export the file again"
+            )
+        raise NotNeeded("not DICOM")
+    try:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=True)
+        dataset.get("SOPClassUID")
+        return dataset
+    except Exception as error:  # A broken file makes pydicom raise nearly anything.
+        raise rejection.RejectedInput(
+            path,
+            "",
+            f"cannot be read as DICOM ({type(error).__name__}); export the file again",
+        ) from None
+
+
+def _check_is_mr_image(dataset: pydicom.Dataset, path: str) -> None:
+    sop_class = _text(dataset, "SOPClassUID")
+    if "MediaStorageSOPClassUID" in dataset.file_meta and not sop_class:
+        sop_class = str(dataset.file_meta.MediaStorageSOPClassUID)
+    if sop_class == pydicom.uid.MediaStorageDirectoryStorage:
+        raise NotNeeded("DICOMDIR")
+    modality = _text(dataset, "Modality")
+    if not sop_class and not modality:
+        raise rejection.RejectedInput(
+            path, "", "is DICOM without SOPClassUID and Modality; export the file again"
+        )
+    if sop_class in _MR_CLASSES:
+        return
+    raise NotNeeded(f"no MR image ({modality or 'no Modality'})")
+
+
+def _slice_headers(dataset: pydicom.Dataset, path: str) -> list[SliceHeader]:
+    count = int(_number(dataset, "NumberOfFrames") or 1)
+    described = len(dataset.get("PerFrameFunctionalGroupsSequence", None) or [])
+    if count != max(described, 1):
+        raise ValueError(f"NumberOfFrames is {count} and {described} frames are described")
+    if not described:
+        return [_slice_header(dataset, path, 0)]
+    return [_slice_header(frame_dataset(dataset, i), path, i) for i in range(count)]
+
+
+def _slice_header(dataset: pydicom.Dataset, path: str, frame: int) -> SliceHeader:
+    inversion_time_ms = _number(dataset, "InversionTime") or _number(dataset, "InversionTimes")
+    return SliceHeader(
+        path=path,
+        frame=frame,
+        sop_instance_uid=_uid(dataset, "SOPInstanceUID"),
+        series_instance_uid=_uid(dataset, "SeriesInstanceUID"),
+        study_instance_uid=_uid(dataset, "StudyInstanceUID"),
+        frame_of_reference_uid=_text(dataset, "FrameOfReferenceUID"),
+        patient_id=_text(dataset, "PatientID"),
+        study_date=_study_date(dataset),
+        description=_text(dataset, "SeriesDescription"),
+        image_type=_texts(dataset, "ImageType") + _texts(dataset, "FrameType"),
+        echo_time_ms=_number(dataset, "EchoTime") or _number(dataset, "EffectiveEchoTime"),
+        repetition_time_ms=_number(dataset, "RepetitionTime"),
+        inversion_time_ms=inversion_time_ms,
+        has_inversion=bool(inversion_time_ms)
+        or "IR" in _texts(dataset, "ScanningSequence")
+        or _text(dataset, "InversionRecovery") == "YES",
+        field_strength_t=_number(dataset, "MagneticFieldStrength") or 0.0,
+        orientation=_orientation(dataset),
+        position_mm=_numbers(dataset, "ImagePositionPatient", 3),
+        pixel_spacing_mm=_positive(dataset, "PixelSpacing", 2),
+        rows=_size(dataset, "Rows"),
+        columns=_size(dataset, "Columns"),
+    )
+
+
+def _value(dataset: pydicom.Dataset, keyword: str) -> Any:
+    """The value, or None if it is absent, empty or unreadable."""
+    try:
+        value = dataset.get(keyword)
+    except Exception:  # pydicom converts on access, and raises nearly anything.
+        return None
+    return None if value is None or value == "" else value
+
+
+def _texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
+    value = _value(dataset, keyword)
+    if value is None:
+        return ()
+    values = value if isinstance(value, list | pydicom.multival.MultiValue) else [value]
+    return tuple(str(item).strip() for item in values)
+
+
+def _text(dataset: pydicom.Dataset, keyword: str) -> str:
+    return "\\".join(_texts(dataset, keyword))
+
+
+def _uid(dataset: pydicom.Dataset, keyword: str) -> str:
+    uid = _text(dataset, keyword)
+    if not uid:
+        raise ValueError(f"{keyword} is absent")
+    return uid
+
+
+def _number(dataset: pydicom.Dataset, keyword: str) -> float | None:
+    try:
+        number = float(_texts(dataset, keyword)[0])
+    except (ValueError, IndexError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _numbers(dataset: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...]:
+    texts = _texts(dataset, keyword)
+    try:
+        numbers = tuple(float(text) for text in texts)
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"{keyword} is not {count} numbers")
+    return numbers
+
+
+def _positive(dataset: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...]:
+    numbers = _numbers(dataset, keyword, count)
+    if min(numbers) <= 0:
+        raise ValueError(f"{keyword} is {numbers}, and not above 0")
+    return numbers
+
+
+def _size(dataset: pydicom.Dataset, keyword: str) -> int:
+    size = _number(dataset, keyword)
+    if not size or size < 1:
+        raise ValueError(f"{keyword} is {size}")
+    return int(size)
+
+
+def _orientation(dataset: pydicom.Dataset) -> tuple[float, ...]:
+    numbers = _numbers(dataset, "ImageOrientationPatient", 6)
+    row, column = np.array(numbers[:3]), np.array(numbers[3:])
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(row @ column)) > _SAME_DIRECTION:
+        raise ValueError(f"ImageOrientationPatient {numbers} is not two unit vectors at 90 degrees")
+    return numbers
+
+
+def _study_date(dataset: pydicom.Dataset) -> str:
+    """YYYYMMDD from the first usable date, or ""."""
+    for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate"):
+        digits = _text(dataset, keyword).replace(".", "").replace("-", "")
+        try:
+            datetime.datetime.strptime(digits, "%Y%m%d")
+        except ValueError:
+            continue
+        return digits
+    return ""
