@@ -107,12 +107,12 @@ LUMBAR_VERTEBRAE = tuple(VertebraLevel(name) for name in "T12 L1 L2 L3 L4 L5 S1"
 LUMBAR_DISCS = tuple(DiscLevel(name) for name in "T12-L1 L1-L2 L2-L3 L3-L4 L4-L5 L5-S1".split())
 
 # SPIDER counts upwards from L5, whatever the number of lumbar vertebrae.
-SPIDER_VERTEBRAE = {1 + i: VertebraLevel(n) for i, n in enumerate("L5 L4 L3 L2 L1 T12 T11 T10 T9".split())}
+SPIDER_VERTEBRAE = {
+    1 + i: VertebraLevel(n) for i, n in enumerate("L5 L4 L3 L2 L1 T12 T11 T10 T9".split())
+}
 SPIDER_DISCS = {
     1 + i: DiscLevel(n)
-    for i, n in enumerate(
-        "L5-S1 L4-L5 L3-L4 L2-L3 L1-L2 T12-L1 T11-T12 T10-T11 T9-T10".split()
-    )
+    for i, n in enumerate("L5-S1 L4-L5 L3-L4 L2-L3 L1-L2 T12-L1 T11-T12 T10-T11 T9-T10".split())
 }
 SPIDER_CANAL = 100
 SPIDER_DISC_OFFSET = 200  # mask value of a disc = 200 + its number in the gradings file

@@ -1,0 +1,369 @@
+"""From scans to a data set: the Beam pipeline that every converter ends in.
+
+Splits are made first, from families alone. Then each scan is cropped by one worker, which writes
+its records to a part of its own; a part that is whole is kept, so a run that was stopped goes on
+where it was. Last, the parts are grouped by a stable hash of their keys and sorted, so the shards
+are the same bytes for any number of processes.
+"""
+
+import collections
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+
+import spine_tf
+from data_prep import beam_runner, qc, rejection, scan_crops
+from spine_tf import files, gradings, vertebrae, volume
+from spine_tf.data import records, schema, splits
+
+PARTS = "parts"
+LOCAL = "local"
+QC = "qc"
+REJECTS = "rejects.jsonl"
+
+
+def _option(default, text: str, **metadata):
+    return dataclasses.field(default=default, metadata={"help": text, **metadata})
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a data set is made. Each field is a flag of every converter."""
+
+    crop_scale: float = _option(1.0, "Scale of stored crops: 1 (any preset) or 0.5 (small, tiny).")
+    num_shards: int = _option(8, "TFRecord files per kind of record.")
+    split_seed: int = _option(0, "Seed of the split of families; another seed, another split.")
+    folds: int = _option(0, "Add so many cross-validation folds by family; for small data sets.")
+    num_processes: int = _option(1, "Worker processes.")
+
+    def __post_init__(self):
+        if self.crop_scale not in (1.0, 0.5):
+            raise ValueError(f"`crop_scale` must be 1 or 0.5, got {self.crop_scale!r}.")
+        for name in ("num_shards", "num_processes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
+        if self.folds < 0 or self.folds == 1:
+            raise ValueError(f"`folds` must be 0 or at least 2, got {self.folds!r}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanRequest:
+    """One scan to convert, made from headers only.
+
+    Attributes:
+        subject_key: Pseudonym of the subject.
+        family_key: Pseudonym of the family.
+        scan_key: Pseudonym of the scan.
+        visit: 0-based visit of the subject.
+        days: Days since the subject's first study.
+        field_strength_t: Tesla; 0 is unknown.
+        gradings: Disc name -> grading -> published grade.
+        path: Where the scan came from; for rejections only.
+        uid: Its UID; for rejections only.
+        payload: What `load` needs; it must pickle.
+    """
+
+    subject_key: str
+    family_key: str
+    scan_key: str
+    visit: int
+    days: int
+    field_strength_t: float
+    gradings: Mapping[str, Mapping[str, int]]
+    path: str
+    uid: str
+    payload: Any
+
+
+Load = Callable[[ScanRequest], tuple[volume.Volume, vertebrae.Annotation]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a conversion did."""
+
+    output_dir: str
+    num_scans: int
+    num_records: Mapping[str, int]
+    rejections: Sequence[rejection.Rejection]
+    not_needed: Mapping[str, int]
+
+    @property
+    def exit_status(self) -> int:
+        """3 if something was rejected, else 0."""
+        return 3 if self.rejections else 0
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {kind}" for kind, count in self.num_records.items())
+        lines = [f"{self.output_dir}: {self.num_scans} scans, records: {counts}."]
+        lines += [f"not needed: {count} {what}" for what, count in sorted(self.not_needed.items())]
+        lines += [f"rejected: {rejected}" for rejected in self.rejections]
+        return "\n".join(lines)
+
+
+def convert(
+    requests: Sequence[ScanRequest],
+    load: Load,
+    settings: Settings,
+    output_dir: str,
+    *,
+    source: str,
+    rejections: Sequence[rejection.Rejection] = (),
+    not_needed: Mapping[str, int] | None = None,
+) -> Report:
+    """Writes a data set.
+
+    Args:
+        requests: The scans.
+        load: Reads one scan in a worker: a module-level function that raises `RejectedInput`.
+        settings: Settings.
+        output_dir: Folder of the data set; made if missing.
+        source: What the scans are, for the manifest.
+        rejections: What was rejected before.
+        not_needed: What was found and is not needed -> count.
+
+    Returns:
+        What was done.
+
+    Raises:
+        ValueError: If there is no scan, or none could be converted.
+    """
+    if not requests:
+        raise ValueError(_nothing("no scan to convert", rejections))
+    if os.path.exists(os.path.join(output_dir, records.MANIFEST)):
+        raise ValueError(
+            f"`output_dir` must be a new folder or an unfinished conversion, got {output_dir},"
+            " which holds a whole data set. Choose another folder or delete this one."
+        )
+    for folder, mode in ((PARTS, 0o755), (QC, 0o755), (LOCAL, 0o700)):
+        os.makedirs(os.path.join(output_dir, folder), mode=mode, exist_ok=True)
+    families = splits.families_of((r.family_key, r.subject_key, r.visit) for r in requests)
+    made = splits.make_splits(families, seed=settings.split_seed, num_folds=settings.folds)
+    files.write_json(os.path.join(output_dir, records.SPLITS), made)
+    _run(requests, load, settings, output_dir)
+    results = [_read_part(output_dir, request.scan_key) for request in requests]
+    rejected = [*rejections]
+    rejected += [rejection.Rejection(**r["rejection"]) for r in results if "rejection" in r]
+    _write_rejects(output_dir, rejected)
+    num_scans = sum("rejection" not in result for result in results)
+    if not num_scans:
+        raise ValueError(_nothing("no scan could be converted", rejected))
+    kinds = {kind: _finish_kind(output_dir, kind, settings) for kind in schema.CROP_KINDS}
+    _write_manifest(output_dir, requests, results, kinds, settings, source)
+    shutil.rmtree(os.path.join(output_dir, PARTS))
+    num_records = {kind: found["num_records"] for kind, found in kinds.items()}
+    return Report(output_dir, num_scans, num_records, rejected, dict(not_needed or {}))
+
+
+def _nothing(what: str, rejected: Sequence[rejection.Rejection]) -> str:
+    return "\n".join([f"{what}.", *(f"rejected: {item}" for item in rejected)])
+
+
+def _run(requests, load: Load, settings: Settings, output_dir: str) -> None:
+    done = [os.path.join(output_dir, PARTS, f"{request.scan_key}.json") for request in requests]
+    with beam_runner.pipeline(settings.num_processes, done, "scans") as pipeline:
+        (
+            pipeline
+            | "Requests" >> beam.Create(list(requests), reshuffle=True)
+            | "Convert" >> beam.ParDo(_ConvertScan(load, settings, output_dir))
+            | "Group" >> beam.GroupByKey()
+            | "Write" >> beam.Map(_write_shard, output_dir, settings)
+        )
+
+
+def shard_of(key: str, num_shards: int) -> int:
+    """Returns the shard of a record: a hash of its key that no version of Python changes."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % num_shards
+
+
+class _ConvertScan(beam.DoFn):
+    """Writes the part of one scan and says which of its records belong to which shard."""
+
+    def __init__(self, load: Load, settings: Settings, output_dir: str):
+        self._load, self._settings, self._output_dir = load, settings, output_dir
+
+    def process(self, request: ScanRequest):
+        result = _read_part(self._output_dir, request.scan_key)
+        if result is None or result["settings"] != _content_settings(self._settings):
+            result = _convert_scan(request, self._load, self._settings, self._output_dir)
+        for kind, spans in result.get("kinds", {}).items():
+            for key, offset, length in spans:
+                shard = shard_of(key, self._settings.num_shards)
+                yield (kind, shard), (key, request.visit, request.scan_key, offset, length)
+
+
+def _content_settings(settings: Settings) -> dict:
+    """The settings on which the bytes of a part depend."""
+    return {"crop_scale": settings.crop_scale, "schema_version": schema.SCHEMA_VERSION}
+
+
+def _part_path(output_dir: str, scan_key: str, ending: str) -> str:
+    return os.path.join(output_dir, PARTS, f"{scan_key}{ending}")
+
+
+def _read_part(output_dir: str, scan_key: str) -> dict | None:
+    path = _part_path(output_dir, scan_key, ".json")
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def _convert_scan(request: ScanRequest, load: Load, settings: Settings, output_dir: str) -> dict:
+    result = {"settings": _content_settings(settings)}
+    try:
+        examples = _examples(request, load, settings.crop_scale)
+    except rejection.RejectedInput as error:
+        result["rejection"] = dataclasses.asdict(error.rejection)
+    except ValueError as error:
+        rejected = rejection.Rejection(request.path, request.uid, str(error))
+        result["rejection"] = dataclasses.asdict(rejected)
+    else:
+        result["kinds"] = {
+            kind: _write_part(output_dir, request.scan_key, kind, found)
+            for kind, found in examples.items()
+        }
+        picture = qc.crop_sheet(examples, settings.crop_scale)
+        with files.atomic_write(
+            os.path.join(output_dir, QC, f"{request.scan_key}.png"), "wb"
+        ) as file:
+            file.write(picture)
+    files.write_json(_part_path(output_dir, request.scan_key, ".json"), result)
+    return result
+
+
+def _examples(request: ScanRequest, load: Load, scale: float) -> dict[str, list[tf.train.Example]]:
+    scan, annotation = load(request)
+    identity = {
+        "subject": request.subject_key,
+        "family": request.family_key,
+        "scan": request.scan_key,
+        "visit": request.visit,
+        "days": request.days,
+        "field_strength_t": request.field_strength_t,
+    }
+    return scan_crops.encode_scan(scan, annotation, identity, request.gradings, scale)
+
+
+def _write_part(output_dir: str, scan_key: str, kind: str, examples) -> list[list]:
+    serialized = [example.SerializeToString(deterministic=True) for example in examples]
+    spans = records.write_shard(_part_path(output_dir, scan_key, f"-{kind}.tfrecord"), serialized)
+    keys = [example.features.feature["key"].bytes_list.value[0].decode() for example in examples]
+    return [[key, *span] for key, span in zip(keys, spans, strict=True)]
+
+
+def _write_shard(group, output_dir: str, settings: Settings) -> None:
+    """Writes one shard and its lines of the index, sorted by key."""
+    (kind, shard), rows = group
+    by_key = collections.defaultdict(list)
+    for key, visit, scan_key, offset, length in rows:
+        by_key[key].append((visit, scan_key, offset, length))
+    facts = []
+
+    def merged():
+        for key in sorted(by_key):
+            visits = [_read_example(output_dir, kind, row) for row in sorted(by_key[key])]
+            example = schema.merge_visits(visits)
+            facts.append(schema.facts(example))
+            yield example.SerializeToString(deterministic=True)
+
+    name = records.shard_name(kind, shard, settings.num_shards)
+    spans = records.write_shard(os.path.join(output_dir, name), merged())
+    with files.atomic_write(_part_path(output_dir, f"{kind}-{shard:05d}", ".jsonl")) as file:
+        for row, (offset, length) in zip(facts, spans, strict=True):
+            row |= {"file": name, "offset": offset, "length": length}
+            file.write(json.dumps(row, sort_keys=True) + "\n")
+
+
+def _read_example(output_dir: str, kind: str, row) -> tf.train.Example:
+    _, scan_key, offset, length = row
+    with open(_part_path(output_dir, scan_key, f"-{kind}.tfrecord"), "rb") as file:
+        file.seek(offset)
+        return tf.train.Example.FromString(file.read(length))
+
+
+def _finish_kind(output_dir: str, kind: str, settings: Settings) -> dict:
+    """Joins the index of one kind, writes shards that got no record, and describes them all."""
+    shards, rows = [], []
+    for shard in range(settings.num_shards):
+        name = records.shard_name(kind, shard, settings.num_shards)
+        path = os.path.join(output_dir, name)
+        lines = _part_path(output_dir, f"{kind}-{shard:05d}", ".jsonl")
+        found = []
+        if os.path.exists(lines):
+            with open(lines, encoding="utf-8") as file:
+                found = file.readlines()
+        else:
+            records.write_shard(path, [])
+        size, digest = os.path.getsize(path), files.sha256(path)
+        shards.append({"name": name, "num_records": len(found), "sha256": digest, "size": size})
+        rows += found
+    with files.atomic_write(os.path.join(output_dir, records.index_name(kind))) as file:
+        file.writelines(rows)
+    return {"files": shards, "num_records": len(rows)} | _summary([json.loads(r) for r in rows])
+
+
+def _summary(rows: Sequence[Mapping]) -> dict:
+    class_counts = collections.defaultdict(collections.Counter)
+    for row in rows:
+        for name, grade in row["grades"].items():
+            class_counts[name][grade] += 1
+    stacked = np.array([mean for row in rows for mean in row["slice_mean"]], np.float64)
+    return {
+        "level_counts": dict(collections.Counter(row["level"] for row in rows)),
+        "num_visits": dict(collections.Counter(str(len(row["visit"])) for row in rows)),
+        "class_counts": {
+            name: {str(grade): counts[grade] for grade in gradings.GRADINGS[name].grades}
+            for name, counts in class_counts.items()
+        },
+        "slice_means": [
+            round(float(column[~np.isnan(column)].mean()), 5) if not np.isnan(column).all() else 0.0
+            for column in stacked.T
+        ],
+    }
+
+
+def _write_manifest(output_dir, requests, results, kinds, settings: Settings, source: str) -> None:
+    converted = [
+        request
+        for request, result in zip(requests, results, strict=True)
+        if "rejection" not in result
+    ]
+    manifest = {
+        "schema_version": schema.SCHEMA_VERSION,
+        "source": source,
+        "settings": {
+            name: value
+            for name, value in dataclasses.asdict(settings).items()
+            if name != "num_processes"
+        },
+        "counts": {
+            "scans": len(converted),
+            "subjects": len({request.subject_key for request in converted}),
+            "families": len({request.family_key for request in converted}),
+        },
+        "kinds": kinds,
+        "splits_sha256": files.sha256(os.path.join(output_dir, records.SPLITS)),
+        "versions": {
+            "spine_tf": spine_tf.__version__,
+            "tensorflow": tf.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    files.write_json(os.path.join(output_dir, records.MANIFEST), manifest)
+
+
+def _write_rejects(output_dir: str, rejected: Sequence[rejection.Rejection]) -> None:
+    path = os.path.join(output_dir, LOCAL, REJECTS)
+    with files.atomic_write(path, permissions=0o600) as file:
+        for item in rejected:
+            file.write(json.dumps(dataclasses.asdict(item), sort_keys=True) + "\n")

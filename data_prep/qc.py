@@ -1,0 +1,40 @@
+"""A picture per scan: the mid-slice of every crop, to look at before training."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from spine_tf.data import crops, schema
+
+_SHOWN_SCALE = 0.5
+_GAP = 2
+
+
+def crop_sheet(examples: Mapping[str, Sequence[tf.train.Example]], crop_scale: float) -> bytes:
+    """Returns a PNG: vertebral bodies in the first row, discs in the second, head to foot.
+
+    Args:
+        examples: Kind of record -> the records of one scan.
+        crop_scale: Scale of the records' crops.
+    """
+    strips = [
+        _strip(kind, examples[kind], crop_scale)
+        for kind in (schema.VERTEBRA_PAIRS, schema.DISC)
+        if examples[kind]
+    ]
+    width = max(strip.shape[1] for strip in strips)
+    padded = [np.pad(strip, ((0, _GAP), (0, width - strip.shape[1]))) for strip in strips]
+    grey = np.clip(np.concatenate(padded) * (255 / crops.MAX_INTENSITY), 0, 255).astype(np.uint8)
+    return tf.io.encode_png(grey[..., None]).numpy()
+
+
+def _strip(kind: str, examples: Sequence[tf.train.Example], crop_scale: float) -> np.ndarray:
+    shape = schema.CROP_KINDS[kind].stored_shape(crop_scale)
+    step = round(crop_scale / _SHOWN_SCALE)
+    tiles = []
+    for example in examples:
+        content = example.features.feature["image"].bytes_list.value[0]
+        image = schema.decode_pixels(tf.constant(content), shape).numpy()
+        tiles += [image[shape[0] // 2, ::step, ::step], np.zeros((shape[1] // step, _GAP))]
+    return np.concatenate(tiles, 1)

@@ -1,0 +1,111 @@
+"""Configurations: what a model and a training run are made of. No TensorFlow here."""
+
+import dataclasses
+
+NORMS = ("lrn", "batch", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Size of the network.
+
+    Attributes:
+        crop_scale: Scale of the crops it sees; 1 is 224x224 for a VB and 112x224 for an IVD.
+        width: Multiple of the VGG-M filter counts 96, 256, 512, 512, 512.
+        fc6: Units of FC6.
+        fc7: Units of FC7, the embedding.
+        norm: "lrn" (as VGG-M, with dropout 0.5 after FC6 and FC7), "batch" or "none".
+        conv4_padding: In-plane zero padding of conv4; 0 is the literal reading of the paper.
+
+    Source: Jamaludin 2017, section 3; methods 1.3.
+    """
+
+    crop_scale: float = 1.0
+    width: float = 1.0
+    fc6: int = 4096
+    fc7: int = 1024
+    norm: str = "batch"
+    conv4_padding: int = 0
+
+    def __post_init__(self):
+        if self.crop_scale not in (1.0, 0.5):
+            raise ValueError(f"`crop_scale` must be 1 or 0.5, got {self.crop_scale!r}.")
+        if not self.width > 0:
+            raise ValueError(f"`width` must be positive, got {self.width!r}.")
+        if self.norm not in NORMS:
+            raise ValueError(f"`norm` must be one of {', '.join(NORMS)}, got {self.norm!r}.")
+        if self.conv4_padding not in (0, 1):
+            raise ValueError(f"`conv4_padding` must be 0 or 1, got {self.conv4_padding!r}.")
+
+    @property
+    def filters(self) -> tuple[int, ...]:
+        """Filters of conv1 to conv5."""
+        return tuple(max(1, round(n * self.width)) for n in (96, 256, 512, 512, 512))
+
+
+_HALF = dict(crop_scale=0.5, conv4_padding=1)
+PRESETS = {
+    "paper": ModelConfig(norm="lrn"),
+    "full": ModelConfig(),
+    "small": ModelConfig(width=1 / 4, fc6=512, fc7=256, **_HALF),
+    "tiny": ModelConfig(width=1 / 8, fc6=256, fc7=128, **_HALF),
+}
+
+
+def preset(name: str) -> ModelConfig:
+    """Returns the model configuration called `name`.
+
+    Raises:
+        ValueError: If there is no such preset.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"`preset` must be one of {', '.join(PRESETS)}, got {name!r}.")
+    return PRESETS[name]
+
+
+def _option(default, text: str, choices: tuple[str, ...] | None = None):
+    metadata = {"help": text}
+    if choices:
+        metadata["choices"] = choices
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained. Each field is a flag of `train`.
+
+    Source: Jamaludin 2017, section 4; methods 1.7 (the paper's rates are for its full network
+    without batch norm: 1e-5 for the Siamese stage, 1e-3 for grading).
+    """
+
+    epochs: int = _option(30, "Epochs to train at most.")
+    batch_size: int = _option(32, "Examples of one step over all devices; for pairs, pairs.")
+    learning_rate: float = _option(1e-3, "Learning rate at the start.")
+    optimizer: str = _option(
+        "sgd",
+        "sgd (momentum 0.9), adam, or addons:NAME for an optimizer of tensorflow-addons.",
+    )
+    weight_decay: float = _option(5e-4, "L2 in the gradient of kernels: decay times the weight.")
+    patience: int = _option(10, "Epochs without progress before the rate is divided by 10.")
+    min_delta: float = _option(1e-4, "The least fall of the monitored loss that is progress.")
+    max_drops: int = _option(1, "Times the rate is divided; the next plateau stops the run.")
+    augment: bool = _option(True, "Rotate, shift, scale, brighten and reflect the crops.")
+    strategy: str = _option(
+        "one", "Devices: one, or mirrored over all visible GPUs.", ("one", "mirrored")
+    )
+    steps_per_epoch: int = _option(0, "Stop an epoch after so many steps; 0 is the whole epoch.")
+    checkpoint_steps: int = _option(0, "Steps between checkpoints; 0 is one per epoch.")
+    keep_checkpoints: int = _option(2, "Checkpoints kept.")
+    seed: int = _option(0, "Seed of weights, order, pairs and augmentation.")
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "patience", "keep_checkpoints"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
+        for name in ("steps_per_epoch", "checkpoint_steps", "max_drops", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)!r}.")
+        if not self.learning_rate > 0:
+            raise ValueError(f"`learning_rate` must be positive, got {self.learning_rate!r}.")
+        if self.strategy not in ("one", "mirrored"):
+            raise ValueError(f"`strategy` must be one or mirrored, got {self.strategy!r}.")

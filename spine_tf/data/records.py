@@ -1,0 +1,233 @@
+"""A data set on disk: shards of records, an index, splits and a manifest.
+
+    FOLDER/disc-00000-of-00008.tfrecord ...   the records
+    FOLDER/index-disc.jsonl ...               a line per record: where it is and all but its pixels
+    FOLDER/splits.json                        protocol -> family -> split
+    FOLDER/manifest.json                      schema version, settings, counts, sha256 per file
+    FOLDER/qc/, FOLDER/local/                 pictures; what must never be shared
+
+The index lets a run plan every batch as a function of seed, epoch and step, and read just the
+records it needs.
+"""
+
+import collections
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from spine_tf import files
+from spine_tf.data import crops, schema, splits
+
+MANIFEST = "manifest.json"
+SPLITS = "splits.json"
+# A TFRecord: 8 bytes of length, 4 of its checksum, the content, 4 of its checksum.
+_HEADER_BYTES, _FOOTER_BYTES = 12, 4
+
+
+def index_name(kind: str) -> str:
+    """Returns the file name of the index of one kind of record."""
+    return f"index-{kind}.jsonl"
+
+
+def shard_name(kind: str, shard: int, num_shards: int) -> str:
+    """Returns the file name of one shard."""
+    return f"{kind}-{shard:05d}-of-{num_shards:05d}.tfrecord"
+
+
+def write_shard(path: str, serialized: Iterable[bytes]) -> list[tuple[int, int]]:
+    """Writes one TFRecord file, whole or not at all.
+
+    Returns:
+        (offset, length) of the content of every record in the file.
+    """
+    temporary = f"{path}.tmp-{os.getpid()}"
+    spans, offset = [], 0
+    try:
+        with tf.io.TFRecordWriter(temporary) as writer:
+            for content in serialized:
+                writer.write(content)
+                spans.append((offset + _HEADER_BYTES, len(content)))
+                offset += _HEADER_BYTES + len(content) + _FOOTER_BYTES
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+    return spans
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """The records of one kind that a run uses, in a fixed order.
+
+    Attributes:
+        folder: The data set's folder.
+        kind: Kind of record.
+        crop_scale: Scale of the stored crops.
+        rows: One dictionary per record, see `schema.facts`, with file, offset and length.
+    """
+
+    folder: str
+    kind: str
+    crop_scale: float
+    rows: tuple[Mapping[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> list:
+        """Returns one fact of every record."""
+        return [row[name] for row in self.rows]
+
+    def read(self, number: int) -> bytes:
+        """Returns the serialized record at a position of the index."""
+        row = self.rows[number]
+        with tf.io.gfile.GFile(os.path.join(self.folder, row["file"]), "rb") as file:
+            file.seek(row["offset"])
+            return file.read(row["length"])
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFolder:
+    """A data set that was checked when it was opened.
+
+    Attributes:
+        path: The folder.
+        manifest: Content of manifest.json.
+        splits: Content of splits.json.
+    """
+
+    path: str
+    manifest: Mapping[str, Any]
+    splits: Mapping[str, Any]
+
+    @property
+    def crop_scale(self) -> float:
+        """Scale of the stored crops."""
+        return self.manifest["settings"]["crop_scale"]
+
+    @property
+    def protocols(self) -> list[str]:
+        """Names of the protocols that have a split."""
+        return list(self.splits["protocols"])
+
+    def index(self, kind: str, protocol: str | None = None, split: str | None = None) -> Index:
+        """Returns the index of the records of one kind, of one split of one protocol or all.
+
+        Raises:
+            ValueError: If there is no such kind, protocol or split.
+        """
+        if kind not in self.manifest["kinds"]:
+            raise ValueError(
+                f"{self.path}: holds {', '.join(self.manifest['kinds']) or 'no records'}, not"
+                f" {kind!r} records."
+            )
+        with tf.io.gfile.GFile(os.path.join(self.path, index_name(kind))) as file:
+            rows = [json.loads(line) for line in file]
+        if protocol is not None:
+            keep = self._families(protocol, split)
+            rows = [row for row in rows if row["family"] in keep]
+        return Index(self.path, kind, self.crop_scale, tuple(rows))
+
+    def _families(self, protocol: str, split: str | None) -> set[str]:
+        if protocol not in self.splits["protocols"]:
+            raise ValueError(
+                f"`protocol` must be one of {', '.join(self.protocols)}, got {protocol!r}. Convert"
+                " with --folds to get folds."
+            )
+        if split is not None and split not in splits.SPLITS:
+            raise ValueError(f"`split` must be one of {', '.join(splits.SPLITS)}, got {split!r}.")
+        families = self.splits["protocols"][protocol]
+        return {key for key, name in families.items() if split in (None, name)}
+
+
+def open_folder(path: str) -> DataFolder:
+    """Opens a data set and checks that it is whole.
+
+    Raises:
+        FileNotFoundError: If the folder or its manifest is missing.
+        ValueError: If it has another schema version, or a shard is missing or cut short.
+    """
+    manifest_path = os.path.join(path, MANIFEST)
+    if not tf.io.gfile.exists(manifest_path):
+        raise FileNotFoundError(
+            f"{path}: is not a data set, it has no {MANIFEST}. Make one with spine-tf"
+            " convert-dicom, convert-spider or make-phantom --direct_records."
+        )
+    manifest = _load_json(manifest_path)
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if version != schema.SCHEMA_VERSION:
+        raise ValueError(
+            f"{manifest_path}: `schema_version` must be {schema.SCHEMA_VERSION}, got {version!r}."
+            " Convert the scans again with this version of spine_tf."
+        )
+    for kind in manifest["kinds"].values():
+        for file in kind["files"]:
+            _check_size(os.path.join(path, file["name"]), file["size"])
+    return DataFolder(path, manifest, _load_json(os.path.join(path, SPLITS)))
+
+
+def _load_json(path: str):
+    with tf.io.gfile.GFile(path) as file:
+        try:
+            return json.loads(file.read())
+        except ValueError as error:
+            raise ValueError(f"{path}: is not valid JSON ({error}).") from error
+
+
+def _check_size(path: str, size: int) -> None:
+    found = tf.io.gfile.stat(path).length if tf.io.gfile.exists(path) else None
+    if found != size:
+        raise ValueError(
+            f"{path}: must have {size} bytes, got {'no file' if found is None else found}. Copy the"
+            " data set again, or convert again."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """What a task may know of the training records; it travels in config.json and the export.
+
+    Attributes:
+        class_counts: Name -> count per class index: gradings of discs, or "level".
+        graded_levels: Grading -> published names of the levels that were graded.
+        slice_means: [15] mean intensity of each stored slice over valid pixels.
+    """
+
+    class_counts: Mapping[str, Sequence[int]]
+    graded_levels: Mapping[str, Sequence[str]]
+    slice_means: Sequence[float]
+
+
+def statistics(index: Index, class_counts: Mapping[str, Sequence[int]]) -> Statistics:
+    """Summarises the training records.
+
+    Args:
+        index: The training records.
+        class_counts: Name -> count per class, which the task knows how to count.
+
+    Returns:
+        The statistics.
+    """
+    graded = collections.defaultdict(set)
+    for row in index.rows:
+        for name in row["grades"]:
+            graded[name].add(row["level"])
+    stacked = np.array(
+        [mean for row in index.rows for mean in row["slice_mean"]], np.float64
+    ).reshape(-1, crops.STORED_SLICES)
+    count = np.maximum(np.sum(~np.isnan(stacked), 0), 1)
+    return Statistics(
+        class_counts={name: list(map(int, counts)) for name, counts in class_counts.items()},
+        graded_levels={name: sorted(found) for name, found in sorted(graded.items())},
+        slice_means=[round(float(m), 5) for m in np.nansum(stacked, 0) / count],
+    )
+
+
+def manifest_hash(folder: DataFolder) -> str:
+    """Returns the SHA-256 of manifest.json: it covers every shard's own hash."""
+    return files.sha256(os.path.join(folder.path, MANIFEST))

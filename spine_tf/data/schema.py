@@ -1,0 +1,238 @@
+"""The one definition of every record: names, types, encoding and parsing.
+
+Two kinds. `disc` is one disc of one scan with its gradings. `vertebra_pairs` is one vertebral
+body of one subject at all its visits, in time order: two visits are one positive pair, three
+visits three, and a single visit can only be the other side of a negative. Negatives are made in the
+batch and are never stored.
+
+Crops are uint16, little endian, over [0, 2]; a step is 3.1e-5, so rounding costs at most 1.6e-5.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from spine_tf import gradings
+from spine_tf.data import crops
+
+SCHEMA_VERSION = 1
+DISC = "disc"
+VERTEBRA_PAIRS = "vertebra_pairs"
+CROP_KINDS = {DISC: crops.DISC, VERTEBRA_PAIRS: crops.VERTEBRA}
+
+_UINT16_PER_UNIT = 65535 / crops.MAX_INTENSITY
+_GRADING_PREFIX = "grading/"
+# Of a subject and a level.
+_TEXT = ("kind", "key", "subject", "family", "level")
+# Of a visit: a list as long as there are visits (one in a `disc` record).
+_VISIT_TEXT = ("scan", "image", "pixel_is_valid")
+_VISIT_INTS = ("visit", "days")
+_VISIT_FLOATS = ("field_strength_t", "slice_pitch_mm", "width_mm", "angle_deg", "median")
+_VISIT_VECTORS = {"spacing_mm": 3, "corners_mm": 12}
+
+
+@dataclasses.dataclass(frozen=True)
+class Crop:
+    """One crop of one visit with the facts that go with it.
+
+    Attributes:
+        subject: Pseudonym of the subject.
+        family: Pseudonym of the family.
+        scan: Pseudonym of the scan.
+        visit: 0-based visit of the subject.
+        days: Days since the subject's first study.
+        field_strength_t: Tesla; 0 is unknown.
+        level: Published name of the vertebra or disc.
+        image: [15, rows, columns] float32 in [0, 2].
+        slice_is_valid: [15] bool, False where the scan has no such slice.
+        pixel_is_valid: [rows, columns] bool, False outside the scan.
+        spacing_mm: [3] distance between slices, rows and columns of the scan.
+        slice_pitch_mm: Distance between the slices of the crop.
+        width_mm: Width of the body or disc.
+        angle_deg: Angle of the crop in the slice.
+        median: Intensity that became 0.5.
+        corners_mm: [4, 3] the quad, LPS mm.
+        grades: Grading name -> published grade; of discs only.
+    """
+
+    subject: str
+    family: str
+    scan: str
+    visit: int
+    days: int
+    field_strength_t: float
+    level: str
+    image: np.ndarray
+    slice_is_valid: np.ndarray
+    pixel_is_valid: np.ndarray
+    spacing_mm: np.ndarray
+    slice_pitch_mm: float
+    width_mm: float
+    angle_deg: float
+    median: float
+    corners_mm: np.ndarray
+    grades: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+def encode_pixels(image: np.ndarray) -> bytes:
+    """Returns the bytes of a float32 crop in [0, 2] as little-endian uint16."""
+    return np.round(np.asarray(image) * _UINT16_PER_UNIT).astype("<u2").tobytes()
+
+
+def decode_pixels(content: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+    """Returns the float32 crop of bytes [...]; `shape` is that of one crop."""
+    pixels = tf.io.decode_raw(content, tf.uint16, little_endian=True)
+    pixels = tf.reshape(pixels, tf.concat([tf.shape(content), shape], 0))
+    pixels = tf.ensure_shape(pixels, [*content.shape, *shape])
+    return tf.cast(pixels, tf.float32) / _UINT16_PER_UNIT
+
+
+def _bytes(*values: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def _ints(*values: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(v) for v in values]))
+
+
+def _floats(*values: float) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=[float(v) for v in values]))
+
+
+def encode(kind: str, crop: Crop) -> tf.train.Example:
+    """Returns the record of one crop: a `disc`, or `vertebra_pairs` with one visit."""
+    key = "/".join([crop.subject, str(crop.visit), crop.level])
+    texts = {
+        "kind": kind,
+        "key": key if kind == DISC else f"{crop.subject}/{crop.level}",
+        "subject": crop.subject,
+        "family": crop.family,
+        "level": crop.level,
+        "scan": crop.scan,
+    }
+    feature = {name: _bytes(text.encode()) for name, text in texts.items()}
+    feature["schema_version"] = _ints(SCHEMA_VERSION)
+    feature["image"] = _bytes(encode_pixels(crop.image))
+    feature["pixel_is_valid"] = _bytes(np.asarray(crop.pixel_is_valid, np.uint8).tobytes())
+    feature["slice_is_valid"] = _ints(*crop.slice_is_valid)
+    for name in _VISIT_INTS:
+        feature[name] = _ints(getattr(crop, name))
+    for name in _VISIT_FLOATS:
+        feature[name] = _floats(getattr(crop, name))
+    for name in _VISIT_VECTORS:
+        feature[name] = _floats(*np.ravel(getattr(crop, name)))
+    if kind == DISC:
+        for name in gradings.GRADINGS:
+            grade = crop.grades.get(name, gradings.NOT_GRADED)
+            gradings.GRADINGS[name].class_index(grade)  # raises on a grade that cannot be
+            feature[_GRADING_PREFIX + name] = _ints(grade)
+    return tf.train.Example(features=tf.train.Features(feature=feature))
+
+
+def merge_visits(examples: Sequence[tf.train.Example]) -> tf.train.Example:
+    """Joins `vertebra_pairs` records of one subject and level into one, in time order.
+
+    Raises:
+        ValueError: If two of them have different keys or the same visit.
+    """
+    examples = sorted(examples, key=lambda e: e.features.feature["visit"].int64_list.value[0])
+    keys = {e.features.feature["key"].bytes_list.value[0] for e in examples}
+    visits = [e.features.feature["visit"].int64_list.value[0] for e in examples]
+    if len(keys) != 1 or len(set(visits)) != len(visits):
+        raise ValueError(f"`examples` must be visits of one body, got {keys} at {visits}.")
+    merged = tf.train.Example()
+    merged.CopyFrom(examples[0])
+    per_visit = (*_VISIT_TEXT, *_VISIT_INTS, *_VISIT_FLOATS, *_VISIT_VECTORS, "slice_is_valid")
+    for example in examples[1:]:
+        for name in per_visit:
+            merged.features.feature[name].MergeFrom(example.features.feature[name])
+    return merged
+
+
+def _specification(kind: str) -> dict[str, tf.io.FixedLenFeature]:
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in _TEXT}
+    spec["schema_version"] = tf.io.FixedLenFeature([], tf.int64)
+
+    def per_visit(shape, dtype):
+        return tf.io.FixedLenSequenceFeature(shape, dtype, allow_missing=True)
+
+    spec |= {name: per_visit([], tf.string) for name in _VISIT_TEXT}
+    spec |= {name: per_visit([], tf.int64) for name in _VISIT_INTS}
+    spec |= {name: per_visit([], tf.float32) for name in _VISIT_FLOATS}
+    spec |= {name: per_visit([size], tf.float32) for name, size in _VISIT_VECTORS.items()}
+    spec["slice_is_valid"] = per_visit([crops.STORED_SLICES], tf.int64)
+    if kind == DISC:
+        for name in gradings.GRADINGS:
+            spec[_GRADING_PREFIX + name] = tf.io.FixedLenFeature([], tf.int64, gradings.NOT_GRADED)
+    return spec
+
+
+def parse(kind: str, serialized: tf.Tensor, crop_scale: float) -> dict[str, tf.Tensor]:
+    """Parses one record.
+
+    Args:
+        kind: DISC or VERTEBRA_PAIRS.
+        serialized: Scalar string, a serialized tf.train.Example.
+        crop_scale: The data set's crop scale; it fixes the shape of a crop.
+
+    Returns:
+        The features by name. Of `vertebra_pairs` everything of a visit has a leading axis of
+        visits; of `disc` it has none. image is [15, rows, columns] float32 in [0, 2], pixel_is_valid [rows,
+        columns] bool, slice_is_valid [15] bool. Gradings are "grading/NAME", int64, as
+        published, -1 = not graded.
+    """
+    shape = CROP_KINDS[kind].stored_shape(crop_scale)
+    parsed = tf.io.parse_single_example(serialized, _specification(kind))
+    parsed["image"] = decode_pixels(parsed["image"], shape)
+    valid = tf.io.decode_raw(parsed["pixel_is_valid"], tf.uint8)
+    parsed["pixel_is_valid"] = tf.reshape(valid, [-1, *shape[1:]]) > 0
+    parsed["slice_is_valid"] = parsed["slice_is_valid"] > 0
+    if kind == DISC:
+        for name in (*_VISIT_TEXT, *_VISIT_INTS, *_VISIT_FLOATS, *_VISIT_VECTORS, "slice_is_valid"):
+            parsed[name] = parsed[name][0]
+    return parsed
+
+
+def class_index(parsed: Mapping[str, tf.Tensor], grading: str) -> tf.Tensor:
+    """Returns the class index of a parsed record's grade, -1 where it was not graded."""
+    grade = parsed[_GRADING_PREFIX + grading]
+    first = gradings.from_name(grading).first_grade
+    return tf.cast(tf.where(grade == gradings.NOT_GRADED, grade, grade - first), tf.int32)
+
+
+def facts(example: tf.train.Example) -> dict:
+    """Returns what an index holds of a record: everything but pixels, as plain Python.
+
+    `slice_mean` is the mean of every slice over its valid pixels, per visit; None where the scan
+    has no such slice.
+    """
+    feature = example.features.feature
+    found = {name: feature[name].bytes_list.value[0].decode() for name in _TEXT}
+    found["scan"] = [scan.decode() for scan in feature["scan"].bytes_list.value]
+    found |= {name: list(feature[name].int64_list.value) for name in _VISIT_INTS}
+    for name in (*_VISIT_FLOATS, "spacing_mm"):
+        found[name] = [round(value, 4) for value in feature[name].float_list.value]
+    found["grades"] = {
+        name[len(_GRADING_PREFIX) :]: feature[name].int64_list.value[0]
+        for name in sorted(feature)
+        if name.startswith(_GRADING_PREFIX)
+        and feature[name].int64_list.value[0] != gradings.NOT_GRADED
+    }
+    found["slice_mean"] = _slice_means(feature)
+    return found
+
+
+def _slice_means(feature) -> list[list[float | None]]:
+    num_slices = crops.STORED_SLICES
+    valid = np.reshape(feature["slice_is_valid"].int64_list.value, [-1, num_slices])
+    means = []
+    for visit, content in enumerate(feature["image"].bytes_list.value):
+        pixels = np.frombuffer(content, "<u2").reshape(num_slices, -1) / _UINT16_PER_UNIT
+        inside = np.frombuffer(feature["pixel_is_valid"].bytes_list.value[visit], np.uint8) > 0
+        mean = pixels[:, inside].mean(1) if inside.any() else np.zeros(num_slices)
+        means.append(
+            [round(float(m), 5) if ok else None for m, ok in zip(mean, valid[visit], strict=True)]
+        )
+    return means

@@ -1,0 +1,143 @@
+"""Splits by family, made before anything else is written.
+
+Families are ranked by a salted hash and cut at exact quotas, so the same seed gives the same split
+on every machine, and a new pseudonym key does not matter more than a new seed. A split belongs to
+a protocol:
+
+- `longitudinal`: families with at least one follow-up, 80:10:10; empty where there are too few.
+- `grading`: every family. Validation and test hold no family that the longitudinal stage trains or
+  validates on; where single-visit families are enough, test holds only those.
+- `fold0`, `fold1`, ... (on request): every family is in test once. Both stages use the same fold,
+  so nothing leaks from one to the other.
+
+Source: Jamaludin 2017, sections 2 and 4; methods 1.1 and P1.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+
+SPLITS = ("train", "validation", "test")
+LONGITUDINAL = "longitudinal"
+GRADING = "grading"
+HELD_OUT_FRACTION = 0.1  # of each of validation and test
+GRADING_TEST_FRACTION = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A family and the largest number of visits among its members."""
+
+    key: str
+    num_visits: int
+
+
+def families_of(visits: Iterable[tuple[str, str, int]]) -> list[Family]:
+    """Counts visits per family.
+
+    Args:
+        visits: (family, subject, visit) of every scan.
+
+    Returns:
+        One `Family` each, in the order of their keys.
+    """
+    per_subject: dict[tuple[str, str], set[int]] = {}
+    for family, subject, visit in visits:
+        per_subject.setdefault((family, subject), set()).add(visit)
+    most: dict[str, int] = {}
+    for (family, _), seen in per_subject.items():
+        most[family] = max(most.get(family, 0), len(seen))
+    return [Family(key, count) for key, count in sorted(most.items())]
+
+
+def _ranked(families: Iterable[Family], salt: str) -> list[Family]:
+    def rank(family: Family) -> str:
+        return hashlib.sha256(f"{salt}/{family.key}".encode()).hexdigest()
+
+    return sorted(families, key=rank)
+
+
+def _stratified(families: list[Family], salt: str) -> list[Family]:
+    """Ranks families so that every prefix holds each number of visits in proportion."""
+    strata: dict[int, list[Family]] = {}
+    for family in _ranked(families, salt):
+        strata.setdefault(family.num_visits, []).append(family)
+    placed = [
+        ((place + 0.5) / len(members), num_visits, family)
+        for num_visits, members in strata.items()
+        for place, family in enumerate(members)
+    ]
+    return [family for _, _, family in sorted(placed, key=lambda item: item[:2])]
+
+
+def _quota(count: int, fraction: float) -> int:
+    """The number of families held out: at least one, and at least one is left."""
+    return min(max(1, round(count * fraction)), max(0, count - 1))
+
+
+def _longitudinal(families: list[Family], seed: int) -> dict[str, str]:
+    followed = _stratified([f for f in families if f.num_visits > 1], f"{seed}/{LONGITUDINAL}")
+    num_single = len(families) - len(followed)
+    held_out = _quota(len(followed), HELD_OUT_FRACTION)
+    # Grading needs two families that this stage never trains on: single-visit ones or its test.
+    num_test = max(held_out, 2 - num_single)
+    if len(followed) < num_test + held_out + 1:
+        return {}  # too few to hold anything out
+    names = ["test"] * num_test + ["validation"] * held_out
+    names += ["train"] * (len(followed) - len(names))
+    return {family.key: name for family, name in zip(followed, names, strict=True)}
+
+
+def _grading(families: list[Family], longitudinal: Mapping[str, str], seed: int) -> dict[str, str]:
+    ranked = _stratified(families, f"{seed}/{GRADING}")
+    if len(ranked) < len(SPLITS):
+        return {family.key: "train" for family in ranked}
+    unseen = [f for f in ranked if longitudinal.get(f.key, "test") == "test"]
+    eligible = sorted(unseen, key=lambda family: family.num_visits > 1)  # single visits first
+    num_test = min(_quota(len(ranked), GRADING_TEST_FRACTION), max(1, len(eligible) * 2 // 3))
+    num_validation = min(_quota(len(ranked), HELD_OUT_FRACTION), len(eligible) - num_test)
+    names = {family.key: "train" for family in ranked}
+    names |= {family.key: "test" for family in eligible[:num_test]}
+    names |= {family.key: "validation" for family in eligible[len(eligible) - num_validation :]}
+    return names
+
+
+def _folds(families: list[Family], seed: int, num_folds: int) -> dict[str, dict[str, str]]:
+    ranked = _stratified(families, f"{seed}/folds")
+    if len(ranked) < max(num_folds, len(SPLITS)):
+        raise ValueError(
+            f"`folds` must be at most the number of families ({len(ranked)}), got {num_folds}."
+        )
+    fold_of = {family.key: place % num_folds for place, family in enumerate(ranked)}
+    protocols = {}
+    for fold in range(num_folds):
+        rest = [family for family in ranked if fold_of[family.key] != fold]
+        ranked_rest = _stratified(rest, f"{seed}/fold{fold}")
+        validation = {family.key for family in ranked_rest[: _quota(len(rest), 0.15)]}
+        protocols[f"fold{fold}"] = {
+            key: "test" if place == fold else "validation" if key in validation else "train"
+            for key, place in fold_of.items()
+        }
+    return protocols
+
+
+def make_splits(families: Iterable[Family], *, seed: int, num_folds: int = 0) -> dict:
+    """Returns the content of splits.json.
+
+    Args:
+        families: Every family of the data set.
+        seed: Another seed is another split.
+        num_folds: If not 0, protocols fold0, fold1, ... are added.
+
+    Returns:
+        {"seed": seed, "protocols": {protocol: {family key: split}}}.
+
+    Raises:
+        ValueError: If there are fewer families than folds.
+    """
+    families = sorted(families, key=lambda family: family.key)
+    longitudinal = _longitudinal(families, seed)
+    protocols = {LONGITUDINAL: longitudinal, GRADING: _grading(families, longitudinal, seed)}
+    if num_folds:
+        protocols |= _folds(families, seed, num_folds)
+    return {"seed": seed, "protocols": protocols}
