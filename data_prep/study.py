@@ -1,0 +1,180 @@
+"""One study: which of its series is used, and which annotation belongs to it."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+
+from data_prep import annotations, dicom, dicom_header, rejection, series_choice
+from spine_tf import vertebrae, volume
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyFiles:
+    """The series of one study, from headers only."""
+
+    uid: str
+    series: tuple[dicom_header.SeriesFiles, ...]
+
+    @property
+    def folder(self) -> str:
+        """The folder that all its files lie in."""
+        return os.path.commonpath([os.path.dirname(p) for s in self.series for p in s.paths])
+
+    @property
+    def patient_ids(self) -> set[str]:
+        """Every PatientID in it; one, in a sound study. Never shown."""
+        return {item.patient_id for series in self.series for item in series.slices}
+
+    @property
+    def date(self) -> str:
+        """YYYYMMDD of the earliest image, or "" if no image has a date."""
+        dates = {item.study_date for series in self.series for item in series.slices}
+        return min(dates - {""}, default="")
+
+
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """The series of a study that is used, its annotation, and the choice behind it."""
+
+    series: dicom_header.SeriesFiles
+    annotation: vertebrae.Annotation
+    choice: series_choice.Choice
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """One study, read.
+
+    Attributes:
+        volume: The sagittal T2 series.
+        annotation: Its vertebrae.
+        series: Where the volume came from.
+        study_instance_uid: The study.
+        choice: Why this series.
+        note: What a reader should know of the choice, or "".
+        rejections: Files of the study that could not be used.
+    """
+
+    volume: volume.Volume
+    annotation: vertebrae.Annotation
+    series: dicom_header.SeriesFiles
+    study_instance_uid: str
+    choice: series_choice.Choice
+    note: str
+    rejections: tuple[rejection.Rejection, ...]
+
+
+def group(series: Sequence[dicom_header.SeriesFiles]) -> list[StudyFiles]:
+    """Groups series by StudyInstanceUID, sorted by it."""
+    by_uid = {}
+    for item in series:
+        by_uid.setdefault(item.first.study_instance_uid, []).append(item)
+    return [StudyFiles(uid, tuple(by_uid[uid])) for uid in sorted(by_uid)]
+
+
+def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> Match:
+    """Chooses the sagittal T2 series of a study and finds its annotation.
+
+    Args:
+        study: The study.
+        by_series: SeriesInstanceUID -> annotation.
+
+    Returns:
+        The best annotated series. If the best of all is not annotated, a note says so.
+
+    Raises:
+        rejection.RejectedInput: If the study has no sagittal T2 series, or none that is annotated.
+    """
+    choice = series_choice.choose_sagittal_t2(study.series)
+    if choice.series is None:
+        seen = "; ".join(str(verdict) for verdict in choice.verdicts)
+        raise rejection.RejectedInput(
+            study.folder, study.uid, f"has no sagittal T2 series; give a study with one. Seen: {seen}"
+        )
+    for candidate in choice.candidates:
+        if candidate.uid in by_series:
+            note = ""
+            if candidate is not choice.series:
+                note = f"{candidate.uid} is used, because {choice.series.uid} is not annotated"
+            return Match(candidate, by_series[candidate.uid], choice, note)
+    raise rejection.RejectedInput(study.folder, study.uid, _not_annotated(choice, by_series))
+
+
+def _not_annotated(
+    choice: series_choice.Choice, by_series: Mapping[str, vertebrae.Annotation]
+) -> str:
+    reason = (
+        f"its sagittal T2 series {choice.series.uid} has no annotation; add it to"
+        f" {annotations.VERTEBRAE} under this series_instance_uid"
+    )
+    others = [str(v) for v in choice.verdicts if v.reason and v.series.uid in by_series]
+    return f"{reason}. Annotated, but not usable: {'; '.join(others)}" if others else reason
+
+
+def load_study(study_dir: str, vertebrae_path: str | None = None) -> Study:
+    """Reads the sagittal T2 series of a folder with one study, and its vertebrae.
+
+    Args:
+        study_dir: The folder.
+        vertebrae_path: A `vertebrae/1` file or a folder of them; None looks for vertebrae.json
+            in the study and beside it.
+
+    Returns:
+        The study.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no annotation.
+        ValueError: If it is not one study with one usable, annotated sagittal T2 series; the
+            message names the file or UID and what to do.
+    """
+    scan = dicom.scan_folder(study_dir)
+    found = _only_study(study_dir, scan)
+    by_series = _read_annotations(study_dir, vertebrae_path)
+    matched = match(found, by_series)
+    return Study(
+        volume=dicom.read_volume(matched.series),
+        annotation=matched.annotation,
+        series=matched.series,
+        study_instance_uid=found.uid,
+        choice=matched.choice,
+        note=matched.note,
+        rejections=tuple(scan.rejections),
+    )
+
+
+def no_dicom_message(folder: str, scan: dicom.FolderScan) -> str:
+    """Says that a folder holds no MR image, and what it holds."""
+    seen = [f"{count} {what}" for what, count in sorted(scan.not_needed.items())]
+    seen += [str(item) for item in scan.rejections[:3]]
+    return (
+        f"{folder}: holds no DICOM MR image ({scan.num_files} files"
+        f"{': ' if seen else ''}{'; '.join(seen)}); give a folder with DICOM studies."
+    )
+
+
+def _only_study(study_dir: str, scan: dicom.FolderScan) -> StudyFiles:
+    studies = group(scan.series)
+    if not studies:
+        raise ValueError(no_dicom_message(study_dir, scan))
+    if len(studies) > 1:
+        folders = ", ".join(f"{item.folder} ({item.uid})" for item in studies)
+        raise ValueError(f"{study_dir}: holds {len(studies)} studies; give one of {folders}.")
+    return studies[0]
+
+
+def _read_annotations(
+    study_dir: str, vertebrae_path: str | None
+) -> dict[str, vertebrae.Annotation]:
+    beside = os.path.join(os.path.dirname(os.path.abspath(study_dir)), annotations.VERTEBRAE)
+    inside = annotations.find(vertebrae_path, annotations.VERTEBRAE, dicom.list_files(study_dir))
+    paths = inside or [path for path in [beside] if os.path.isfile(path)]
+    if not paths:
+        raise FileNotFoundError(
+            f"{study_dir}: there is no {annotations.VERTEBRAE} in it or beside it; give"
+            " --vertebrae, a file that names the corners of the vertebrae."
+        )
+    by_series, rejections = annotations.read_vertebrae(paths)
+    if rejections:
+        raise ValueError(str(rejections[0]))
+    return by_series
