@@ -27,9 +27,9 @@ _TYPICAL = {
     "L3": (36.5, 37.5, 26.8, 26.8, -7.5, 9.5),
     "L4": (37.0, 37.5, 27.2, 26.0, 0.0, 10.5),
     "L5": (37.5, 36.5, 28.0, 23.5, 12.0, 10.0),
-    "S1": (36.5, 19.5, 29.0, 22.5, 41.0, 3.0),
-    "S2": (19.0, 13.5, 20.0, 19.0, 51.0, 1.6),
-    "S3": (13.5, 10.0, 17.0, 16.5, 50.0, 1.0),
+    "S1": (36.5, 19.5, 29.0, 22.5, 39.0, 3.0),
+    "S2": (19.0, 13.5, 20.0, 19.0, 48.0, 1.6),
+    "S3": (13.5, 10.0, 17.0, 16.5, 45.0, 1.0),
 }
 # Mean bend of the four edges (top, back, bottom, front), mm inwards at the middle.
 _TYPICAL_BEND_MM = {
@@ -244,7 +244,7 @@ def _draw_vertebra(
         cleft=_draw_cleft(name, common["cleft"], random),
         texture=variation.texture_fraction * _texture(random),
         spots=_draw_spots(random, top, front),
-        process_mm=np.array([27.0, 20.0, 9.0, 4.0]) * (1 + 0.1 * random.normal(4)),
+        process_mm=np.array([30.0, 25.0, 8.0, 3.0]) * (1 + 0.1 * random.normal(4)),
     )
 
 

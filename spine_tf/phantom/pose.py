@@ -12,6 +12,7 @@ from spine_tf import geometry
 from spine_tf.phantom import ageing, anatomy
 
 _ORIGIN = anatomy.RENDERED.index("L3")
+_LEAST_MM = 2.4
 COLUMN_LENGTH_MM = 226.0  # T12 to S1 along z at standard size, typical
 
 
@@ -125,12 +126,25 @@ def lay_out(
     bend = np.interp(np.arange(12), [0, 3, 6, 9, 11], [0.2, -0.3, -0.1, 1, 1])
     tilts = np.deg2rad(subject.tilts_deg + pose.lordosis_deg * bend)
     heights_mm = subject.disc_heights_mm * [disc.height_fraction for disc in discs]
+    tilts = _with_room_behind(shapes, tilts, heights_mm)
     steps_mm = [
         _step_mm(shapes[i], shapes[i + 1], tilts[i : i + 2], heights_mm[i], discs[i].slip_mm)
         for i in range(len(shapes) - 1)
     ]
     centres_mm = np.concatenate([np.zeros((1, 2)), np.cumsum(steps_mm, axis=0)])
     return Spine(shapes, centres_mm - centres_mm[_ORIGIN], tilts, discs, pose.scoliosis_mm)
+
+
+def _with_room_behind(shapes, tilts: np.ndarray, heights_mm: np.ndarray) -> np.ndarray:
+    """Straightens the column where a disc would be thinner than `_LEAST_MM` at one side."""
+    tilts = tilts.copy()
+    for i in range(len(shapes) - 1):
+        above = shapes[i].corners_mm[2] - shapes[i].corners_mm[3]
+        below = shapes[i + 1].corners_mm[1] - shapes[i + 1].corners_mm[0]
+        wedge = tilts[i + 1] + np.arctan2(*below[::-1]) - tilts[i] - np.arctan2(*above[::-1])
+        room = 2 * max(heights_mm[i] - _LEAST_MM, 0.0) / np.linalg.norm(below)
+        tilts[i + 1 :] -= wedge - np.clip(wedge, -room, room)
+    return tilts
 
 
 def _step_mm(upper, lower, tilts: np.ndarray, height_mm: float, slip_mm: float) -> np.ndarray:

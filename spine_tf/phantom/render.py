@@ -37,7 +37,8 @@ def render(
     surroundings.paint_posterior(image, laid_out, tissues)
     surroundings.paint_canal(image, column, laid_out, subject.conus, tissues, random)
     spine.paint_discs(image, laid_out, tissues, random)
-    spine.paint_vertebrae(image, laid_out, tissues, random)
+    spine.paint_vertebrae(image, laid_out, tissues)
+    surroundings.paint_pedicles(image, laid_out, tissues)
     depth_mm = (np.float32(70.0) - column.behind_mm) * np.float32(body.scale)
     return tuple(
         volume.Volume(

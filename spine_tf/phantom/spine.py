@@ -14,10 +14,10 @@ def paint_discs(image: canvas.Canvas, spine: pose.Spine, tissues, random) -> Non
         _paint_disc(image, spine, level, tissues, random)
 
 
-def paint_vertebrae(image: canvas.Canvas, spine: pose.Spine, tissues, random) -> None:
+def paint_vertebrae(image: canvas.Canvas, spine: pose.Spine, tissues) -> None:
     """Paints all vertebral bodies."""
     for level in range(len(spine.shapes)):
-        _paint_vertebra(image, spine, level, tissues, random)
+        _paint_vertebra(image, spine, level, tissues)
 
 
 def _mix(first: tuple, second: tuple, share) -> tuple:
@@ -103,7 +103,7 @@ def _blotches(along, up, random) -> np.ndarray:
 # === Vertebral bodies ===
 
 
-def _paint_vertebra(image, spine: pose.Spine, level: int, tissues, random) -> None:
+def _paint_vertebra(image, spine: pose.Spine, level: int, tissues) -> None:
     shape = spine.shapes[level]
     window = image.window(spine.centres_mm[level], 29.0)
     if window is None:

@@ -19,6 +19,7 @@ class Column:
         behind_mm: [slices, rows, columns] float32 distance behind the line of the back walls.
         ahead_mm: The same, ahead of the line of the front walls.
         sac_mm: [n] front to back width of the dural sac.
+        skin_y_mm: [n] where the skin of the back lies.
         disc_share: [n] 1 beside a disc, 0 beside the middle of a vertebra.
         level: [n] height counted in rendered levels.
     """
@@ -28,6 +29,7 @@ class Column:
     behind_mm: np.ndarray
     ahead_mm: np.ndarray
     sac_mm: np.ndarray
+    skin_y_mm: np.ndarray
     disc_share: np.ndarray
     level: np.ndarray
 
@@ -56,6 +58,7 @@ def make_column(image: canvas.Canvas, spine: pose.Spine, canal_mm: np.ndarray) -
         behind_mm=(image.y_mm - look_up(back_y)) * look_up(1 / np.hypot(1, back_slope)),
         ahead_mm=(look_up(front_y) - image.y_mm) * look_up(1 / np.hypot(1, front_slope)),
         sac_mm=np.interp(level, np.arange(len(canal_mm)), canal_mm),
+        skin_y_mm=_skin_line(back_y, level),
         disc_share=0.5 - 0.5 * np.cos(2 * np.pi * level),
         level=level,
     )
@@ -63,6 +66,8 @@ def make_column(image: canvas.Canvas, spine: pose.Spine, canal_mm: np.ndarray) -
 
 def _wall(points_mm: np.ndarray, z_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(y, dy/dz) of a smooth line through wall points that run from head to foot."""
+    ends = np.array([points_mm[0] + [15.0, 120.0], points_mm[-1] + [60.0, -120.0]])
+    points_mm = np.concatenate([ends[:1], points_mm, ends[1:]])
     order = np.argsort(points_mm[:, 1])
     y_mm = np.interp(z_mm, points_mm[order, 1], points_mm[order, 0])
     width = int(round(14.0 / _STEP_MM))
@@ -70,6 +75,15 @@ def _wall(points_mm: np.ndarray, z_mm: np.ndarray) -> tuple[np.ndarray, np.ndarr
     padded = np.pad(y_mm, width, mode="reflect", reflect_type="odd")
     smooth = np.convolve(padded, kernel / kernel.sum(), mode="valid")
     return smooth, np.gradient(smooth, _STEP_MM)
+
+
+def _skin_line(back_y_mm: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """y of the skin: hollow behind L4, full behind the sacrum, smooth."""
+    offset_mm = np.interp(level, [0, 3, 6, 8, 9, 10, 11], [66, 66, 66, 66, 62, 50, 38])
+    width = int(round(45.0 / _STEP_MM))
+    kernel = np.hanning(2 * width + 1)
+    padded = np.pad(back_y_mm + offset_mm, width, mode="reflect", reflect_type="odd")
+    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
 
 
 def paint_soft_tissue(image, column: Column, skin: np.ndarray, tissues, random) -> None:
@@ -83,9 +97,10 @@ def paint_soft_tissue(image, column: Column, skin: np.ndarray, tissues, random) 
         random: Generator of the visit.
     """
     everything = (slice(None),) * 3
-    streaks = _pattern(image, column.behind_mm, random, (1.0, 7.0, 0.8))
+    streaks = _pattern(image, column.behind_mm, random, (1.0, 9.0, 0.8))
+    streaks += 0.7 * _pattern(image, column.behind_mm, random, (0.8, 3.0, 3.0))
     midline = image.lateral(4.0, image.x_mm)
-    fat_share = np.clip((streaks - 1.1 + 1.0 * midline) * 0.6 * np.float32(skin[2]), 0, 0.8)
+    fat_share = np.clip((streaks - 0.9 + 0.5 * midline) * 0.38 * np.float32(skin[2]), 0, 0.75)
     image.paint(everything, np.float32(1), tissues["muscle"])
     image.paint(everything, fat_share, tissues["fat"])
     _paint_abdomen(image, column, skin, tissues, random)
@@ -109,13 +124,15 @@ def _paint_abdomen(image, column: Column, skin, tissues, random) -> None:
     blotches += 0.5 * _pattern(image, ahead, random, (0.7, 2.5, 2.0))
     near = image.lateral(21.0, image.x_mm)
     region = np.clip((ahead - 12.0 + 14.0 * near) * 0.4, 0, 1)
-    share = 1 / (1 + np.exp(-3.0 * (blotches - 0.2)))
+    share = 1 / (1 + np.exp(-2.2 * (blotches - 0.6)))
     signals = tuple(
-        (b + (0.62 * f - b) * share) * np.float32(skin[3])
+        (b + (0.5 * f - b) * share) * np.float32(skin[3])
         for b, f in zip(tissues["bowel"], tissues["fat"], strict=True)
     )
     image.paint(everything, region, signals)
-    gas = np.clip((blotches - 1.7) * 2.5, 0, 0.9) * (ahead > 34)
+    pelvis = column.at(np.clip(column.level - 8.6, 0, 1))
+    image.paint(everything, region * pelvis * 0.75, tissues["fat"])
+    gas = np.clip((blotches - 1.6) * 1.5, 0, 0.75) * np.clip((ahead - 34) * 0.2, 0, 1)
     image.paint(everything, gas, tissues["vessel"])
     lining = image.soft(2.6 - np.abs(ahead - 2.4)) * near
     image.paint(everything, 0.45 * lining, tissues["fat"])
@@ -130,16 +147,14 @@ def _paint_abdomen(image, column: Column, skin, tissues, random) -> None:
 def _paint_skin(image, column: Column, skin, tissues, random) -> None:
     """The fascia, the fat under the skin with its septa, the skin, and the air behind it."""
     everything = (slice(None),) * 3
-    behind = column.behind_mm
-    levels = [0, 3, 6, 8, 9.2, 11]
-    skin_mm = np.interp(column.level, levels, np.array([64, 65, 68, 74, 76, 70]) * skin[0])
-    fat_mm = np.interp(column.level, levels, np.array([8, 10, 14, 24, 28, 24]) * skin[1])
-    fat_mm = np.minimum(fat_mm, skin_mm - 42)
+    fat_mm = np.interp(column.level, [0, 3, 6, 8, 9.2, 11], [9, 11, 15, 24, 30, 24]) * skin[1]
+    fat_mm = np.minimum(fat_mm, np.interp(column.level, [7, 9, 11], [26, 34, 16]))
     curve = np.float32(0.006) * image.x_mm * image.x_mm
-    depth = column.at(skin_mm) - curve - behind  # inside positive
+    skin_y_mm = column.skin_y_mm + 60.0 * (skin[0] - 1)
+    depth = column.at(skin_y_mm) - curve - image.y_mm  # inside positive
     inner = column.at(fat_mm)
     fat = image.soft(inner - depth)
-    septa = np.abs(_pattern(image, behind, random, (0.8, 4.0, 2.5)))
+    septa = np.abs(_pattern(image, depth, random, (0.8, 4.0, 2.5)))
     share = 1 - 0.35 * np.exp(-((septa / 0.10) ** 2))
     image.paint(everything, fat, tuple(value * share for value in tissues["fat"]))
     image.paint(everything, image.soft(0.9 - np.abs(depth - inner)), tissues["ligament"])
@@ -187,12 +202,12 @@ def _paint_roots(
     cord = cord * np.clip((tip - level) * 8, 0, 1)
     below = np.clip((level - tip + 1.3) * 1.5, 0, 1) * np.clip(9.6 - level, 0, 1)
     depth = offset / np.maximum(half, 1.0)
-    crowd = np.clip(0.75 * depth + 0.30 - 0.16 * (level - tip), -0.6, 0.7)
+    crowd = np.clip(1.1 * depth + 0.05 - 0.10 * (level - tip), -0.9, 0.7)
     table = canvas.blobs(random, (image.t2.shape[0], 256, 96), (0.8, 14.0, 0.55))
     rows = (column.index[window] // 2) % 256
     slices = np.arange(image.t2.shape[0])[:, None, None]
     strands = table[slices, rows, ((offset + 30.0) * np.float32(1.5)).astype(np.int32) % 96]
-    share = np.clip(0.45 + 0.4 * strands + 1.1 * crowd - 0.35, 0, 0.8) * below * sac
+    share = np.clip(0.12 + 0.32 * strands + 0.9 * crowd, 0, 0.85) * below * sac
     image.paint(window, share, tissues["root"])
     image.paint(window, cord * sac, tissues["cord"])
 
@@ -201,7 +216,7 @@ def _paint_roots(
 
 
 def paint_posterior(image, spine: pose.Spine, tissues) -> None:
-    """Paints foramina, pedicles, joints and spinous processes of every level."""
+    """Paints foramina, joints and spinous processes of every level."""
     for level in range(len(spine.shapes)):
         window = image.window(_behind(spine, level, 24.0, -8.0), 38.0)
         if window is None:
@@ -233,21 +248,38 @@ def _bone(image, window, along, up, corners_mm, cover, tissues, rounding_mm=2.0)
 def _paint_side(image, window, along, up, size: float, tissues) -> None:
     """Foraminal fat with its root, the pedicle and the articular pillar, left and right."""
     x_mm = image.x_mm[window]
-    beside = image.between(8.5, 19.0, x_mm)
-    hole = canvas.smooth_minimum(
-        canvas.quad_distances(
-            along, up, size * np.array([[-1.0, 2.0], [12.0, 2.0], [10.0, -21.0], [1.0, -21.0]])
-        ),
-        2.0,
-    )
-    image.paint(window, image.soft(hole) * beside, tissues["fat"])
-    root = 3.4 * size - np.hypot(along - 5.5 * size, (up + 6.5 * size) * np.float32(0.8))
+    beside = image.between(9.5, 20.0, x_mm)
+    # The hole is wide above, behind the body, and narrow below, behind the disc.
+    across = (along - 6.5 * size) / (np.float32(size) * (6.5 + 0.12 * np.clip(up + 10, -12, 12)))
+    hole = 1 - np.hypot(across, (up + 11.0 * size) / np.float32(13.5 * size))
+    image.paint(window, image.soft(hole * 6.0) * beside, tissues["fat"])
+    root = 3.2 * size - np.hypot(along - 6.0 * size, (up + 6.0 * size) * np.float32(0.75))
     image.paint(window, image.soft(root) * beside, tissues["root"])
-    joint = image.between(9.0, 21.0, x_mm)
-    pillar = size * np.array([[9.0, 15.0], [18.0, 13.0], [22.0, -21.0], [13.0, -22.0]])
-    _bone(image, window, along, up, pillar, joint, tissues, 2.5)
-    pedicle = size * np.array([[-5.0, 10.5], [15.0, 9.5], [15.0, -1.0], [-5.0, 0.5]])
-    _bone(image, window, along, up, pedicle, beside, tissues)
+    joint = image.between(9.0, 22.0, x_mm)
+    upper = size * np.array([[11.0, 20.0], [16.5, 19.0], [20.0, -2.0], [10.0, -1.0]])
+    lower = size * np.array([[12.0, 3.0], [20.0, 2.0], [27.0, -20.0], [19.0, -24.0]])
+    _bone(image, window, along, up, upper, joint, tissues, 2.2)
+    _bone(image, window, along, up, lower, joint, tissues, 2.5)
+
+
+def paint_pedicles(image, spine: pose.Spine, tissues) -> None:
+    """Paints the bridges from the bodies to the joints, after the bodies."""
+    for level in range(len(spine.shapes)):
+        window = image.window(_behind(spine, level, 4.0, 5.0), 18.0)
+        if window is None:
+            continue
+        along, up = canvas.local_frame(
+            image, window, spine.centres_mm[level], spine.tilts[level]
+        )
+        along = along - np.float32(spine.shapes[level].corners_mm[1, 0])
+        size = 1.0 if level < 9 else 0.5
+        corners_mm = size * np.array([[-6.0, 9.5], [15.0, 8.5], [15.0, -3.0], [-6.0, -1.0]])
+        edges = canvas.quad_distances(along, up, corners_mm)
+        distance = canvas.smooth_minimum([edges[0], edges[2]], 1.0)
+        ends = image.soft(np.minimum(edges[1], edges[3]))
+        cover = image.between(10.0, 18.5, image.x_mm[window]) * ends
+        image.paint(window, image.soft(distance) * cover, tissues["cortex"])
+        image.paint(window, image.soft(distance - np.float32(1.0)) * cover, tissues["marrow"])
 
 
 def _paint_process(image, window, along, up, shape, level: int, tissues) -> None:
@@ -255,7 +287,7 @@ def _paint_process(image, window, along, up, shape, level: int, tissues) -> None
     length, height, drop, gap = shape.process_mm
     start = 19.0 + gap
     if shape.name[0] == "S":
-        start, length, height, drop = 15.0 - 3 * (level - 9), 13.0, 15.0, 2.0
+        start, length, height, drop = 16.0 - 3 * (level - 9), 13.0, 15.0, 2.0
     if shape.name[0] == "T":
         drop, height = 16.0, 0.75 * height
     top = -2.0 if shape.name[0] == "L" else 2.0
