@@ -1,0 +1,37 @@
+"""The tasks by name. A new task is one file and one line here."""
+
+import dataclasses
+import json
+
+from spine_tf.tasks import task
+from spine_tf.tasks.downstream import grading
+from spine_tf.tasks.pretext import longitudinal
+
+PRETEXT: dict[str, type[task.Task]] = {"longitudinal": longitudinal.Longitudinal}
+DOWNSTREAM: dict[str, type[task.Task]] = {"grading": grading.Grading}
+TASKS: dict[str, type[task.Task]] = PRETEXT | DOWNSTREAM
+
+
+def make(name: str, options: str = "{}") -> task.Task:
+    """Makes a task from its name and a JSON object of its fields.
+
+    Raises:
+        ValueError: If there is no such task or field, or a value cannot be.
+    """
+    if name not in TASKS:
+        raise ValueError(f"`task` must be one of {', '.join(TASKS)}, got {name!r}.")
+    try:
+        values = json.loads(options)
+    except ValueError as error:
+        raise ValueError(f"`task_options` must be JSON, got {options!r} ({error}).") from error
+    fields = [field.name for field in dataclasses.fields(TASKS[name])]
+    if not isinstance(values, dict) or set(values) - set(fields):
+        raise ValueError(
+            f"`task_options` must be a JSON object with keys among {fields}, got {options!r}."
+        )
+    return TASKS[name](**values)
+
+
+def name_of(made: task.Task) -> str:
+    """Returns the name of a task."""
+    return next(name for name, kind in TASKS.items() if kind is type(made))

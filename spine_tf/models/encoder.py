@@ -1,0 +1,123 @@
+"""The 3-D VGG-M: conv1 to conv5 over a crop, depth first.
+
+Source: Jamaludin 2017, section 3 (3-D kernels, conv4 collapses the slices, 2x2 pools);
+MatConvNet's VGG-M for strides, padding and normalisation; methods 1.3, tables A and B.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from spine_tf import config
+
+STAGES = ("conv1", "conv2", "conv3", "conv4", "conv5")
+_SLICE_KERNEL = 3
+
+
+class LocalResponseNormalization(keras.layers.Layer):
+    """VGG-M's normalisation over channels, for inputs of any rank.
+
+    x / (1 + 1e-4 / 5 * sum of x^2 over 5 channels) ^ 0.75. Always float32: the CPU has no
+    bfloat16 kernel.
+    """
+
+    def call(self, inputs):
+        shape = tf.shape(inputs)
+        flat = tf.reshape(tf.cast(inputs, tf.float32), [shape[0], 1, -1, inputs.shape[-1]])
+        normal = tf.nn.local_response_normalization(
+            flat, depth_radius=2, bias=1.0, alpha=2e-5, beta=0.75
+        )
+        return tf.cast(tf.reshape(normal, shape), inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class SubtractSliceMeans(keras.layers.Layer):
+    """Subtracts the training set's mean of every slice from [batch, slices, rows, columns, 1]."""
+
+    def __init__(self, means: Sequence[float], **kwargs):
+        super().__init__(**kwargs)
+        self.means = [float(mean) for mean in means]
+
+    def call(self, inputs):
+        means = tf.constant(self.means, inputs.dtype)
+        return inputs - tf.reshape(means, [1, -1, 1, 1, 1])
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"means": self.means}
+
+
+def initializer(norm: str, seed: int) -> keras.initializers.Initializer:
+    """Returns N(0, 0.01) as MatConvNet, or He-normal where batch norm follows (methods 1.3)."""
+    if norm == "batch":
+        return keras.initializers.HeNormal(seed=seed)
+    return keras.initializers.RandomNormal(stddev=0.01, seed=seed)
+
+
+def normalise(x, norm: str, name: str, *, local: bool):
+    """Adds the activation and the normalisation of one layer.
+
+    Batch norm comes before the ReLU; local response normalisation after it, and only where VGG-M
+    has it (`local`).
+    """
+    if norm == "batch":
+        x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    x = keras.layers.Activation("relu", name=f"{name}_relu")(x)
+    if norm == "lrn" and local:
+        x = LocalResponseNormalization(name=f"{name}_norm")(x)
+    return x
+
+
+def build_encoder(
+    model_config: config.ModelConfig,
+    input_shape: tuple[int, int, int],
+    *,
+    slice_means: Sequence[float],
+    seed: int = 0,
+) -> keras.Model:
+    """Builds conv1 to conv5.
+
+    Args:
+        model_config: Width, normalisation and padding.
+        input_shape: [slices, rows, columns] of a crop; the slices collapse in conv4.
+        slice_means: [slices] training-set means that are subtracted first.
+        seed: Seed of the weights.
+
+    Returns:
+        A functional model from [batch, slices, rows, columns, 1] float32 in [0, 2] to a dict of
+        the stages by name: conv1, conv2, conv3 are [batch, slices, rows, columns, filters], conv4
+        and conv5 [batch, rows, columns, filters]. A stage is the output before its pooling.
+    """
+    filters, norm = model_config.filters, model_config.norm
+
+    def kernel(number: int) -> dict:
+        return {"kernel_initializer": initializer(norm, seed + number), "name": f"conv{number}"}
+
+    def pad(x, number: int, plane: int, slices: int = _SLICE_KERNEL // 2):
+        return keras.layers.ZeroPadding3D((slices, plane, plane), name=f"conv{number}_pad")(x)
+
+    # === Functional model ===
+    crop = keras.Input((*input_shape, 1), name="crop")
+    x = SubtractSliceMeans(slice_means, name="subtract_slice_means")(crop)
+    stages = {}
+    for number, size, stride, plane in ((1, 7, 2, 0), (2, 5, 2, 1), (3, 3, 1, 1)):
+        x = pad(x, number, plane)
+        x = keras.layers.Conv3D(
+            filters[number - 1], (_SLICE_KERNEL, size, size), (1, stride, stride), **kernel(number)
+        )(x)
+        x = stages[f"conv{number}"] = normalise(x, norm, f"conv{number}", local=number < 3)
+        if number < 3:
+            x = keras.layers.MaxPooling3D((1, 2, 2), name=f"pool{number}")(x)
+    if model_config.conv4_padding:
+        x = pad(x, 4, model_config.conv4_padding, slices=0)
+    x = keras.layers.Conv3D(filters[3], (input_shape[0], 3, 3), **kernel(4))(x)
+    x = keras.layers.Reshape(tuple(x.shape[2:]), name="conv4_squeeze")(x)
+    x = stages["conv4"] = normalise(x, norm, "conv4", local=False)
+    x = keras.layers.Conv2D(filters[4], 3, padding="same", **kernel(5))(x)
+    stages["conv5"] = normalise(x, norm, "conv5", local=False)
+    return keras.Model(crop, stages, name="encoder")

@@ -1,0 +1,57 @@
+"""Fully connected heads over conv5: pool5, FC6, FC7 and FC8 of VGG-M.
+
+Source: Jamaludin 2017, section 3; methods 1.3. FC7 after its ReLU and before dropout is the
+embedding.
+"""
+
+import keras
+
+from spine_tf import config
+from spine_tf.models import encoder
+
+
+def embedding(conv5, model_config: config.ModelConfig, *, prefix: str = "", seed: int = 0):
+    """Adds pool5, FC6 and FC7.
+
+    Args:
+        conv5: [batch, rows, columns, filters], the last stage of an encoder.
+        model_config: Units and normalisation.
+        prefix: Prefix of the layers' names, where a model has several heads.
+        seed: Seed of the weights.
+
+    Returns:
+        [batch, fc7] the embedding, not negative.
+    """
+    x = keras.layers.MaxPooling2D(2, name=f"{prefix}pool5")(conv5)
+    x = keras.layers.Flatten(name=f"{prefix}flatten")(x)
+    for number, units in ((6, model_config.fc6), (7, model_config.fc7)):
+        name = f"{prefix}fc{number}"
+        if number == 7 and model_config.norm == "lrn":
+            x = keras.layers.Dropout(0.5, seed=seed, name=f"{prefix}fc6_dropout")(x)
+        x = keras.layers.Dense(
+            units,
+            kernel_initializer=encoder.initializer(model_config.norm, seed + number),
+            name=name,
+        )(x)
+        x = encoder.normalise(x, model_config.norm, name, local=False)
+    return x
+
+
+def logits(
+    embedded,
+    num_classes: int,
+    model_config: config.ModelConfig,
+    *,
+    prefix: str = "",
+    seed: int = 0,
+):
+    """Adds FC8: [batch, fc7] to [batch, num_classes] float32 logits."""
+    x = embedded
+    if model_config.norm == "lrn":
+        x = keras.layers.Dropout(0.5, seed=seed + 1, name=f"{prefix}fc7_dropout")(x)
+    return keras.layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01, seed=seed + 8),
+        dtype="float32",
+        name=f"{prefix}fc8",
+    )(x)

@@ -1,0 +1,155 @@
+"""The contract of a task: what it reads, what it shows the network, what it asks of it.
+
+A task is a frozen dataclass and is its own configuration. Outputs, labels, weights, losses and
+metrics share keys. Adding a task is one file and one line in `tasks/__init__.py`.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from spine_tf import config
+from spine_tf.data import augmentation, crops, records, schema
+
+Tensors = Mapping[str, tf.Tensor]
+
+
+class Batch(NamedTuple):
+    """What a step sees: inputs of the model; labels and weights by output, [batch, ...]."""
+
+    inputs: Tensors
+    labels: Tensors
+    weights: Tensors
+
+
+@dataclasses.dataclass(frozen=True)
+class Task(abc.ABC):
+    """A pretext or downstream task.
+
+    Class attributes:
+        record_kind: Kind of record it reads.
+        protocol: Protocol of the split it is trained on, where no fold is asked for.
+    """
+
+    record_kind: ClassVar[str]
+    protocol: ClassVar[str]
+
+    @property
+    def crop_kind(self) -> crops.CropKind:
+        """What its records are crops of."""
+        return schema.CROP_KINDS[self.record_kind]
+
+    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int, int, int]:
+        """Returns the [slices, rows, columns] the encoder is built for."""
+        return self.crop_kind.network_shape(model_config.crop_scale)
+
+    def configure(self, index: records.Index) -> "Task":
+        """Returns the task with everything filled in that depends on the training records."""
+        del index
+        return self
+
+    def calibrate(self, model: keras.Model, batch: Callable[[int], Batch]) -> "Task":
+        """Returns the task with everything filled in that depends on the untrained model.
+
+        Args:
+            model: The model at the start of training.
+            batch: Number -> a batch of training examples.
+        """
+        del model, batch
+        return self
+
+    @abc.abstractmethod
+    def class_counts(self, index: records.Index) -> dict[str, list[int]]:
+        """Returns name -> number of training labels per class, for `losses`."""
+
+    @abc.abstractmethod
+    def plan(self, index: records.Index, batch_size: int, seed: int) -> np.ndarray:
+        """Plans one epoch as a pure function of its arguments.
+
+        Args:
+            index: The records.
+            batch_size: Examples of a step, as the user counts them.
+            seed: Another seed is another order.
+
+        Returns:
+            [steps, items, width] int32. Column 0 is the number of a record; what the other columns
+            say of an item reaches `preprocess` as example["item"].
+        """
+
+    @abc.abstractmethod
+    def preprocess(
+        self, example: Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
+    ) -> Tensors:
+        """Turns one parsed record into the tensors of one item; runs in tf.data."""
+
+    @abc.abstractmethod
+    def prepare_batch(self, batch: Tensors, training: bool, seed: tf.Tensor) -> Batch:
+        """Does what needs the whole batch, before it is split over devices (negatives, say).
+
+        Args:
+            batch: The items, each tensor with a leading axis.
+            training: Whether random draws are wanted that only training needs.
+            seed: [2] int32.
+        """
+
+    @abc.abstractmethod
+    def build(
+        self, encoder: keras.Model, model_config: config.ModelConfig, seed: int
+    ) -> keras.Model:
+        """Builds the model. It may call the encoder several times, or use all its stages.
+
+        Args:
+            encoder: conv1 to conv5, which returns its stages by name.
+            model_config: Sizes of the heads.
+            seed: Seed of the heads' weights.
+
+        Returns:
+            A functional model from a dict of inputs to a dict of outputs.
+        """
+
+    @abc.abstractmethod
+    def losses(self, statistics: records.Statistics) -> dict[str, keras.losses.Loss]:
+        """Returns output -> loss with reduction "none", [batch] each."""
+
+    @abc.abstractmethod
+    def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
+        """Returns output -> metrics."""
+
+    def loss_weights(self) -> dict[str, float]:
+        """Returns output -> share in the total loss, where it is not 1."""
+        return {}
+
+
+def shuffled_plan(num_records: int, batch_size: int, seed: int) -> np.ndarray:
+    """Plans every record once in a random order; the last step is filled up from the start.
+
+    Returns:
+        [steps, batch_size, 1] int32.
+    """
+    order = np.random.default_rng(seed).permutation(num_records)
+    num_steps = -(-num_records // batch_size)
+    return np.resize(order, (num_steps, batch_size, 1)).astype(np.int32)
+
+
+def check_keys(batch: Batch, outputs: Mapping[str, Any], losses: Mapping[str, Any]) -> None:
+    """Checks that outputs, labels, weights and losses name the same things.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    expected = set(losses)
+    for what, found in (
+        ("labels", batch.labels),
+        ("weights", batch.weights),
+        ("outputs", outputs),
+    ):
+        if set(found) != expected:
+            raise ValueError(
+                f"`{what}` must have the keys of the losses, {sorted(expected)}, got"
+                f" {sorted(found)}."
+            )

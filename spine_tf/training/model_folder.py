@@ -1,0 +1,169 @@
+"""A model folder: everything needed to rebuild, evaluate and export a trained model.
+
+config.json         task, sizes, training settings, statistics, data and split hashes, versions
+best.weights.h5     weights of the best epoch; loads on either stack
+checkpoints/        to resume; do not cross stacks
+metrics.csv         a line per epoch
+logs/               TensorBoard
+"""
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import spine_tf
+from spine_tf import config, files, tasks
+from spine_tf.data import crops, records
+from spine_tf.models import encoder
+from spine_tf.tasks import task
+
+FORMAT = "spine_tf model/1"
+CONFIG = "config.json"
+WEIGHTS = "best.weights.h5"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFolder:
+    """What config.json says.
+
+    Attributes:
+        path: The folder.
+        task: The task, with everything filled in.
+        model_config: Sizes of the network.
+        train_config: How it was trained.
+        statistics: What it knows of the training records.
+        protocol: Protocol of the split it was trained on.
+        data: Path-free facts of the data set: manifest and splits hashes, crop scale, source.
+        versions: Versions of spine_tf and its libraries.
+    """
+
+    path: str
+    task: task.Task
+    model_config: config.ModelConfig
+    train_config: config.TrainConfig
+    statistics: records.Statistics
+    protocol: str
+    data: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+    def build(self) -> keras.Model:
+        """Returns the model with new weights."""
+        return build_model(self.task, self.model_config, self.statistics, self.train_config.seed)
+
+    def load_model(self) -> keras.Model:
+        """Returns the model with the weights of the best epoch.
+
+        Raises:
+            FileNotFoundError: If no epoch was finished.
+        """
+        path = os.path.join(self.path, WEIGHTS)
+        if not os.path.exists(path):
+            raise FileNotFoundError(f"{path}: is missing; train at least one epoch first.")
+        model = self.build()
+        model.load_weights(path)
+        return model
+
+
+def build_model(
+    made: task.Task,
+    model_config: config.ModelConfig,
+    statistics: records.Statistics,
+    seed: int,
+) -> keras.Model:
+    """Builds encoder and heads of a task; the encoder is the layer called "encoder"."""
+    shape = made.encoder_shape(model_config)
+    begin = (crops.STORED_SLICES - shape[0]) // 2
+    means = statistics.slice_means[begin : begin + shape[0]]
+    encode = encoder.build_encoder(model_config, shape, slice_means=means, seed=seed)
+    return made.build(encode, model_config, seed)
+
+
+def find_encoder(model: keras.Model) -> keras.Model:
+    """Returns the encoder inside a task's model, wherever it is nested.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    for layer in model.layers:
+        if layer.name == "encoder":
+            return layer
+        if isinstance(layer, keras.Model):
+            try:
+                return find_encoder(layer)
+            except ValueError:
+                continue
+    raise ValueError(f"`model` must hold a layer called encoder, got {model.name!r}.")
+
+
+def save_config(folder: ModelFolder) -> None:
+    """Writes config.json."""
+    os.makedirs(folder.path, exist_ok=True)
+    content = {"format": FORMAT} | {
+        field.name: getattr(folder, field.name) for field in dataclasses.fields(folder)
+    }
+    del content["path"]
+    content["task"] = {"name": tasks.name_of(folder.task), **dataclasses.asdict(folder.task)}
+    for name in ("model_config", "train_config", "statistics"):
+        content[name] = dataclasses.asdict(content[name])
+    files.write_json(os.path.join(folder.path, CONFIG), content)
+
+
+def load(path: str) -> ModelFolder:
+    """Reads a model folder.
+
+    Raises:
+        FileNotFoundError: If the folder has no config.json.
+        ValueError: If config.json is not that of a model folder.
+    """
+    config_path = os.path.join(path, CONFIG)
+    if not os.path.isfile(config_path):
+        raise FileNotFoundError(
+            f"{path}: is not a model folder, it has no {CONFIG}. Give the --model_dir of spine-tf"
+            " train."
+        )
+    with open(config_path, encoding="utf-8") as file:
+        try:
+            content = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{config_path}: is not valid JSON ({error}).") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise ValueError(f"{config_path}: `format` must be {FORMAT!r}, got {found!r}.")
+    options = dict(content["task"])
+    name = options.pop("name")
+    return ModelFolder(
+        path=path,
+        task=tasks.make(name, json.dumps(options)),
+        model_config=config.ModelConfig(**content["model_config"]),
+        train_config=config.TrainConfig(**content["train_config"]),
+        statistics=records.Statistics(**content["statistics"]),
+        protocol=content["protocol"],
+        data=content["data"],
+        versions=content["versions"],
+    )
+
+
+def describe_data(folder: records.DataFolder) -> dict[str, Any]:
+    """Returns the facts of a data set that travel with a model; no path."""
+    return {
+        "manifest_sha256": records.manifest_hash(folder),
+        "splits_sha256": folder.manifest["splits_sha256"],
+        "source": folder.manifest["source"],
+        "crop_scale": folder.crop_scale,
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of what made a model."""
+    return {
+        "spine_tf": spine_tf.__version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "python": platform.python_version(),
+    }
