@@ -109,29 +109,46 @@ def read_rows(path: str, columns: Sequence[str]) -> Iterator[Row]:
         raise ValueError(f"{path}: {error}.") from None
 
 
-def read_vertebrae(paths: Iterable[str]) -> tuple[dict[str, vertebrae.Annotation], Rejections]:
+def read_vertebrae(
+    paths: Iterable[str], series_uids: Iterable[str]
+) -> tuple[dict[str, vertebrae.Annotation], Rejections]:
     """Reads `vertebrae/1` files.
 
     Args:
         paths: Files with one `vertebrae/1` object or a list of them.
+        series_uids: The series that exist.
 
     Returns:
-        SeriesInstanceUID -> annotation, and the files that cannot be used.
+        SeriesInstanceUID -> annotation for the series that exist, and what cannot be used: broken
+        files, and annotations of series that do not exist.
     """
-    found, rejections = {}, []
+    known, found, rejections = set(series_uids), {}, []
     for path in paths:
         try:
-            for annotation in vertebrae.load(path):
-                uid = annotation.series_instance_uid
-                if not uid:
-                    raise ValueError(f"{path}: `series_instance_uid` is missing; name the series")
-                if uid in found:
-                    raise ValueError(f"{path}: series {uid} is annotated twice; remove one")
-                found[uid] = annotation
+            loaded = vertebrae.load(path)
         except ValueError as error:
             reason = str(error).removeprefix(f"{path}: ")
             rejections.append(rejection.Rejection(path, "", reason))
+            continue
+        for annotation in loaded:
+            uid = annotation.series_instance_uid or ""
+            reason = _why_not_usable(uid, known, found)
+            if reason:
+                rejections.append(rejection.Rejection(path, uid, reason))
+            else:
+                found[uid] = annotation
     return found, rejections
+
+
+def _why_not_usable(uid: str, known: set[str], found: Mapping) -> str:
+    if not uid:
+        return "`series_instance_uid` is missing; name the series that was annotated"
+    if uid not in known:
+        return (
+            "annotates a series that is not here; give the study that it belongs to, or correct"
+            " its `series_instance_uid`"
+        )
+    return "annotates a series a second time; remove one of the two" if uid in found else ""
 
 
 def read_gradings(

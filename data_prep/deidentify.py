@@ -12,6 +12,7 @@ import secrets
 
 from spine_tf import files
 
+KEY_FILE = os.path.join("local", "pseudonym.key")  # by default, in the folder of the data set
 KINDS = ("subject", "family", "scan", "study")
 _KEY_BYTES = 32
 
@@ -29,7 +30,7 @@ def load_or_make_key(path: str) -> bytes:
         ValueError: If the file holds something else.
     """
     if not os.path.exists(path):
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
         with files.atomic_write(path, permissions=0o600) as file:
             file.write(secrets.token_hex(_KEY_BYTES) + "\n")
     with open(path, encoding="utf-8", errors="replace") as file:

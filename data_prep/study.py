@@ -90,7 +90,9 @@ def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> M
     if choice.series is None:
         seen = "; ".join(str(verdict) for verdict in choice.verdicts)
         raise rejection.RejectedInput(
-            study.folder, study.uid, f"has no sagittal T2 series; give a study with one. Seen: {seen}"
+            study.folder,
+            study.uid,
+            f"has no sagittal T2 series; give a study with one. Seen: {seen}",
         )
     for candidate in choice.candidates:
         if candidate.uid in by_series:
@@ -130,7 +132,7 @@ def load_study(study_dir: str, vertebrae_path: str | None = None) -> Study:
     """
     scan = dicom.scan_folder(study_dir)
     found = _only_study(study_dir, scan)
-    by_series = _read_annotations(study_dir, vertebrae_path)
+    by_series = _read_annotations(study_dir, vertebrae_path, found)
     matched = match(found, by_series)
     return Study(
         volume=dicom.read_volume(matched.series),
@@ -164,7 +166,7 @@ def _only_study(study_dir: str, scan: dicom.FolderScan) -> StudyFiles:
 
 
 def _read_annotations(
-    study_dir: str, vertebrae_path: str | None
+    study_dir: str, vertebrae_path: str | None, found: StudyFiles
 ) -> dict[str, vertebrae.Annotation]:
     beside = os.path.join(os.path.dirname(os.path.abspath(study_dir)), annotations.VERTEBRAE)
     inside = annotations.find(vertebrae_path, annotations.VERTEBRAE, dicom.list_files(study_dir))
@@ -174,7 +176,8 @@ def _read_annotations(
             f"{study_dir}: there is no {annotations.VERTEBRAE} in it or beside it; give"
             " --vertebrae, a file that names the corners of the vertebrae."
         )
-    by_series, rejections = annotations.read_vertebrae(paths)
-    if rejections:
+    uids = [series.uid for series in found.series]
+    by_series, rejections = annotations.read_vertebrae(paths, uids)
+    if not by_series and rejections:
         raise ValueError(str(rejections[0]))
     return by_series

@@ -1,0 +1,69 @@
+"""Converts DICOM studies to records.
+
+    spine-tf convert-dicom --input_dir=studies --output_dir=data
+
+Every file below --input_dir is looked at. One sagittal T2 series per study is chosen by its headers
+and printed with the tags that decided. Annotations are matched by UID:
+
+    vertebrae   `vertebrae/1` JSON, by series_instance_uid
+    gradings    CSV: study_instance_uid, disc, grading, value
+    families    CSV: patient_id, family
+
+Records hold pseudonyms, no PatientID. KEEP THE KEY FILE: with it later studies of the same patients
+get the same pseudonyms, and whoever has it can find out who is who. It is in OUTPUT_DIR/local, which
+must not be shared.
+"""
+
+import os
+
+from absl import flags
+
+from data_prep import settings
+from spine_tf import cli
+
+
+def define_flags() -> None:
+    """Defines the flags of this script."""
+    flags.DEFINE_string("input_dir", None, "Folder with DICOM studies, at any depth.")
+    flags.DEFINE_string("output_dir", None, "Folder of the data set; made if missing.")
+    cli.required("input_dir", "output_dir")
+    beside = "A file or a folder; without it the files {} below --input_dir are used."
+    for name in ("vertebrae.json", "gradings.csv", "families.csv"):
+        flags.DEFINE_string(os.path.splitext(name)[0], None, beside.format(name))
+    flags.DEFINE_string(
+        "key_file",
+        None,
+        "Key of the pseudonyms, made on first use; OUTPUT_DIR/local/pseudonym.key by default."
+        " Keep it: without it later studies of the same patients cannot be joined.",
+    )
+    cli.define_dataclass_flags(settings.Settings)
+
+
+def main(argv: list[str]) -> int:
+    """Runs the conversion; returns the exit status."""
+    del argv
+    from data_prep import convert_dicom_lib, dataset_lib, deidentify
+
+    values = flags.FLAGS
+    inputs = convert_dicom_lib.Inputs(
+        values.input_dir, values.vertebrae, values.gradings, values.families
+    )
+    key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
+    plan = convert_dicom_lib.plan(inputs, deidentify.load_or_make_key(key_file))
+    print("\n".join(plan.lines))
+    report = dataset_lib.convert(
+        plan.requests,
+        convert_dicom_lib.load,
+        cli.dataclass_from_flags(settings.Settings),
+        values.output_dir,
+        source="dicom",
+        rejections=plan.rejections,
+        not_needed=plan.not_needed,
+    )
+    print(report)
+    print(f"Keep {key_file}, and do not share it: it is the key of the pseudonyms.")
+    return report.exit_status
+
+
+if __name__ == "__main__":
+    cli.run(define_flags, main)

@@ -1,0 +1,264 @@
+"""DICOM studies to scan requests: who is who, which series, which visit, which grades."""
+
+import collections
+import dataclasses
+import datetime
+import functools
+import os
+from collections.abc import Mapping, Sequence
+
+import tqdm
+
+from data_prep import (
+    annotations,
+    dataset_lib,
+    deidentify,
+    dicom,
+    dicom_header,
+    rejection,
+    series_geometry,
+    study,
+)
+from spine_tf import vertebrae, volume
+
+_MANY_STUDIES = 5  # with more, only the chosen series of each is shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What is read. Paths; None looks beside the studies.
+
+    Attributes:
+        input_dir: Folder with DICOM studies, at any depth.
+        vertebrae: `vertebrae/1` file or folder.
+        gradings: CSV file or folder.
+        families: CSV file or folder.
+    """
+
+    input_dir: str
+    vertebrae: str | None = None
+    gradings: str | None = None
+    families: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What will be converted, from headers only.
+
+    Attributes:
+        requests: One per study.
+        rejections: What cannot be used.
+        not_needed: What is not used, and nobody expects it to be -> count.
+        lines: What a person should read.
+    """
+
+    requests: Sequence[dataset_lib.ScanRequest]
+    rejections: Sequence[rejection.Rejection]
+    not_needed: Mapping[str, int]
+    lines: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Payload:
+    """What a worker needs to read one scan; no attribute of the patient."""
+
+    series: dicom_header.SeriesFiles
+    annotation: vertebrae.Annotation
+
+
+@dataclasses.dataclass(frozen=True)
+class _Usable:
+    """A study that can be converted."""
+
+    study: study.StudyFiles
+    match: study.Match
+
+    @property
+    def subject(self) -> str:
+        """PatientID, or the study itself where that is empty."""
+        return max(self.study.patient_ids) or f"study:{self.study.uid}"
+
+
+def load(request: dataset_lib.ScanRequest) -> tuple[volume.Volume, vertebrae.Annotation]:
+    """Reads the pixels of one request, in a worker.
+
+    Raises:
+        rejection.RejectedInput: If they cannot be read.
+    """
+    return dicom.read_volume(request.payload.series), request.payload.annotation
+
+
+def plan(inputs: Inputs, key: bytes) -> Plan:
+    """Reads the headers of every file below a folder and decides what to convert.
+
+    Args:
+        inputs: Where the studies and their annotations are.
+        key: Of the pseudonyms.
+
+    Returns:
+        The plan. Single studies that cannot be used are in its rejections.
+
+    Raises:
+        FileNotFoundError: If a folder or file does not exist.
+        ValueError: If there is no study, or no annotation belongs to any of them.
+    """
+    scan = dicom.scan_folder(inputs.input_dir, _progress("headers"))
+    studies = study.group(scan.series)
+    if not studies:
+        raise ValueError(study.no_dicom_message(inputs.input_dir, scan))
+    paths = dicom.list_files(inputs.input_dir)
+    by_series, unused = _read_vertebrae(inputs, paths, scan.series)
+    usable, rejected = _match_all(studies, by_series)
+    dated, undated = _with_dates(usable)
+    grades, bad_grades = annotations.read_gradings(
+        annotations.find(inputs.gradings, annotations.GRADINGS, paths),
+        [item.uid for item in studies],
+    )
+    families, bad_families = annotations.read_families(
+        annotations.find(inputs.families, annotations.FAMILIES, paths),
+        {patient_id for item in studies for patient_id in item.patient_ids} - {""},
+    )
+    return Plan(
+        requests=_requests(dated, grades, families, key),
+        rejections=[
+            *scan.rejections,
+            *rejected,
+            *undated,
+            *unused,
+            *bad_grades,
+            *bad_families,
+        ],
+        not_needed=_not_needed(scan, usable),
+        lines=_lines(usable),
+    )
+
+
+def _progress(what: str):
+    """A progress bar; none where the output is no terminal."""
+    return functools.partial(tqdm.tqdm, desc=what, unit="file", disable=None)
+
+
+def _read_vertebrae(inputs: Inputs, paths: Sequence[str], series) -> tuple[dict, list]:
+    """SeriesInstanceUID -> annotation, and what cannot be used."""
+    found = annotations.find(inputs.vertebrae, annotations.VERTEBRAE, paths)
+    if not found:
+        raise ValueError(
+            f"{inputs.input_dir}: there is no {annotations.VERTEBRAE} beside the studies; give"
+            " --vertebrae, a file or folder that names the corners of the vertebrae."
+        )
+    by_series, unused = annotations.read_vertebrae(found, [item.uid for item in series])
+    if not by_series:
+        reasons = "\n".join(map(str, unused[:5])) or f"{found[0]}: holds no annotation"
+        raise ValueError(f"no annotation belongs to a series below {inputs.input_dir}: {reasons}")
+    return by_series, unused
+
+
+def _match_all(
+    studies: Sequence[study.StudyFiles], by_series: Mapping[str, vertebrae.Annotation]
+) -> tuple[list[_Usable], list[rejection.Rejection]]:
+    """The studies that can be used, and why the others cannot."""
+    usable, rejected = [], []
+    for item in studies:
+        try:
+            if len(item.patient_ids) > 1:
+                raise rejection.RejectedInput(
+                    item.folder, item.uid, "has files of more than one patient; take them apart"
+                )
+            found = study.match(item, by_series)
+            series_geometry.series_affine(found.series)
+            usable.append(_Usable(item, found))
+        except rejection.RejectedInput as error:
+            rejected.append(error.rejection)
+    return usable, rejected
+
+
+def _with_dates(
+    usable: Sequence[_Usable],
+) -> tuple[list[_Usable], list[rejection.Rejection]]:
+    """Drops studies without a date of subjects with several: their order is not known."""
+    counts = collections.Counter(item.subject for item in usable)
+    dated = [item for item in usable if item.study.date or counts[item.subject] == 1]
+    reason = "has no StudyDate, and the subject has other studies; give it a date"
+    undated = [
+        rejection.Rejection(item.study.folder, item.study.uid, reason)
+        for item in usable
+        if item not in dated
+    ]
+    return dated, undated
+
+
+def _requests(
+    usable: Sequence[_Usable],
+    grades: Mapping[str, annotations.GradingsOfDiscs],
+    families: Mapping[str, str],
+    key: bytes,
+) -> list[dataset_lib.ScanRequest]:
+    by_subject = collections.defaultdict(list)
+    for item in usable:
+        by_subject[item.subject].append(item)
+    requests = []
+    for subject, found in by_subject.items():
+        found.sort(key=lambda item: (item.study.date, item.study.uid))
+        family = families.get(subject, subject)
+        for visit, item in enumerate(found):
+            days = _days(found[0].study.date, item.study.date)
+            graded = grades.get(item.study.uid, {})
+            requests.append(_request(item, family, visit, days, graded, key))
+    return requests
+
+
+def _request(
+    item: _Usable, family: str, visit: int, days: int, graded, key: bytes
+) -> dataset_lib.ScanRequest:
+    series = item.match.series
+    return dataset_lib.ScanRequest(
+        subject_key=deidentify.pseudonym(key, "subject", item.subject),
+        family_key=deidentify.pseudonym(key, "family", family),
+        scan_key=deidentify.pseudonym(key, "scan", series.uid),
+        visit=visit,
+        days=days,
+        field_strength_t=series.first.field_strength_t,
+        gradings=graded,
+        path=os.path.dirname(series.paths[0]),
+        uid=series.uid,
+        payload=Payload(_without_patient(series), item.match.annotation),
+    )
+
+
+def _without_patient(series: dicom_header.SeriesFiles) -> dicom_header.SeriesFiles:
+    return dicom_header.SeriesFiles(
+        tuple(dataclasses.replace(item, patient_id="", study_date="") for item in series.slices)
+    )
+
+
+def _days(first: str, date: str) -> int:
+    """Days from one YYYYMMDD to another; 0 without dates."""
+    if not first or not date:
+        return 0
+    parsed = [datetime.datetime.strptime(text, "%Y%m%d") for text in (first, date)]
+    return (parsed[1] - parsed[0]).days
+
+
+def _not_needed(scan: dicom.FolderScan, usable: Sequence[_Usable]) -> dict[str, int]:
+    counts = collections.Counter({f"files: {k}": n for k, n in scan.not_needed.items()})
+    for item in usable:
+        for verdict in item.match.choice.verdicts:
+            if verdict.reason:
+                counts[f"series: {verdict.reason.split(' (')[0]}"] += 1
+            elif verdict.series is not item.match.series:
+                counts["series: another sagittal T2"] += 1
+    return dict(counts)
+
+
+def _lines(usable: Sequence[_Usable]) -> list[str]:
+    lines = []
+    for item in usable:
+        choice = item.match.choice.lines()
+        if len(usable) > _MANY_STUDIES:
+            choice = [line for line in choice if line.startswith("chosen")]
+        lines += [f"study {item.study.uid}:", *(f"  {line}" for line in choice)]
+        lines += [f"  {item.match.note}"] if item.match.note else []
+    without_id = sum(item.study.patient_ids == {""} for item in usable)
+    if without_id:
+        lines.append(f"{without_id} studies have no PatientID; each is taken for its own subject.")
+    return lines
