@@ -121,7 +121,15 @@ class Truth:
 
 
 # Streams of random numbers, so that adding one draw does not change another.
-_BODY, _HISTORY, _CALENDAR, _READER, _SCAN, _BLOCKS = range(6)
+_BODY, _HISTORY, _CALENDAR, _READER, _SCAN, _BLOCKS, _LOCALIZER = range(7)
+
+# Plane of the localizer -> directions of slices, rows and columns.
+_PLANES = {
+    "SAG": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    "COR": ((0, 1, 0), (0, 0, -1), (1, 0, 0)),
+    "AX": ((0, 0, 1), (0, 1, 0), (1, 0, 0)),
+}
+_LOCALIZER_PIXEL_MM = 450.0 / 256
 
 
 def _random(config: CohortConfig, stream: int, *keys: int) -> np.random.Generator:
@@ -214,6 +222,48 @@ def make_visit(config: CohortConfig, index: int, visit: int) -> Visit:
     Raises:
         ValueError: If there is no such subject or visit.
     """
+    scene, plan, random = _stage(config, index, visit)
+    t2, t1 = render.sagittal(scene, plan, random)
+    return Visit(
+        visit=visit,
+        days=make_plan(config, index).days[visit],
+        field_strength_t=scene.scanner.field_strength_t,
+        sagittal_t2=t2,
+        sagittal_t1=t1,
+        annotation=_annotation(scene.spine, scene.body),
+        gradings=_read(config, index, visit),
+    )
+
+
+def annotate(config: CohortConfig, index: int, visit: int) -> vertebrae.Annotation:
+    """Returns the annotation of one visit without rendering it."""
+    scene, _, _ = _stage(config, index, visit)
+    return _annotation(scene.spine, scene.body)
+
+
+def make_localizer(
+    config: CohortConfig, index: int, visit: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Renders the localizer of one visit: three orthogonal thick slices, 450 mm wide.
+
+    Returns:
+        Plane -> array [1, 256, 256] float32 of whole numbers, affine [4, 4] of that array.
+    """
+    scene, plan, _ = _stage(config, index, visit)
+    size = plan.num_slices, plan.matrix, plan.matrix
+    centre_mm = geometry.to_patient(plan.affine, (np.array(size) - 1) / 2)
+    random = _random(config, _LOCALIZER, index, visit)
+    planes = {}
+    for name, axes in _PLANES.items():
+        steps = np.array(axes, np.float64) * [[8.0], [_LOCALIZER_PIXEL_MM], [_LOCALIZER_PIXEL_MM]]
+        origin_mm = np.round(centre_mm - 127.5 * (steps[1] + steps[2]), 4)
+        affine = geometry.affine_from_axes(*steps, origin_mm)
+        planes[name] = (render.scan(scene, affine, (1, 256, 256), random)[0], affine)
+    return planes
+
+
+def _stage(config: CohortConfig, index: int, visit: int):
+    """The scene, the plan of the slices, and the generator as it stands after them."""
     behind = truth(config, index)
     if not 0 <= visit < len(behind.years):
         raise ValueError(f"`visit` must be 0 to {len(behind.years) - 1}, got {visit}.")
@@ -221,17 +271,7 @@ def make_visit(config: CohortConfig, index: int, visit: int) -> Visit:
     body = pose.draw_pose(random)
     spine = pose.lay_out(behind.subject, behind.discs[visit], body)
     plan = pose.plan_slices(spine, body, config.matrices, random)
-    scanner = _scanner(visit)
-    t2, t1 = render.render(behind.subject, spine, body, plan, scanner, random)
-    return Visit(
-        visit=visit,
-        days=int(round(behind.years[visit] * _DAYS_PER_YEAR)),
-        field_strength_t=scanner.field_strength_t,
-        sagittal_t2=t2,
-        sagittal_t1=t1,
-        annotation=_annotation(spine, body),
-        gradings=_read(config, index, visit),
-    )
+    return render.Scene(behind.subject, spine, body, _scanner(visit)), plan, random
 
 
 def _annotation(spine: pose.Spine, body: pose.Pose) -> vertebrae.Annotation:

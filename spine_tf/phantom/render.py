@@ -1,48 +1,80 @@
-"""Renders one visit: a sagittal T2 and a sagittal T1 volume on one grid."""
+"""Renders one visit: T2 and T1 signals on any grid, and the scans a scanner makes of them."""
+
+import dataclasses
 
 import numpy as np
 
-from spine_tf import volume
+from spine_tf import geometry, volume
 from spine_tf.phantom import anatomy, appearance, canvas, pose, spine, surroundings
 
 
-def render(
-    subject: anatomy.Anatomy,
-    laid_out: pose.Spine,
-    body: pose.Pose,
-    plan: pose.Acquisition,
-    scanner: appearance.Scanner,
-    random: np.random.Generator,
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """One subject on the table of one scanner.
+
+    Attributes:
+        subject: Identity: canal, conus, marrow.
+        spine: The spine in the body frame.
+        body: How the subject lies.
+        scanner: The scanner of the visit.
+    """
+
+    subject: anatomy.Anatomy
+    spine: pose.Spine
+    body: pose.Pose
+    scanner: appearance.Scanner
+
+
+def sagittal(
+    scene: Scene, plan: pose.Acquisition, random: np.random.Generator
 ) -> tuple[volume.Volume, volume.Volume]:
-    """Paints the subject and acquires both series.
+    """Scans a sagittal T2 and a sagittal T1 series on one grid.
 
     Args:
-        subject: Identity: canal, conus, marrow.
-        laid_out: The spine in the body frame.
-        body: How the subject lies.
+        scene: Who lies where.
         plan: The slices.
-        scanner: The scanner of the visit.
         random: Generator of the visit; it decides noise and everything that is not identity.
 
     Returns:
         (T2, T1) volumes [slices, rows, columns] of whole numbers from 0 to 4095.
     """
     shape = (plan.num_slices, plan.matrix, plan.matrix)
-    image = canvas.make(
-        plan.affine, shape, pose.body_to_patient(body), laid_out.midline_x_mm
-    )
-    tissues = appearance.tissues(scanner, subject.marrow, random)
-    column = surroundings.make_column(image, laid_out, subject.canal_mm)
-    surroundings.paint_soft_tissue(image, column, body.skin, tissues, random)
-    surroundings.paint_posterior(image, laid_out, tissues)
-    surroundings.paint_canal(image, column, laid_out, subject.conus, tissues, random)
-    spine.paint_discs(image, laid_out, tissues, random)
-    spine.paint_vertebrae(image, laid_out, tissues)
-    surroundings.paint_pedicles(image, laid_out, tissues)
-    depth_mm = (np.float32(70.0) - column.behind_mm) * np.float32(body.scale)
+    t2, t1 = scan(scene, plan.affine, shape, random)
+    return volume.Volume(t2, plan.affine), volume.Volume(t1, plan.affine)
+
+
+def scan(
+    scene: Scene, affine: np.ndarray, shape: tuple[int, int, int], random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scans any grid.
+
+    Args:
+        scene: Who lies where.
+        affine: [4, 4] index to patient mm; slices in any direction.
+        shape: Of the grid.
+        random: Generator of the visit.
+
+    Returns:
+        (T2, T1), float32 arrays of `shape` with whole numbers from 0 to 4095.
+    """
+    image, column = _paint(scene, affine, shape, random)
+    depth_mm = (np.float32(70.0) - column.behind_mm) * np.float32(scene.body.scale)
+    pixel_mm = float(geometry.spacing_mm(affine)[1])
     return tuple(
-        volume.Volume(
-            appearance.acquire(signal, plan.pixel_mm, depth_mm, scanner, random), plan.affine
-        )
+        appearance.acquire(signal, pixel_mm, depth_mm, scene.scanner, random)
         for signal in (image.t2, image.t1)
     )
+
+
+def _paint(scene: Scene, affine, shape, random) -> tuple[canvas.Canvas, surroundings.Column]:
+    to_patient = pose.body_to_patient(scene.body)
+    image = canvas.make(affine, shape, to_patient, scene.spine.midline_x_mm)
+    tissues = appearance.tissues(scene.scanner, scene.subject.marrow, random)
+    column = surroundings.make_column(image, scene.spine, scene.subject.canal_mm)
+    surroundings.paint_soft_tissue(image, column, scene.body.skin, tissues, random)
+    surroundings.paint_posterior(image, scene.spine, tissues)
+    surroundings.paint_canal(image, column, scene.spine, scene.subject.conus, tissues, random)
+    spine.paint_discs(image, scene.spine, tissues, random)
+    spine.paint_vertebrae(image, scene.spine, tissues)
+    surroundings.paint_pedicles(image, scene.spine, tissues)
+    return image, column

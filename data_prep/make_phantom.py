@@ -1,0 +1,94 @@
+"""Makes a synthetic longitudinal lumbar cohort.
+
+    spine-tf make-phantom --output_dir=cohort --num_subjects=40
+    spine-tf convert-dicom --input_dir=cohort --output_dir=data
+
+writes DICOM studies (sagittal T2, sagittal T1, a localizer) to cohort/studies, and beside them
+vertebrae.json, gradings.csv and families.csv, where convert-dicom finds them. A run that was
+stopped goes on where it was.
+
+    spine-tf make-phantom --output_dir=data --num_subjects=1000 --direct_records
+
+writes the records that convert-dicom would write, without DICOM on the way.
+
+    spine-tf make-phantom --calibrate --num_subjects=240
+
+measures how hard the phantom is, and prints it; with --output_dir it also saves calibration.json.
+"""
+
+import os
+
+from absl import flags
+
+from spine_tf import cli
+
+
+def define_flags() -> None:
+    """Defines the flags of this script."""
+    from data_prep import settings
+
+    flags.DEFINE_string("output_dir", None, "Folder of the cohort, or of the data set.")
+    flags.DEFINE_integer("num_subjects", 40, "Number of subjects.", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "Seed; another seed, another cohort.", lower_bound=0)
+    flags.DEFINE_integer("one_visit_percent", 25, "Share of subjects that come once.")
+    flags.DEFINE_integer("three_visits_percent", 15, "Share of subjects that come three times.")
+    flags.DEFINE_bool("direct_records", False, "Write records, not DICOM.")
+    flags.DEFINE_bool("calibrate", False, "Measure how hard the phantom is; writes no cohort.")
+    flags.DEFINE_string(
+        "key_file",
+        None,
+        "Key of the pseudonyms with --direct_records, made on first use;"
+        " OUTPUT_DIR/local/pseudonym.key by default.",
+    )
+    cli.define_dataclass_flags(settings.Settings)
+
+
+def main(argv: list[str]) -> int:
+    """Makes or measures a cohort; returns the exit status."""
+    del argv
+    from spine_tf.phantom import cohort
+
+    values = flags.FLAGS
+    config = cohort.CohortConfig(
+        num_subjects=values.num_subjects,
+        seed=values.seed,
+        one_visit_percent=values.one_visit_percent,
+        three_visits_percent=values.three_visits_percent,
+    )
+    if values.calibrate:
+        return _calibrate(config, values.output_dir)
+    if not values.output_dir:
+        raise cli.UsageError("--output_dir must be given.")
+    if values.direct_records:
+        return _write_records(config, values)
+    from data_prep import make_phantom_lib
+
+    count = make_phantom_lib.write_cohort(config, values.output_dir, values.num_processes)
+    print(f"{values.output_dir}: {config.num_subjects} subjects, {count} studies.")
+    return cli.EXIT_DONE
+
+
+def _write_records(config, values) -> int:
+    from data_prep import convert_dicom_lib, dataset_lib, make_phantom_lib
+
+    key_file = values.key_file or os.path.join(values.output_dir, convert_dicom_lib.KEY_FILE)
+    settings = cli.dataclass_from_flags(dataset_lib.Settings)
+    report = make_phantom_lib.write_records(config, values.output_dir, settings, key_file)
+    print(report)
+    return report.exit_status
+
+
+def _calibrate(config, output_dir: str | None) -> int:
+    from spine_tf import files
+    from spine_tf.phantom import calibration
+
+    measured = calibration.measure(config)
+    print(calibration.table(measured))
+    if output_dir:
+        os.makedirs(output_dir, exist_ok=True)
+        files.write_json(os.path.join(output_dir, "calibration.json"), measured)
+    return cli.EXIT_DONE
+
+
+if __name__ == "__main__":
+    cli.run(define_flags, main)
