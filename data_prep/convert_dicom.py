@@ -9,9 +9,9 @@ and printed with the tags that decided. Annotations are matched by UID:
     gradings    CSV: study_instance_uid, disc, grading, value
     families    CSV: patient_id, family
 
-Records hold pseudonyms, no PatientID. KEEP THE KEY FILE: with it later studies of the same patients
-get the same pseudonyms, and whoever has it can find out who is who. It is in OUTPUT_DIR/local, which
-must not be shared.
+Records hold pseudonyms, no PatientID. KEEP THE KEY FILE: with it later studies of the same
+patients get the same pseudonyms. Whoever has it can find out who is who: it is in
+OUTPUT_DIR/local, which must not be shared.
 """
 
 import os
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
     report = dataset_lib.convert(
         plan.requests,
         convert_dicom_lib.load,
-        cli.dataclass_from_flags(settings.Settings),
+        cli.dataclass_from_flags(dataset_lib.Settings),
         values.output_dir,
         source="dicom",
         rejections=plan.rejections,

@@ -106,6 +106,7 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     studies = study.group(scan.series)
     if not studies:
         raise ValueError(study.no_dicom_message(inputs.input_dir, scan))
+    _check_any_sagittal_t2(inputs.input_dir, studies)
     paths = dicom.list_files(inputs.input_dir)
     by_series, unused = _read_vertebrae(inputs, paths, scan.series)
     usable, rejected = _match_all(studies, by_series)
@@ -136,6 +137,18 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
 def _progress(what: str):
     """A progress bar; none where the output is no terminal."""
     return functools.partial(tqdm.tqdm, desc=what, unit="file", disable=None)
+
+
+def _check_any_sagittal_t2(input_dir: str, studies: Sequence[study.StudyFiles]) -> None:
+    reasons = []
+    for item in studies:
+        try:
+            study.choose(item)
+            return
+        except rejection.RejectedInput as error:
+            reasons.append(str(error))
+    shown = "\n".join(reasons[:_MANY_STUDIES])
+    raise ValueError(f"{input_dir}: no study has a sagittal T2 series.\n{shown}")
 
 
 def _read_vertebrae(inputs: Inputs, paths: Sequence[str], series) -> tuple[dict, list]:

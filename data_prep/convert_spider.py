@@ -4,8 +4,8 @@
 
 --input_dir is SPIDER as downloaded from Zenodo (record 10159290): images/ and masks/ with .mha or
 .nii.gz files, and radiological_gradings.csv. One T2 scan per patient is taken. Vertebral bodies
-are found in the masks. SPIDER does not label the sacrum: S1 comes from --sacrum, else the L5-S1 disc
-comes from its own mask.
+are found in the masks. SPIDER does not label the sacrum: S1 comes from --sacrum, else the L5-S1
+disc comes from its own mask.
 """
 
 import os
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     report = dataset_lib.convert(
         plan.requests,
         convert_spider_lib.load,
-        cli.dataclass_from_flags(settings.Settings),
+        cli.dataclass_from_flags(dataset_lib.Settings),
         values.output_dir,
         source="spider",
         rejections=plan.rejections,

@@ -73,6 +73,23 @@ def group(series: Sequence[dicom_header.SeriesFiles]) -> list[StudyFiles]:
     return [StudyFiles(uid, tuple(by_uid[uid])) for uid in sorted(by_uid)]
 
 
+def choose(study: StudyFiles) -> series_choice.Choice:
+    """Chooses the sagittal T2 series of a study.
+
+    Raises:
+        rejection.RejectedInput: If it has none; the message tells of every series.
+    """
+    choice = series_choice.choose_sagittal_t2(study.series)
+    if choice.series is None:
+        seen = "; ".join(map(str, choice.verdicts))
+        raise rejection.RejectedInput(
+            study.folder,
+            study.uid,
+            f"has no sagittal T2 series; give a study with one. Seen: {seen}",
+        )
+    return choice
+
+
 def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> Match:
     """Chooses the sagittal T2 series of a study and finds its annotation.
 
@@ -86,14 +103,7 @@ def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> M
     Raises:
         rejection.RejectedInput: If the study has no sagittal T2 series, or none that is annotated.
     """
-    choice = series_choice.choose_sagittal_t2(study.series)
-    if choice.series is None:
-        seen = "; ".join(str(verdict) for verdict in choice.verdicts)
-        raise rejection.RejectedInput(
-            study.folder,
-            study.uid,
-            f"has no sagittal T2 series; give a study with one. Seen: {seen}",
-        )
+    choice = choose(study)
     for candidate in choice.candidates:
         if candidate.uid in by_series:
             note = ""
@@ -132,6 +142,7 @@ def load_study(study_dir: str, vertebrae_path: str | None = None) -> Study:
     """
     scan = dicom.scan_folder(study_dir)
     found = _only_study(study_dir, scan)
+    choose(found)
     by_series = _read_annotations(study_dir, vertebrae_path, found)
     matched = match(found, by_series)
     return Study(
