@@ -1,4 +1,4 @@
-# `make demo` and `make test` need only Python 3.11+ and make. Each environment is made from its
+# `make demo` and `make test` need only Python 3.11 to 3.13 and make. Each environment is made from its
 # lock file, and made again when the lock file changes.
 
 .DELETE_ON_ERROR:
@@ -13,11 +13,12 @@ WORKERS ?= 2
 # A command is tried, not only looked up: a launcher may exist without the Python behind it.
 find_python = $(shell for p in $(1); do \
   if $$p -c 'import sys; sys.exit(not ($(2)))' 2>/dev/null; then echo $$p; break; fi; done)
-IS_CURRENT := sys.version_info >= (3, 11)
+IS_CURRENT := (3, 11) <= sys.version_info[:2] <= (3, 13)
 IS_ADDONS := (3, 10) <= sys.version_info[:2] <= (3, 11)
 PYTHON = $(call find_python,python3.11 python3.12 python3.13 python3,$(IS_CURRENT))
 PYTHON_ADDONS = $(call find_python,python3.11 python3.10 python3,$(IS_ADDONS))
 
+comma := ,
 CURRENT := .venv-current
 ADDONS := .venv-addons
 LOCK := .venv-lock
@@ -48,7 +49,7 @@ lint: $(CURRENT)/.installed
 	@touch $@
 
 $(CURRENT)/.locked: requirements/current.txt
-	$(call require,$(PYTHON),Python 3.11 or newer)
+	$(call require,$(PYTHON),Python 3.11$(comma) 3.12 or 3.13 (TensorFlow 2.21 has no newer wheels))
 	$(PYTHON) -m venv --clear $(CURRENT)
 	$(CURRENT)/bin/python -m pip install --quiet --requirement $<
 	@touch $@
@@ -70,6 +71,7 @@ lock: $(LOCK)/.uv
 	$(COMPILE) --python-version 3.10 --extra addons --output-file requirements/addons.txt setup.py
 
 $(LOCK)/.uv: Makefile
+	$(call require,$(PYTHON),Python 3.11$(comma) 3.12 or 3.13)
 	$(PYTHON) -m venv --clear $(LOCK)
 	$(LOCK)/bin/python -m pip install --quiet uv==$(UV_VERSION)
 	@touch $@

@@ -40,6 +40,7 @@ _REQUIREMENTS = [
 _EXTRAS = {
     "addons": [  # Python 3.10 and 3.11 only
         "keras==2.15.0",
+        "setuptools<81",  # TensorBoard 2.15 imports pkg_resources, which left with 81
         "tensorflow==2.15.1",
         "tensorflow-addons==0.23.0",
         "tensorflow-io==0.36.0",
