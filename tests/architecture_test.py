@@ -32,7 +32,8 @@ _MAY_IMPORT = {
     "training": _RUNNING,
     "evaluation": _RUNNING,
     "serving": _RUNNING,
-    "script": _RUNNING | {"phantom", "cli"},
+    "lib": _RUNNING | {"phantom"},  # train_lib.py: the work under train.py
+    "script": _RUNNING | {"phantom", "lib", "cli"},
 }
 _PACKAGES = {
     "spine_tf": {"spine_tf"},
@@ -64,6 +65,8 @@ def _part(name, tree):
     part = re.split(r"[/.]", name)[1]
     if part in _SCRIPTS or (tree and part != "cli" and _is_script(tree)):
         return "script"
+    if part.endswith("_lib"):
+        return "lib"
     return "base" if part in _BASE else part
 
 
