@@ -32,11 +32,11 @@ _GROUPS = (
     " PixelValueTransformationSequence"
 ).split()
 
-_MR_CLASSES = (
+_MR_CLASSES = {
     pydicom.uid.MRImageStorage,
     pydicom.uid.EnhancedMRImageStorage,
     pydicom.uid.LegacyConvertedEnhancedMRImageStorage,
-)
+}
 _DICOM_NAMES = (".dcm", ".dicom", ".ima")
 _SAME_DIRECTION = 0.01  # of a direction cosine, half a degree
 
@@ -215,19 +215,17 @@ def _read_dataset(path: str) -> pydicom.Dataset:
 
 
 def _check_is_mr_image(dataset: pydicom.Dataset, path: str) -> None:
-    sop_class = _text(dataset, "SOPClassUID")
-    if "MediaStorageSOPClassUID" in dataset.file_meta and not sop_class:
-        sop_class = str(dataset.file_meta.MediaStorageSOPClassUID)
-    if sop_class == pydicom.uid.MediaStorageDirectoryStorage:
+    classes = {_text(dataset, "SOPClassUID"), _text(dataset.file_meta, "MediaStorageSOPClassUID")}
+    if pydicom.uid.MediaStorageDirectoryStorage in classes:
         raise NotNeeded("DICOMDIR")
-    modality = _text(dataset, "Modality")
-    if not sop_class and not modality:
-        raise rejection.RejectedInput(
-            path, "", "is DICOM without SOPClassUID and Modality; export the file again"
-        )
-    if sop_class in _MR_CLASSES:
+    if classes & _MR_CLASSES:
         return
-    raise NotNeeded(f"no MR image ({modality or 'no Modality'})")
+    modality = _text(dataset, "Modality")
+    if not modality:
+        raise rejection.RejectedInput(
+            path, "", "is DICOM without Modality, perhaps cut off; export the file again"
+        )
+    raise NotNeeded(f"no MR image ({modality})")
 
 
 def _slice_headers(dataset: pydicom.Dataset, path: str) -> list[SliceHeader]:
