@@ -218,9 +218,9 @@ def _check_is_mr_image(dataset: pydicom.Dataset, path: str) -> None:
     classes = {_text(dataset, "SOPClassUID"), _text(dataset.file_meta, "MediaStorageSOPClassUID")}
     if pydicom.uid.MediaStorageDirectoryStorage in classes:
         raise NotNeeded("DICOMDIR")
-    if classes & _MR_CLASSES:
-        return
     modality = _text(dataset, "Modality")
+    if classes & _MR_CLASSES and modality in ("", "MR"):
+        return
     if not modality:
         raise rejection.RejectedInput(
             path, "", "is DICOM without Modality, perhaps cut off; export the file again"
