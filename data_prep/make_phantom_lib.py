@@ -263,9 +263,7 @@ def load(request) -> tuple[volume.Volume, vertebrae.Annotation]:
     """Renders the sagittal T2 volume of one request, in a worker."""
     payload = request.payload
     visit = cohort.make_visit(payload.config, payload.index, payload.visit)
-    return visit.sagittal_t2, dataclasses.replace(
-        visit.annotation, series_instance_uid=request.uid
-    )
+    return visit.sagittal_t2, dataclasses.replace(visit.annotation, series_instance_uid=request.uid)
 
 
 def write_records(config: cohort.CohortConfig, output_dir: str, settings, key_file: str):

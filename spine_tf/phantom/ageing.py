@@ -110,9 +110,7 @@ def _draw_traits(random: anatomy.Inherited, own: np.random.Generator) -> dict:
     }
 
 
-def _state_after(
-    traits: dict, years: float, own: np.random.Generator, ageing: Ageing
-) -> DiscState:
+def _state_after(traits: dict, years: float, own: np.random.Generator, ageing: Ageing) -> DiscState:
     degeneration = traits["start"] + ageing.per_decade * traits["pace"] * years / 10
     worn = severity(degeneration)
     noise = ageing.appearance_noise * own.standard_normal(3)

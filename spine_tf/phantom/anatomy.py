@@ -156,9 +156,7 @@ class Inherited:
         return self._weights[0] * shared + self._weights[1] * own
 
 
-def draw(
-    family: np.random.Generator, own: np.random.Generator, variation: Variation
-) -> Anatomy:
+def draw(family: np.random.Generator, own: np.random.Generator, variation: Variation) -> Anatomy:
     """Draws the anatomy of one subject.
 
     Args:

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
+from spine_tf.phantom import canvas
+
 # Tissue -> (T2, T1) signal of fast spin echo, fluid on T2 = 1.
 _SIGNALS = {
     "fluid": (1.0, 0.12),
@@ -80,7 +82,7 @@ def acquire(
     Args:
         signal: [slices, rows, columns] float32.
         pixel_mm: In-plane spacing.
-        depth_mm: [slices, rows, columns] distance from the coil in the table.
+        depth_mm: [slices, rows / 2, columns / 2] distance from the coil in the table.
         scanner: Its blur, noise and coil.
         random: Generator of the visit.
 
@@ -91,13 +93,13 @@ def acquire(
     blur = scanner.blur_mm / pixel_mm
     image = ndimage.gaussian_filter(signal, (0, blur, blur), truncate=2.5)
     fall_mm = scanner.coil_mm * np.exp(0.15 * random.standard_normal())
-    image *= np.float32(0.10) + np.exp(np.minimum(depth_mm * np.float32(-1 / fall_mm), 0.4))
-    image *= _drift(signal.shape, random)
-    noise = np.float32(scanner.noise * np.exp(0.2 * random.standard_normal()) * 0.6)
-    image += noise * random.standard_normal(signal.shape, dtype=np.float32)
-    quadrature = noise * random.standard_normal(signal.shape, dtype=np.float32)
+    coil = np.float32(0.10) + np.exp(np.minimum(depth_mm * np.float32(-1 / fall_mm), 0.4))
+    image *= canvas.double(coil * _drift(depth_mm.shape, random))
+    sigma = np.float32(scanner.noise * np.exp(0.2 * random.standard_normal()) * 0.6)
+    # Rician, but for the part of the noise that is out of phase: its mean stands for it.
+    image += sigma * random.standard_normal(signal.shape, dtype=np.float32)
     gain = 1300.0 * np.exp(0.25 * random.standard_normal())
-    image = np.sqrt(image * image + quadrature * quadrature) * np.float32(gain)
+    image = np.sqrt(image * image + sigma * sigma) * np.float32(gain)
     return np.clip(np.round(image), 0, 4095)
 
 

@@ -47,18 +47,54 @@ class Canvas:
         half_mm, middle_mm = (high_mm - low_mm) / 2, (high_mm + low_mm) / 2
         return self.lateral(half_mm, np.abs(x_mm) - middle_mm)
 
-    def window(self, centre_mm: np.ndarray, radius_mm: float) -> Window | None:
-        """Rows and columns, all slices, that hold a disc around (y, z); None if out of view."""
+    def window(
+        self, centre_mm: np.ndarray, radius_mm: float, x_range_mm: tuple[float, float]
+    ) -> Window | None:
+        """Returns the pixels around (y, z) in the slices that meet a range of x.
+
+        Args:
+            centre_mm: [2] (y, z).
+            radius_mm: Of what must lie inside.
+            x_range_mm: Lowest and highest distance to the mid-sagittal surface.
+
+        Returns:
+            Slices, rows and columns; None if out of view.
+        """
         y_mm, z_mm = centre_mm
-        corners = np.array([[x, y_mm, z_mm] for x in (-30.0, 30.0)])
-        index = geometry.to_index(np.linalg.inv(self.body_to_index), corners)
+        low_x, high_x = x_range_mm
+        corners = np.array([[x, y_mm, z_mm] for x in (low_x - 8.0, high_x + 8.0)])
+        index = geometry.to_patient(self.body_to_index, corners)[:, 1:]
         radius = radius_mm / self.pixel_mm
-        low = np.floor(index[:, 1:].min(axis=0) - radius).astype(int)
-        high = np.ceil(index[:, 1:].max(axis=0) + radius).astype(int) + 1
-        low, high = np.maximum(low, 0), np.minimum(high, self.t2.shape[1:])
+        low = np.maximum(np.floor(index.min(axis=0) - radius), 0).astype(int)
+        high = np.ceil(index.max(axis=0) + radius).astype(int) + 1
+        high = np.minimum(high, self.t2.shape[1:])
         if np.any(high <= low):
             return None
-        return slice(None), slice(low[0], high[0]), slice(low[1], high[1])
+        rows, columns = slice(low[0], high[0]), slice(low[1], high[1])
+        x_mm = self.x_mm[:, rows, columns]
+        margin_mm = self.slice_mm / 2
+        meets = (x_mm.max(axis=(1, 2)) > low_x - margin_mm) & (
+            x_mm.min(axis=(1, 2)) < high_x + margin_mm
+        )
+        slices = np.flatnonzero(meets)
+        if not slices.size:
+            return None
+        return slice(slices[0], slices[-1] + 1), rows, columns
+
+    def crop(self, window: Window) -> "Canvas":
+        """Returns a canvas of a window that shares its signals."""
+        start = np.array([axis.start or 0 for axis in window])
+        shift = np.eye(4)
+        shift[:3, 3] = -start
+        return dataclasses.replace(
+            self,
+            t2=self.t2[window],
+            t1=self.t1[window],
+            x_mm=self.x_mm[window],
+            y_mm=self.y_mm[window],
+            z_mm=self.z_mm[window],
+            body_to_index=shift @ self.body_to_index,
+        )
 
     def paint(self, window: Window, cover: np.ndarray, signals: tuple) -> None:
         """Lays a tissue over a window.
@@ -90,9 +126,7 @@ def make(affine: np.ndarray, shape: tuple, body_to_patient: np.ndarray, midline_
     axes = [axis.astype(np.float32) for axis in axes]
     matrix = index_to_body.astype(np.float32)
     x_mm, y_mm, z_mm = (
-        np.broadcast_to(
-            row[0] * axes[0] + row[1] * axes[1] + row[2] * axes[2] + row[3], shape
-        )
+        np.broadcast_to(row[0] * axes[0] + row[1] * axes[1] + row[2] * axes[2] + row[3], shape)
         for row in matrix[:3]
     )
     table_mm = np.linspace(z_mm.min(), z_mm.max(), 256, dtype=np.float32)
@@ -111,6 +145,21 @@ def make(affine: np.ndarray, shape: tuple, body_to_patient: np.ndarray, midline_
         pixel_mm=float(spacing_mm[1]) / scale,
         slice_mm=4.0 / scale,
     )
+
+
+def double(coarse: np.ndarray, axes: tuple[int, ...] = (1, 2)) -> np.ndarray:
+    """Interpolates to twice as many pixels along some axes; centres lie at quarters."""
+    for axis in axes:
+        last = coarse.shape[axis] - 1
+        before = coarse.take(np.maximum(np.arange(-1, last), 0), axis)
+        after = coarse.take(np.minimum(np.arange(1, last + 2), last), axis)
+        quarter, rest = np.float32(0.25), np.float32(0.75)
+        coarse = rest * coarse
+        pair = np.stack([coarse + quarter * before, coarse + quarter * after], axis + 1)
+        shape = list(coarse.shape)
+        shape[axis] *= 2
+        coarse = pair.reshape(shape)
+    return coarse
 
 
 def local_frame(canvas: Canvas, window: Window, centre_mm, tilt: float):

@@ -35,7 +35,7 @@ class CohortConfig:
     seed: int = 0
     one_visit_percent: int = 25
     three_visits_percent: int = 15
-    matrices: tuple[int, ...] = (320, 352, 384)
+    matrices: tuple[int, ...] = (320, 352)
     variation: anatomy.Variation = anatomy.Variation()
     wear: ageing.Ageing = ageing.Ageing()
 
@@ -48,8 +48,8 @@ class CohortConfig:
                 "`one_visit_percent` and `three_visits_percent` must be at least 0 and add up to"
                 f" at most 100, got {percents[0]} and {percents[1]}."
             )
-        if not self.matrices or min(self.matrices) < 64:
-            raise ValueError(f"`matrices` must hold sizes of at least 64, got {self.matrices}.")
+        if not self.matrices or any(size < 64 or size % 2 for size in self.matrices):
+            raise ValueError(f"`matrices` must be even and at least 64, got {self.matrices}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,9 +283,7 @@ def _annotation(spine: pose.Spine, body: pose.Pose) -> vertebrae.Annotation:
         placed = geometry.to_patient(
             pose.body_to_patient(body), np.concatenate([x_mm, corners_mm], axis=1)
         )
-        found.append(
-            vertebrae.Vertebra(levels.VertebraLevel.from_name(name), np.round(placed, 2))
-        )
+        found.append(vertebrae.Vertebra(levels.VertebraLevel.from_name(name), np.round(placed, 2)))
     return vertebrae.Annotation(vertebrae=tuple(found), source="phantom")
 
 

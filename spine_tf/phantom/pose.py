@@ -106,9 +106,7 @@ def draw_pose(random: np.random.Generator) -> Pose:
     )
 
 
-def lay_out(
-    subject: anatomy.Anatomy, discs: tuple[ageing.DiscState, ...], pose: Pose
-) -> Spine:
+def lay_out(subject: anatomy.Anatomy, discs: tuple[ageing.DiscState, ...], pose: Pose) -> Spine:
     """Stacks the vertebrae on their discs, L3 at the origin.
 
     Args:
@@ -209,7 +207,11 @@ def plan_slices(
     column_mm = COLUMN_LENGTH_MM * pose.scale
     fov_mm = float(np.clip(column_mm * random.uniform(1.14, 1.26), 240, 300))
     pixel_mm, slice_mm = round(fov_mm / matrix, 4), round(float(random.uniform(4.4, 5.0)), 2)
-    oblique_deg = np.array([0.0, 0.5, 0.6]) * pose.rotation_deg + random.normal(0, 1.0, 3) * [0, 1, 1]
+    oblique_deg = np.array([0.0, 0.5, 0.6]) * pose.rotation_deg + random.normal(0, 1.0, 3) * [
+        0,
+        1,
+        1,
+    ]
     axes = _rotation(1, np.deg2rad(oblique_deg[1])) @ _rotation(2, np.deg2rad(oblique_deg[2]))
     transform = body_to_patient(pose)
     points_mm = np.concatenate([spine.corners_mm(k) for k in range(3, 10)])

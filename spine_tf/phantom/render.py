@@ -5,7 +5,17 @@ import dataclasses
 import numpy as np
 
 from spine_tf import geometry, volume
-from spine_tf.phantom import anatomy, appearance, canvas, pose, spine, surroundings
+from spine_tf.phantom import (
+    anatomy,
+    appearance,
+    canal,
+    canvas,
+    column_tables,
+    pose,
+    posterior,
+    soft_tissue,
+    spine,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,14 +61,23 @@ def scan(
     Args:
         scene: Who lies where.
         affine: [4, 4] index to patient mm; slices in any direction.
-        shape: Of the grid.
+        shape: Of the grid; rows and columns even.
         random: Generator of the visit.
 
     Returns:
         (T2, T1), float32 arrays of `shape` with whole numbers from 0 to 4095.
     """
-    image, column = _paint(scene, affine, shape, random)
-    depth_mm = (np.float32(70.0) - column.behind_mm) * np.float32(scene.body.scale)
+    to_patient = pose.body_to_patient(scene.body)
+    image = canvas.make(affine, shape, to_patient, scene.spine.midline_x_mm)
+    tissues = appearance.tissues(scene.scanner, scene.subject.marrow, random)
+    behind_mm = _paint_background(image, scene, affine, tissues, random)
+    posterior.paint_sides(image, scene.spine, tissues)
+    posterior.paint_processes(image, scene.spine, tissues)
+    canal.paint(image, scene.spine, scene.subject, behind_mm, tissues, random)
+    spine.paint_discs(image, scene.spine, tissues, random)
+    spine.paint_vertebrae(image, scene.spine, tissues)
+    posterior.paint_pedicles(image, scene.spine, tissues)
+    depth_mm = (np.float32(70.0) - behind_mm) * np.float32(scene.body.scale)
     pixel_mm = float(geometry.spacing_mm(affine)[1])
     return tuple(
         appearance.acquire(signal, pixel_mm, depth_mm, scene.scanner, random)
@@ -66,15 +85,22 @@ def scan(
     )
 
 
-def _paint(scene: Scene, affine, shape, random) -> tuple[canvas.Canvas, surroundings.Column]:
-    to_patient = pose.body_to_patient(scene.body)
-    image = canvas.make(affine, shape, to_patient, scene.spine.midline_x_mm)
-    tissues = appearance.tissues(scene.scanner, scene.subject.marrow, random)
-    column = surroundings.make_column(image, scene.spine, scene.subject.canal_mm)
-    surroundings.paint_soft_tissue(image, column, scene.body.skin, tissues, random)
-    surroundings.paint_posterior(image, scene.spine, tissues)
-    surroundings.paint_canal(image, column, scene.spine, scene.subject.conus, tissues, random)
-    spine.paint_discs(image, scene.spine, tissues, random)
-    spine.paint_vertebrae(image, scene.spine, tissues)
-    surroundings.paint_pedicles(image, scene.spine, tissues)
-    return image, column
+def _paint_background(image, scene: Scene, affine, tissues, random) -> np.ndarray:
+    """Paints soft tissue on every second pixel and interpolates it.
+
+    Returns:
+        [slices, rows / 2, columns / 2] distance behind the back walls in mm.
+    """
+    slices, rows, columns = image.t2.shape
+    half = np.diag([1.0, 2.0, 2.0, 1.0])
+    half[1:3, 3] = 0.5
+    coarse = canvas.make(
+        affine @ half,
+        (slices, rows // 2, columns // 2),
+        pose.body_to_patient(scene.body),
+        scene.spine.midline_x_mm,
+    )
+    column = column_tables.make(coarse, scene.spine)
+    soft_tissue.paint(coarse, column, scene.body.skin, tissues, random)
+    image.t2[:], image.t1[:] = canvas.double(coarse.t2), canvas.double(coarse.t1)
+    return column.behind_mm

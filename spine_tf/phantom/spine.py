@@ -6,6 +6,7 @@ from scipy import ndimage
 from spine_tf.phantom import anatomy, canvas, pose
 
 _CORTEX_MM = 0.9
+_TEXTURE_SHAPE = (17, 79, 61)
 
 
 def paint_discs(image: canvas.Canvas, spine: pose.Spine, tissues, random) -> None:
@@ -38,13 +39,14 @@ def _paint_disc(image, spine: pose.Spine, level: int, tissues, random) -> None:
     corners_mm = spine.disc_corners_mm(level)
     centre_mm = corners_mm.mean(axis=0)
     tilt = (spine.tilts[level] + spine.tilts[level + 1]) / 2
-    window = image.window(centre_mm, 32.0)
+    half_mm = spine.shapes[level].half_width_mm
+    window = image.window(centre_mm, 27.0, (-half_mm, half_mm))
     if window is None:
         return
     local_mm = _to_local(corners_mm - centre_mm, tilt)
     along, up = canvas.local_frame(image, window, centre_mm, tilt)
     x_mm = image.x_mm[window]
-    shrink = _lateral_shrink(x_mm, spine.shapes[level].half_width_mm)
+    shrink = _lateral_shrink(x_mm, half_mm)
     edges = canvas.quad_distances(along, up, local_mm, _disc_curves_mm(disc.bulge_mm))
     height_mm = np.linalg.norm(local_mm[1] - local_mm[2])
     dome = 1 - (2 * up / np.float32(height_mm + 3.0)) ** 2
@@ -52,7 +54,7 @@ def _paint_disc(image, spine: pose.Spine, level: int, tissues, random) -> None:
     edges[1] = edges[1] + reach * np.clip(dome, 0, 1) - 0.35 * shrink
     edges[3] = edges[3] - shrink
     cover = image.soft(canvas.smooth_minimum(edges, 0.8))
-    cover = cover * image.lateral(spine.shapes[level].half_width_mm, x_mm)
+    cover = cover * image.lateral(half_mm, x_mm)
     image.paint(window, cover, _disc_signal(along, up, edges, local_mm, disc, tissues, random))
     rim = image.soft(0.7 - np.abs(edges[1])) * cover  # the back of the annulus and its ligament
     image.paint(window, rim * 0.8, tissues["ligament"])
@@ -105,7 +107,9 @@ def _blotches(along, up, random) -> np.ndarray:
 
 def _paint_vertebra(image, spine: pose.Spine, level: int, tissues) -> None:
     shape = spine.shapes[level]
-    window = image.window(spine.centres_mm[level], 29.0)
+    window = image.window(
+        spine.centres_mm[level], 27.0, (-shape.half_width_mm, shape.half_width_mm)
+    )
     if window is None:
         return
     along, up = canvas.local_frame(image, window, spine.centres_mm[level], spine.tilts[level])
@@ -130,7 +134,10 @@ def _marrow_signal(along, up, x_mm, edges, spine: pose.Spine, level: int, tissue
     for spot_along, spot_up, spot_x, radius, strength in shape.spots.astype(np.float32):
         apart = (along - spot_along) ** 2 + (up - spot_up) ** 2 + ((x_mm - spot_x) / 2) ** 2
         texture = texture + strength * np.exp(-apart / (2 * radius * radius))
-    signal = tuple(value * (1 + texture * share) for value, share in zip(tissues["marrow"], (1, 0.7), strict=True))
+    signal = tuple(
+        value * (1 + texture * share)
+        for value, share in zip(tissues["marrow"], (1, 0.7), strict=True)
+    )
     signal = _with_cleft(signal, shape, along, up, x_mm, tissues)
     # Modic change: beside the worn disc, type 1 like fluid, type 2 like fat.
     above = spine.discs[max(level - 1, 0)].marrow[1]
@@ -144,13 +151,17 @@ def _marrow_signal(along, up, x_mm, edges, spine: pose.Spine, level: int, tissue
 
 def _bone_texture(shape, along, up, x_mm) -> np.ndarray:
     """Texture of the marrow at every pixel; it moves with the bone."""
-    size = shape.texture.shape
-    positions = (
-        np.clip((x_mm + 24.0) * np.float32((size[0] - 1) / 48.0), 0, size[0] - 1),
-        np.clip((along + 20.0) * np.float32((size[1] - 1) / 40.0), 0, size[1] - 1),
-        np.clip((up + 16.0) * np.float32((size[2] - 1) / 32.0), 0, size[2] - 1),
-    )
-    return ndimage.map_coordinates(shape.texture.astype(np.float32), positions, order=1)
+    zooms = [
+        (fine - 1) / (n - 1) for fine, n in zip(_TEXTURE_SHAPE, shape.texture.shape, strict=True)
+    ]
+    table = ndimage.zoom(shape.texture.astype(np.float32), zooms, order=1)
+    positions = [
+        np.clip((values + np.float32(half)) * np.float32((n - 1) / (2 * half)) + 0.5, 0, n - 1)
+        for values, half, n in zip(
+            (x_mm, along, up), (24.0, 20.0, 16.0), _TEXTURE_SHAPE, strict=True
+        )
+    ]
+    return table[tuple(position.astype(np.int32) for position in positions)]
 
 
 def _with_cleft(signal, shape, along, up, x_mm, tissues) -> tuple:
