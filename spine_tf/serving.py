@@ -1,0 +1,231 @@
+"""What an exported model takes and gives: signatures around a trained Keras model.
+
+A served model is a `tf.Module` that holds only variables, so nothing of Keras is needed to load it.
+Everything between raw input and network (parsing, cropping, reducing) is in its graph.
+
+Of every grading the signatures of a grading model give, with batch = discs:
+
+    {grading}_probabilities   [batch, classes] float32, classes in the order of `gradings`
+    {grading}_grade           [batch] int32, the published grade that is most probable
+    {grading}_expected_grade  [batch] float32, mean published grade under the probabilities
+    {grading}_was_graded      [batch] bool, whether the training data graded this level at all;
+                              only of signatures that know the level
+"""
+
+from collections.abc import Callable, Mapping
+
+import keras
+import tensorflow as tf
+
+from spine_tf import gradings
+from spine_tf.data import augmentation, crops, scan_discs, schema
+from spine_tf.tasks.downstream import grading
+from spine_tf.tasks.pretext import longitudinal
+from spine_tf.training import model_folder
+
+DEFAULT = "serving_default"
+EXAMPLES = "examples"
+SCAN = "scan"
+
+Tensors = dict[str, tf.Tensor]
+
+
+def make_module(model: keras.Model, folder: model_folder.ModelFolder) -> "CropModule":
+    """Returns the module that serves a trained model.
+
+    Args:
+        model: The model that `folder.load_model()` gives.
+        folder: Its model folder: task, crop scales, statistics.
+
+    Raises:
+        ValueError: If models of this task cannot be exported.
+    """
+    makers = {grading.Grading: GradingModule, longitudinal.Longitudinal: EmbeddingModule}
+    if type(folder.task) not in makers:
+        names = ", ".join(maker.__name__.lower() for maker in makers)
+        raise ValueError(
+            f"`task` must be one that can be exported ({names}), got"
+            f" {type(folder.task).__name__.lower()!r}."
+        )
+    return makers[type(folder.task)](model, folder)
+
+
+def save(module: "CropModule", path: str) -> None:
+    """Writes a module and its signatures as a SavedModel folder."""
+    tf.saved_model.save(module, path, signatures=module.make_signatures())
+
+
+class CropModule(tf.Module):
+    """Serves a model on crops of the network's size.
+
+    Attributes:
+        crop_shape: [slices, rows, columns] that `serving_default` takes.
+        run_crops: Function of crops [batch, *crop_shape] float32 in [0, 2].
+    """
+
+    def __init__(self, model: keras.Model, folder: model_folder.ModelFolder):
+        super().__init__(name=folder.task.crop_kind.name)
+        self.crop_shape = folder.task.encoder_shape(folder.model_config)
+        # Variables alone are tracked: the graph must load without Keras.
+        self._variables = [_plain(variable) for variable in model.variables]
+        self._predict = lambda inputs: model(inputs, training=False)
+        spec = tf.TensorSpec([None, *self.crop_shape], tf.float32, "crops")
+        # One function that all signatures share, so that the graph holds the network once.
+        self.run_crops = tf.function(self._run_crops, input_signature=[spec])
+
+    def make_signatures(self) -> dict[str, Callable]:
+        """Returns name -> concrete function with named inputs."""
+        return {DEFAULT: self.run_crops.get_concrete_function()}
+
+    def _run_crops(self, crops: tf.Tensor) -> Tensors:
+        """Runs the network on crops [batch, 9, rows, columns] float32 in [0, 2]."""
+        raise NotImplementedError
+
+
+class EmbeddingModule(CropModule):
+    """Serves a longitudinal model: embedding and level of crops of vertebral bodies.
+
+    Outputs: embedding [batch, units] float32, not scaled; level_probabilities [batch, 7] float32
+    in the order T12 to S1; level [batch] string, the most probable.
+    """
+
+    def __init__(self, model: keras.Model, folder: model_folder.ModelFolder):
+        super().__init__(model.get_layer("tower"), folder)
+
+    def _run_crops(self, crops: tf.Tensor) -> Tensors:
+        found = self._predict(_checked_crops(crops)[..., None])
+        probabilities = tf.nn.softmax(tf.cast(found["level"], tf.float32))
+        names = tf.constant(longitudinal.LEVEL_NAMES)
+        return {
+            "embedding": tf.cast(found["embedding"], tf.float32),
+            "level_probabilities": probabilities,
+            "level": tf.gather(names, tf.argmax(probabilities, -1)),
+        }
+
+
+class GradingModule(CropModule):
+    """Serves a grading model on crops, on records and on scans."""
+
+    def __init__(self, model: keras.Model, folder: model_folder.ModelFolder):
+        super().__init__(model, folder)
+        self._gradings = [gradings.from_name(name) for name in folder.task.gradings]
+        self._graded_levels = folder.statistics.graded_levels
+        self._inputs = augmentation.InputConfig(
+            stored_scale=folder.data["crop_scale"], crop_scale=folder.model_config.crop_scale
+        )
+
+    def make_signatures(self) -> dict[str, Callable]:
+        return super().make_signatures() | {
+            EXAMPLES: _signature(self.grade_examples, tf.TensorSpec([None], tf.string, "examples")),
+            SCAN: _signature(self.grade_scan, *scan_discs.INPUTS),
+        }
+
+    def _run_crops(self, crops: tf.Tensor) -> Tensors:
+        logits = self._predict({"crop": _checked_crops(crops)[..., None]})
+        outputs = {}
+        for item in self._gradings:
+            outputs |= _grades(item, tf.cast(logits[item.name], tf.float32))
+        return outputs
+
+    def grade_examples(self, examples: tf.Tensor) -> Tensors:
+        """Grades `disc` records.
+
+        Args:
+            examples: [batch] string, serialized tf.train.Example at the data's crop scale.
+
+        Returns:
+            What is said of every grading, and key and level [batch] string.
+        """
+        crop, key, level = tf.map_fn(
+            self._parse,
+            examples,
+            fn_output_signature=(
+                tf.TensorSpec(self.crop_shape, tf.float32),
+                tf.TensorSpec([], tf.string),
+                tf.TensorSpec([], tf.string),
+            ),
+        )
+        return self.run_crops(crop) | self._was_graded(level) | {"key": key, "level": level}
+
+    def _parse(self, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        found = schema.parse(schema.DISC, serialized, self._inputs.stored_scale)
+        rules = [
+            tf.debugging.Assert(
+                found["schema_version"] == schema.SCHEMA_VERSION,
+                [f"`schema_version` must be {schema.SCHEMA_VERSION}, got", found["schema_version"]],
+            ),
+            tf.debugging.Assert(
+                found["kind"] == schema.DISC, ["`kind` must be disc, got", found["kind"]]
+            ),
+        ]
+        with tf.control_dependencies(rules):
+            image = augmentation.network_input(
+                tf.identity(found["image"]),
+                found["slice_is_valid"],
+                found["pixel_is_valid"],
+                crops.DISC,
+                self._inputs,
+                seed=tf.zeros([2], tf.int32),
+            )
+        return image, found["key"], found["level"]
+
+    def grade_scan(
+        self, volume: tf.Tensor, affine: tf.Tensor, corners_mm: tf.Tensor, levels: tf.Tensor
+    ) -> Tensors:
+        """Grades every disc between annotated neighbours of a scan.
+
+        Args:
+            volume: [slices, rows, columns] uint16, canonical sagittal (`volume.Volume`).
+            affine: [4, 4] float64, index (slice, row, column) to DICOM patient mm (LPS).
+            corners_mm: [vertebrae, 4, 3] float64, LPS, `vertebrae.CORNER_ORDER`, in any order.
+            levels: [vertebrae] string, published names such as L1.
+
+        Returns:
+            What is said of every grading, and disc [batch] string from head to foot, crops
+            [batch, 9, rows, columns] float32 as `serving_default` takes them.
+        """
+        disc, crop = scan_discs.cut(volume, affine, corners_mm, levels, self._inputs)
+        return self.run_crops(crop) | self._was_graded(disc) | {"disc": disc, "crops": crop}
+
+    def _was_graded(self, level: tf.Tensor) -> Tensors:
+        outputs = {}
+        for item in self._gradings:
+            graded = tf.constant(list(self._graded_levels.get(item.name, ())), tf.string)
+            found = tf.reduce_any(level[:, None] == graded[None, :], 1)
+            outputs[f"{item.name}_was_graded"] = found
+        return outputs
+
+
+def _plain(variable) -> tf.Variable:
+    """The tf.Variable of a Keras variable; Keras 2 has no other."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def _signature(function: Callable, *specs: tf.TensorSpec) -> Callable:
+    return tf.function(function, input_signature=specs).get_concrete_function()
+
+
+def _checked_crops(values: tf.Tensor) -> tf.Tensor:
+    """Refuses NaN and intensities that are not normalised; rounding may leave [0, 2] a little."""
+    inside = tf.reduce_all((values >= -1e-3) & (values <= crops.MAX_INTENSITY + 1e-3))
+    rule = tf.debugging.Assert(
+        inside,
+        [
+            "`crops` must lie in [0, 2], with a median of 0.5 inside the vertebral bodies, got",
+            tf.reduce_min(values),
+            "to",
+            tf.reduce_max(values),
+        ],
+    )
+    with tf.control_dependencies([rule]):
+        return tf.identity(values)
+
+
+def _grades(item: gradings.Grading, logits: tf.Tensor) -> Mapping[str, tf.Tensor]:
+    probabilities = tf.nn.softmax(logits)
+    grades = tf.constant(item.grades, tf.int32)
+    return {
+        f"{item.name}_probabilities": probabilities,
+        f"{item.name}_grade": tf.gather(grades, tf.argmax(probabilities, -1)),
+        f"{item.name}_expected_grade": tf.linalg.matvec(probabilities, tf.cast(grades, tf.float32)),
+    }
