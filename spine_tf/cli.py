@@ -83,12 +83,19 @@ def call(
         own = [name for name in flags.FLAGS if name not in before]
         program = _program(main)
         if any(word in _HELP_WORDS for word in arguments):
-            print(_help(program, main.__globals__.get("__doc__") or "", own))
+            _show(_help(program, main.__globals__.get("__doc__") or "", own), sys.stdout)
             return EXIT_DONE
         return _call_parsed(main, program, own, arguments)
     finally:
         for name in [name for name in flags.FLAGS if name not in before]:
             delattr(flags.FLAGS, name)
+
+
+def _show(text: str, file: typing.TextIO) -> None:
+    try:
+        print(text, file=file, flush=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
 def _call_parsed(main, program: str, own: Sequence[str], arguments: Sequence[str]) -> int:
@@ -334,7 +341,7 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in (*_HELP_WORDS, "help"):
-        print(_commands_help(), file=sys.stdout if arguments else sys.stderr)
+        _show(_commands_help(), sys.stdout if arguments else sys.stderr)
         return EXIT_DONE if arguments else EXIT_USAGE
     name, *rest = arguments
     if name not in COMMANDS:

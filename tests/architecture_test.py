@@ -1,6 +1,7 @@
 """House rules, read from the sources with `ast`. docs/architecture.md gives the reasons."""
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -80,9 +81,11 @@ def _imports(tree):
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
 def _sources():
-    for path in _paths(*_PACKAGES):
-        yield _name(path), ast.parse(path.read_text(encoding="utf-8"))
+    """[(file name, syntax tree)] of everything that is not a test."""
+    paths = _paths(*_PACKAGES)
+    return [(_name(path), ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
 
 
 def _report(problems, lesson):

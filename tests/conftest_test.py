@@ -1,6 +1,7 @@
 """Tests of the skip rule in conftest.py, in a project of its own."""
 
 import pathlib
+import textwrap
 
 import pytest
 
@@ -23,6 +24,11 @@ _TESTS = """
 """
 
 
+_SKIPPED_MODULE = """import pytest
+pytest.skip("whole file", allow_module_level=True)
+"""
+
+
 @pytest.fixture(name="project")
 def _project(pytester):
     source = pathlib.Path(conftest.__file__).read_text(encoding="utf-8")
@@ -32,16 +38,17 @@ def _project(pytester):
     return pytester
 
 
-def _run(project, allowed, tests=_TESTS, arguments=("-p", "no:xdist")):
-    (project.path / "tests" / "allowed_skips.txt").write_text(allowed, encoding="utf-8")
-    path = project.makepyfile(test_sample=tests)
-    path.rename(project.path / "tests" / path.name)
+def _run(project, allowed, arguments=("-p", "no:xdist")):
+    tests = project.path / "tests"
+    (tests / "allowed_skips.txt").write_text(allowed, encoding="utf-8")
+    (tests / "test_sample.py").write_text(textwrap.dedent(_TESTS), encoding="utf-8")
+    (tests / "test_whole.py").write_text(_SKIPPED_MODULE, encoding="utf-8")
     return project.runpytest(*arguments)
 
 
 @pytest.mark.parametrize("arguments", [("-p", "no:xdist"), ("-n", "1")])
 def test_a_skip_that_is_not_listed_fails_the_run(project, arguments):
-    result = _run(project, "# nothing\n*real_data | ../shared/data*", arguments=arguments)
+    result = _run(project, "# nothing\n*real_data | ../shared/data*", arguments)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
@@ -49,22 +56,16 @@ def test_a_skip_that_is_not_listed_fails_the_run(project, arguments):
             "tests/test_sample.py::test_on_real_data | ../shared/data is absent",
             "*does not allow*",
             "tests/test_sample.py::test_skipped | no reason at all",
+            "tests/test_whole.py | whole file",
         ]
     )
 
 
 def test_listed_skips_pass(project):
-    result = _run(project, "*real_data | ../shared/data*\n*::test_skipped | no reason*")
+    allowed = "*real_data | ../shared/data*\n*::test_skipped | no reason*\n*_whole.py | whole*"
+    result = _run(project, allowed)
     assert result.ret == pytest.ExitCode.OK
     result.stdout.no_fnmatch_line("*does not allow*")
-
-
-@pytest.mark.parametrize("arguments", [("-p", "no:xdist"), ("-n", "1")])
-def test_a_skipped_module_counts(project, arguments):
-    tests = 'import pytest\npytest.skip("whole file", allow_module_level=True)'
-    result = _run(project, "", tests=tests, arguments=arguments)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*does not allow*", "*test_sample.py | whole file"])
 
 
 def test_a_line_without_a_reason_is_refused():
