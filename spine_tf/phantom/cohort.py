@@ -235,6 +235,19 @@ def make_visit(config: CohortConfig, index: int, visit: int) -> Visit:
     )
 
 
+def make_sagittal_t2(
+    config: CohortConfig, index: int, visit: int
+) -> tuple[volume.Volume, vertebrae.Annotation]:
+    """Renders the T2 volume of one visit, the same as `make_visit`, without the T1."""
+    scene, plan, random = _stage(config, index, visit)
+    return render.sagittal_t2(scene, plan, random), _annotation(scene.spine, scene.body)
+
+
+def laid_out_spine(config: CohortConfig, index: int, visit: int) -> pose.Spine:
+    """Returns the true column of one visit: contours of every body, in the body frame."""
+    return _stage(config, index, visit)[0].spine
+
+
 def annotate(config: CohortConfig, index: int, visit: int) -> vertebrae.Annotation:
     """Returns the annotation of one visit without rendering it."""
     scene, _, _ = _stage(config, index, visit)
@@ -250,15 +263,14 @@ def make_localizer(
         Plane -> array [1, 256, 256] float32 of whole numbers, affine [4, 4] of that array.
     """
     scene, plan, _ = _stage(config, index, visit)
-    size = plan.num_slices, plan.matrix, plan.matrix
-    centre_mm = geometry.to_patient(plan.affine, (np.array(size) - 1) / 2)
+    centre_mm = geometry.to_patient(plan.affine, (np.array(plan.shape) - 1) / 2)
     random = _random(config, _LOCALIZER, index, visit)
     planes = {}
     for name, axes in _PLANES.items():
         steps = np.array(axes, np.float64) * [[8.0], [_LOCALIZER_PIXEL_MM], [_LOCALIZER_PIXEL_MM]]
         origin_mm = np.round(centre_mm - 127.5 * (steps[1] + steps[2]), 4)
         affine = geometry.affine_from_axes(*steps, origin_mm)
-        planes[name] = (render.scan(scene, affine, (1, 256, 256), random)[0], affine)
+        planes[name] = (render.scan(scene, affine, (1, 256, 256), random, ("t2",))[0], affine)
     return planes
 
 

@@ -53,6 +53,11 @@ class Acquisition:
     slice_mm: float
     affine: np.ndarray
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(slices, rows, columns)."""
+        return (self.num_slices, self.matrix, self.matrix)
+
 
 @dataclasses.dataclass(frozen=True)
 class Spine:

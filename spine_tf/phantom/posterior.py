@@ -77,7 +77,7 @@ def _paint_bone(image, window, along, up, corners_mm, cover, tissues) -> None:
 
 
 def _paint_foramen(image, window, along, up, size: float, tissues) -> None:
-    """A hole full of fat, wide above, behind the body, and narrow below; the root in its upper half."""
+    """A hole full of fat, wide above and narrow below; the root in its upper half."""
     beside = image.between(9.5, 20.0, image.x_mm[window])
     across = (along - 6.5) / (6.5 + 0.12 * np.clip(up + 10, -12, 12))
     hole = 1 - np.hypot(across, (up + 11.0) / np.float32(13.5))
@@ -87,7 +87,7 @@ def _paint_foramen(image, window, along, up, size: float, tissues) -> None:
 
 
 def _process_mm(shape: anatomy.VertebraShape, level: int) -> np.ndarray:
-    """[4, 2] corners of a spinous process from the middle of the back wall; of the sacrum a crest."""
+    """[4, 2] corners from the middle of the back wall; of the sacrum a low crest."""
     length, height, drop, gap = shape.process_mm
     start, top = 19.0 + gap, -2.0
     if shape.name[0] == "S":

@@ -48,14 +48,22 @@ def sagittal(
     Returns:
         (T2, T1) volumes [slices, rows, columns] of whole numbers from 0 to 4095.
     """
-    shape = (plan.num_slices, plan.matrix, plan.matrix)
-    t2, t1 = scan(scene, plan.affine, shape, random)
-    return volume.Volume(t2, plan.affine), volume.Volume(t1, plan.affine)
+    scans = scan(scene, plan.affine, plan.shape, random)
+    return tuple(volume.Volume(array, plan.affine) for array in scans)
+
+
+def sagittal_t2(scene: Scene, plan: pose.Acquisition, random: np.random.Generator) -> volume.Volume:
+    """Scans the T2 series of `sagittal` alone; the same voxels in less time."""
+    return volume.Volume(scan(scene, plan.affine, plan.shape, random, ("t2",))[0], plan.affine)
 
 
 def scan(
-    scene: Scene, affine: np.ndarray, shape: tuple[int, int, int], random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    scene: Scene,
+    affine: np.ndarray,
+    shape: tuple[int, int, int],
+    random: np.random.Generator,
+    contrasts: tuple[str, ...] = ("t2", "t1"),
+) -> tuple[np.ndarray, ...]:
     """Scans any grid.
 
     Args:
@@ -63,9 +71,10 @@ def scan(
         affine: [4, 4] index to patient mm; slices in any direction.
         shape: Of the grid; rows and columns even.
         random: Generator of the visit.
+        contrasts: "t2" or "t1", in the order in which they are scanned.
 
     Returns:
-        (T2, T1), float32 arrays of `shape` with whole numbers from 0 to 4095.
+        Per contrast a float32 array of `shape` with whole numbers from 0 to 4095.
     """
     to_patient = pose.body_to_patient(scene.body)
     image = canvas.make(affine, shape, to_patient, scene.spine.midline_x_mm)
@@ -80,8 +89,8 @@ def scan(
     depth_mm = (np.float32(70.0) - behind_mm) * np.float32(scene.body.scale)
     pixel_mm = float(geometry.spacing_mm(affine)[1])
     return tuple(
-        appearance.acquire(signal, pixel_mm, depth_mm, scene.scanner, random)
-        for signal in (image.t2, image.t1)
+        appearance.acquire(getattr(image, name), pixel_mm, depth_mm, scene.scanner, random)
+        for name in contrasts
     )
 
 
