@@ -45,6 +45,7 @@ def main(argv: list[str]) -> int:
     from data_prep import convert_dicom_lib, dataset_lib, deidentify
 
     values = flags.FLAGS
+    chosen = cli.dataclass_from_flags(dataset_lib.Settings)
     inputs = convert_dicom_lib.Inputs(
         values.input_dir, values.vertebrae, values.gradings, values.families
     )
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> int:
     report = dataset_lib.convert(
         plan.requests,
         convert_dicom_lib.load,
-        cli.dataclass_from_flags(dataset_lib.Settings),
+        chosen,
         values.output_dir,
         source="dicom",
         rejections=plan.rejections,

@@ -44,13 +44,14 @@ def main(argv: list[str]) -> int:
     from data_prep import convert_spider_lib, dataset_lib, deidentify
 
     values = flags.FLAGS
+    chosen = cli.dataclass_from_flags(dataset_lib.Settings)
     inputs = convert_spider_lib.Inputs(values.input_dir, values.sacrum, tuple(values.series))
     key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
     plan = convert_spider_lib.plan(inputs, deidentify.load_or_make_key(key_file))
     report = dataset_lib.convert(
         plan.requests,
         convert_spider_lib.load,
-        cli.dataclass_from_flags(dataset_lib.Settings),
+        chosen,
         values.output_dir,
         source="spider",
         rejections=plan.rejections,

@@ -15,6 +15,7 @@ from spine_tf import geometry, levels, vertebrae
 _HALF_SLAB_MM = 4.0  # slices this near the mid-slice vote on the outline
 _MIN_AREA_MM2 = 100.0  # a smaller body is cut off by the edge of the scan
 _EDGE_MM = 3.0  # a body this near the upper or lower edge of the scan is cut off, too
+_THIN = 2  # voxels; what is thinner than twice this is no part of a body
 _UPSAMPLING = 4
 _COLLAPSED = 0.25  # of the length of the edge above, by which the mask of a disc is too short
 _COLLAPSED_HEIGHT_MM = 2.0
@@ -89,13 +90,15 @@ def _body_outline(
 def _slab_mask(mask: np.ndarray, mid_slice: int, affine: np.ndarray) -> np.ndarray:
     """[rows, columns] what most slices near the mid-slice show, its largest part, without holes."""
     reach = int(_HALF_SLAB_MM / geometry.spacing_mm(affine)[0])
-    slab = mask[max(mid_slice - reach, 0) : mid_slice + reach + 1]
-    outline = scipy.ndimage.binary_opening(slab.mean(axis=0) > 0.5, iterations=2)
-    parts, count = scipy.ndimage.label(outline)
+    shown = mask[max(mid_slice - reach, 0) : mid_slice + reach + 1].mean(axis=0) > 0.5
+    parts, count = scipy.ndimage.label(scipy.ndimage.binary_opening(shown, iterations=_THIN))
     if count == 0:
-        return outline
-    sizes = np.bincount(parts.ravel())[1:]
-    return scipy.ndimage.binary_fill_holes(parts == 1 + sizes.argmax())
+        return np.zeros_like(shown)
+    largest = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    # The opening took the corners off; they come back, thin bridges do not.
+    square = np.ones((3, 3), bool)
+    grown = scipy.ndimage.binary_dilation(largest, square, iterations=_THIN)
+    return scipy.ndimage.binary_fill_holes(grown & shown)
 
 
 def _outline_points(outline: np.ndarray, affine: np.ndarray) -> np.ndarray:
