@@ -1,0 +1,121 @@
+"""A trained model and the records it is evaluated on, checked so that nothing leaks."""
+
+import dataclasses
+import os
+import re
+
+from spine_tf import files, tasks
+from spine_tf.data import records
+from spine_tf.evaluation import options as options_lib
+from spine_tf.training import model_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+    """One model and its records.
+
+    Attributes:
+        folder: The model folder.
+        test: The records that are evaluated.
+        train: The records it was trained on; None if the data set is another one.
+    """
+
+    folder: model_folder.ModelFolder
+    test: records.Index
+    train: records.Index | None
+
+
+def find_folders(model_dir: str) -> list[model_folder.ModelFolder]:
+    """Returns the model folder, or those of its folds in their order.
+
+    Raises:
+        FileNotFoundError: If `model_dir` holds neither.
+        ValueError: If the folds are not folds of one run.
+    """
+    if not os.path.isfile(os.path.join(model_dir, model_folder.CONFIG)) and os.path.isdir(
+        model_dir
+    ):
+        names = [name for name in os.listdir(model_dir) if re.fullmatch(r"fold\d+", name)]
+        if names:
+            names.sort(key=lambda name: int(name[len("fold") :]))
+            return _checked([model_folder.load(os.path.join(model_dir, name)) for name in names])
+    return [model_folder.load(model_dir)]
+
+
+def _checked(folders: list[model_folder.ModelFolder]) -> list[model_folder.ModelFolder]:
+    """Checks that every fold has its own protocol and all share task and split."""
+    protocols = [folder.protocol for folder in folders]
+    if len(set(protocols)) != len(protocols):
+        raise ValueError(
+            f"{folders[0].path} and its siblings must each have their own protocol, got"
+            f" {', '.join(protocols)}: records would be counted twice."
+        )
+    for what, found in (
+        ("task", {tasks.name_of(folder.task) for folder in folders}),
+        ("split of families", {folder.data["splits_sha256"] for folder in folders}),
+    ):
+        if len(found) > 1:
+            raise ValueError(
+                f"{folders[0].path} and its siblings must share one {what}, got"
+                f" {', '.join(sorted(found))}."
+            )
+    return folders
+
+
+def open_folds(model_dir: str, data_dir: str, options: options_lib.Options) -> list[Fold]:
+    """Opens models and records.
+
+    Args:
+        model_dir: A model folder, or a folder of folds (fold0, fold1, ...).
+        data_dir: A data set.
+        options: Which split, or all records of another data set.
+
+    Returns:
+        One `Fold`, or one per fold.
+
+    Raises:
+        FileNotFoundError: If a folder is not what it should be.
+        ValueError: If the data set's split is not the one the model was trained with, or holds no
+            record to evaluate.
+    """
+    folders = find_folders(model_dir)
+    data = records.open_folder(data_dir)
+    if options.other_data:
+        if len(folders) > 1:
+            raise ValueError(
+                f"`model_dir` must be one model folder with --other_data, got {model_dir}, which"
+                " holds folds. Give one of them."
+            )
+        folds = [Fold(folders[0], data.index(folders[0].task.record_kind), None)]
+    else:
+        if len(folders) > 1 and options.split != "test":
+            raise ValueError(
+                f"`split` must be test for a folder of folds, got {options.split!r}: the other"
+                " splits of the folds overlap."
+            )
+        folds = [_open(folder, data, options.split) for folder in folders]
+    for fold in folds:
+        if not len(fold.test):
+            raise ValueError(
+                f"{data_dir}: holds no {fold.test.kind} record in the {options.split} split of"
+                f" protocol {fold.folder.protocol!r}. Choose another --split, or convert more"
+                " subjects or with --folds."
+            )
+    return folds
+
+
+def _open(folder: model_folder.ModelFolder, data: records.DataFolder, split: str) -> Fold:
+    found = files.sha256(os.path.join(data.path, records.SPLITS))
+    if found != folder.data["splits_sha256"]:
+        raise ValueError(
+            f"{data.path}: `splits.json` must be the one {folder.path} was trained with (SHA-256"
+            f" {folder.data['splits_sha256'][:12]}...), got {found[:12]}...: subjects that the"
+            " model was trained on could be in the test split. Give the data set of the training,"
+            " or --other_data if this one holds none of its subjects."
+        )
+    kind = folder.task.record_kind
+    return Fold(
+        folder,
+        data.index(kind, folder.protocol, split),
+        data.index(kind, folder.protocol, "train"),
+    )

@@ -1,0 +1,37 @@
+"""Options of an evaluation. No TensorFlow here: they are flags of `evaluate`."""
+
+import dataclasses
+
+from spine_tf.data import splits
+
+
+def _option(default, text: str, **metadata):
+    return dataclasses.field(default=default, metadata={"help": text, **metadata})
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is evaluated and how sure the numbers shall be. Each field is a flag of `evaluate`."""
+
+    split: str = _option("test", "Split that is evaluated.", choices=splits.SPLITS)
+    batch_size: int = _option(32, "Crops per step.")
+    other_data: bool = _option(
+        False,
+        "The data set is another one than the model was trained on: evaluate all its records.",
+    )
+    bootstrap: str = _option(
+        "subject", "What the intervals are drawn over.", choices=("subject", "family")
+    )
+    num_draws: int = _option(2000, "Bootstrap draws.")
+    seed: int = _option(0, "Seed of the bootstrap.")
+
+    def __post_init__(self):
+        if self.split not in splits.SPLITS:
+            raise ValueError(
+                f"`split` must be one of {', '.join(splits.SPLITS)}, got {self.split!r}."
+            )
+        if self.bootstrap not in ("subject", "family"):
+            raise ValueError(f"`bootstrap` must be subject or family, got {self.bootstrap!r}.")
+        for name in ("batch_size", "num_draws"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")

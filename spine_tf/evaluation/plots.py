@@ -1,0 +1,119 @@
+"""Pictures of an evaluation; each function returns a matplotlib figure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import figure
+
+from spine_tf.evaluation import bootstrap
+
+_SAME, _DIFFERENT, _PLAIN = "#1b6ca8", "#d1603d", "#8a8a8a"
+_DPI = 130
+
+
+def save_options() -> dict[str, Any]:
+    """Returns what `Figure.savefig` shall be given, so that equal figures are equal bytes."""
+    return {"format": "png", "dpi": _DPI, "metadata": {"Software": None}}
+
+
+def _figure(width: float, height: float) -> tuple[figure.Figure, Any]:
+    made = figure.Figure(figsize=(width, height), layout="constrained")
+    return made, made.add_subplot()
+
+
+def _tidy(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def roc_curves(
+    curves: Mapping[str, tuple[tuple[np.ndarray, np.ndarray], Mapping[str, Any]]], what: str
+) -> figure.Figure:
+    """Draws ROC curves.
+
+    Args:
+        curves: Name -> ((false positive rate, true positive rate), area with its interval).
+        what: What was evaluated; second line of the title.
+    """
+    made, axes = _figure(5.2, 5.2)
+    for (name, ((false_rate, true_rate), area)), color in zip(
+        curves.items(), (_SAME, _PLAIN), strict=False
+    ):
+        label = f"{name}: AUC {bootstrap.text(area)}"
+        axes.plot(false_rate, true_rate, color=color, linewidth=1.8, label=label)
+    axes.plot([0, 1], [0, 1], color="black", linewidth=0.7, linestyle=":", label="chance")
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 1.005),
+        aspect="equal",
+        xlabel="different subjects called the same",
+        ylabel="same subject recognised",
+    )
+    axes.set_title(f"Same vertebra of the same subject?\n{what}", fontsize=10)
+    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    _tidy(axes)
+    return made
+
+
+def distance_histogram(
+    histogram: Mapping[str, Sequence[float]], what: str, unit: str = ""
+) -> figure.Figure:
+    """Draws the shares of pairs per bin of distance; `histogram` has edges, same, different."""
+    made, axes = _figure(6.4, 4.0)
+    edges = np.asarray(histogram["edges"])
+    for name, title, color in (
+        ("different", "different subjects", _DIFFERENT),
+        ("same", "same subject", _SAME),
+    ):
+        share = 100 * np.asarray(histogram[name])
+        axes.stairs(share, edges, fill=True, color=color, alpha=0.45, label=title)
+        axes.stairs(share, edges, color=color, linewidth=1.0)
+    axes.set(
+        xlim=(edges[0], edges[-1]), xlabel=f"distance of the embeddings{unit}", ylabel="% of pairs"
+    )
+    axes.set_title(f"Distances of pairs of vertebrae\n{what}", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    _tidy(axes)
+    return made
+
+
+def confusion_matrix(
+    confusion: np.ndarray, grades: Sequence[int], title: str, what: str
+) -> figure.Figure:
+    """Draws a confusion matrix with counts and percent of each row.
+
+    Args:
+        confusion: [true, predicted] counts.
+        grades: The published grades.
+        title: Title of the grading.
+        what: What was evaluated; second line of the title.
+    """
+    size = 1.6 + 0.85 * len(grades)
+    made, axes = _figure(size + 1.0, size + 0.4)
+    percent = 100 * confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    for row, column in np.ndindex(confusion.shape):
+        if confusion[row].sum():
+            axes.text(
+                column,
+                row,
+                f"{int(confusion[row, column])}\n{percent[row, column]:.0f}%",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if percent[row, column] > 60 else "black",
+            )
+    places = range(len(grades))
+    axes.set_xticks(places, [str(grade) for grade in grades])
+    axes.set_yticks(
+        places, [f"{g}  (n={int(n)})" for g, n in zip(grades, confusion.sum(1), strict=True)]
+    )
+    axes.set_xticks(np.arange(len(grades) - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(len(grades) - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="both", length=0)
+    axes.set(xlabel="predicted grade", ylabel="grade by the reader")
+    axes.set_title(f"{title}\n{what}", fontsize=10)
+    axes.spines[:].set_visible(False)
+    return made

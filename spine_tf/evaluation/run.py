@@ -1,0 +1,96 @@
+"""One evaluation: open, check, evaluate, write.
+
+OUTPUT/evaluation.json   everything: numbers, intervals, counts, hashes
+OUTPUT/*.png             pictures
+OUTPUT/predictions.csv   of grading: a line per disc and grading; probabilities, lowest grade first
+"""
+
+import csv
+import os
+from collections.abc import Callable
+from typing import Any
+
+from matplotlib import figure
+
+from spine_tf import files, tasks
+from spine_tf.evaluation import fold, grading, plots, verification
+from spine_tf.evaluation import options as options_lib
+from spine_tf.training import model_folder
+
+FORMAT = "spine_tf evaluation/1"
+EVALUATION = "evaluation.json"
+
+# Task -> (folds, options) -> results, files; and task -> results -> printed lines.
+EVALUATIONS: dict[str, Callable] = {
+    "longitudinal": verification.evaluate,
+    "grading": grading.evaluate,
+}
+LINES: dict[str, Callable] = {"longitudinal": verification.lines, "grading": grading.lines}
+
+
+def evaluate(
+    model_dir: str, data_dir: str, output_dir: str, options: options_lib.Options
+) -> dict[str, Any]:
+    """Evaluates a model, or the folds of one, and writes the results.
+
+    Args:
+        model_dir: A model folder, or a folder of folds.
+        data_dir: A data set.
+        output_dir: Folder of the results; made if missing.
+        options: Options.
+
+    Returns:
+        The content of evaluation.json.
+
+    Raises:
+        FileNotFoundError: If a folder is not what it should be.
+        ValueError: If the data set does not go with the model, see `fold.open_folds`, or there is
+            no evaluation of the task.
+    """
+    folds = fold.open_folds(model_dir, data_dir, options)
+    task = tasks.name_of(folds[0].folder.task)
+    if task not in EVALUATIONS:
+        raise ValueError(
+            f"`model_dir` must hold a task among {', '.join(EVALUATIONS)}, got {task!r}."
+        )
+    results, written = EVALUATIONS[task](folds, options)
+    content = {"format": FORMAT, "task": task} | _origin(folds, options) | {"results": results}
+    os.makedirs(output_dir, exist_ok=True)
+    for name, what in written.items():
+        _write(os.path.join(output_dir, name), what)
+    files.write_json(os.path.join(output_dir, EVALUATION), content)
+    return content
+
+
+def lines(content: dict[str, Any]) -> list[str]:
+    """Returns the short table of the content of evaluation.json."""
+    return LINES[content["task"]](content["results"])
+
+
+def _origin(folds: list[fold.Fold], options: options_lib.Options) -> dict[str, Any]:
+    """Where the numbers come from; no path."""
+    return {
+        "split": "all records" if options.other_data else options.split,
+        "protocols": [one.folder.protocol for one in folds],
+        "bootstrap": {
+            "over": options.bootstrap,
+            "draws": options.num_draws,
+            "seed": options.seed,
+        },
+        "model_data": dict(folds[0].folder.data),
+        "manifest_sha256": files.sha256(os.path.join(folds[0].test.folder, "manifest.json")),
+        "weights_sha256": [
+            files.sha256(os.path.join(one.folder.path, model_folder.WEIGHTS)) for one in folds
+        ],
+        "versions": model_folder.library_versions(),
+    }
+
+
+def _write(path: str, what: Any) -> None:
+    """Writes a figure as PNG, or rows as CSV."""
+    if isinstance(what, figure.Figure):
+        with files.atomic_write(path, "wb") as file:
+            what.savefig(file, **plots.save_options())
+    else:
+        with files.atomic_write(path) as file:
+            csv.writer(file, lineterminator="\n").writerows(what)

@@ -1,0 +1,140 @@
+"""A tiny data set on disk, made without scans: crops that carry identity, level and grade."""
+
+import json
+import os
+
+import numpy as np
+
+from spine_tf import files, gradings, levels
+from spine_tf.data import crops, records, schema, splits
+
+GRADINGS = ("disc_degeneration", "disc_bulging")
+
+
+def make(
+    folder,
+    num_visits=(2, 2, 2, 3, 2, 2, 1, 1, 1, 1),
+    *,
+    num_folds=0,
+    seed=0,
+    vertebra_names=("L1", "L4"),
+    disc_names=("L1-L2", "L4-L5"),
+    family_of=None,
+):
+    """Writes a data set at crop scale 0.5, one subject per number of visits; returns its path.
+
+    `family_of` is the family of each subject, by default its own.
+    """
+    folder = str(folder)
+    os.makedirs(folder)
+    rng = np.random.default_rng(seed)
+    found = {schema.VERTEBRA_PAIRS: [], schema.DISC: []}
+    for subject, count in enumerate(num_visits):
+        identity = {
+            "subject": f"s{subject:02d}",
+            "family": f"f{(family_of or range(99))[subject]:02d}",
+        }
+        for name in vertebra_names:
+            found[schema.VERTEBRA_PAIRS].append(_body(rng, identity, name, count))
+        for visit in range(count):
+            for name in disc_names:
+                found[schema.DISC].append(_disc(rng, identity, name, visit))
+    kinds = {kind: _write(folder, kind, examples) for kind, examples in found.items()}
+    visits = [
+        (row["family"], row["subject"], visit)
+        for row in kinds[schema.VERTEBRA_PAIRS]["rows"]
+        for visit in row["visit"]
+    ]
+    made = splits.make_splits(splits.families_of(visits), seed=seed, num_folds=num_folds)
+    files.write_json(os.path.join(folder, records.SPLITS), made)
+    manifest = {
+        "schema_version": schema.SCHEMA_VERSION,
+        "source": "test",
+        "settings": {"crop_scale": 0.5},
+        "kinds": {kind: {"files": part["files"]} for kind, part in kinds.items()},
+        "splits_sha256": files.sha256(os.path.join(folder, records.SPLITS)),
+    }
+    files.write_json(os.path.join(folder, records.MANIFEST), manifest)
+    return folder
+
+
+def crop(kind, image, **fields):
+    """A `schema.Crop` of `kind` around an image, valid everywhere."""
+    shape = schema.CROP_KINDS[kind].stored_shape(0.5)
+    defaults = {
+        "subject": "s00",
+        "family": "f00",
+        "scan": "scan",
+        "visit": 0,
+        "days": 0,
+        "field_strength_t": 1.0,
+        "level": "L1" if kind == schema.VERTEBRA_PAIRS else "L1-L2",
+        "slice_is_valid": np.ones(shape[0], bool),
+        "pixel_is_valid": np.ones(shape[1:], bool),
+        "spacing_mm": np.array([4.0, 0.6, 0.9]),
+        "slice_pitch_mm": 4.0,
+        "width_mm": 35.0,
+        "angle_deg": 3.0,
+        "median": 250.0,
+        "corners_mm": np.array([[0, 0, 8], [0, 35, 8], [0, 35, 0], [0, 0, 0]], float),
+    }
+    return schema.Crop(image=np.clip(image, 0, 2), **(defaults | fields))
+
+
+def _body(rng, identity, name, count):
+    """All visits of one body: its own coarse pattern, plus noise of each visit."""
+    slices, rows, columns = crops.VERTEBRA.stored_shape(0.5)
+    pattern = np.kron(rng.uniform(0.3, 0.7, (8, 8)), np.ones((rows // 8, columns // 8)))
+    pattern[: rows // 2] *= 1 + 0.05 * levels.VertebraLevel(name).order
+    examples = []
+    for visit in range(count):
+        image = pattern + rng.normal(0, 0.05, (slices, 1, 1)) + rng.normal(0, 0.02, (rows, columns))
+        fields = identity | {
+            "level": name,
+            "visit": visit,
+            "scan": f"{identity['subject']}-{visit}",
+            "days": 3500 * visit,
+            "field_strength_t": 1.5 if visit else 1.0,
+        }
+        kind = schema.VERTEBRA_PAIRS
+        examples.append(schema.encode(kind, crop(kind, image, **fields)))
+    return schema.merge_visits(examples)
+
+
+def _disc(rng, identity, name, visit):
+    """A disc whose signal falls with its grade."""
+    shape = crops.DISC.stored_shape(0.5)
+    grade = int(rng.integers(1, 5))
+    image = np.full(shape, 0.5) + rng.normal(0, 0.05, shape)
+    middle = (slice(None), slice(40, 56), slice(52, 108))
+    image[middle] = 1.2 - 0.25 * grade + rng.normal(0, 0.08) + rng.normal(0, 0.05, (15, 16, 56))
+    fields = identity | {
+        "level": name,
+        "visit": visit,
+        "scan": f"{identity['subject']}-{visit}",
+        "days": 3500 * visit,
+        "field_strength_t": 1.5 if visit else 1.0,
+        "grades": {"disc_degeneration": grade, "disc_bulging": int(grade > 2)},
+    }
+    return schema.encode(schema.DISC, crop(schema.DISC, image, **fields))
+
+
+def _write(folder, kind, examples, num_shards=2):
+    examples = sorted(examples, key=lambda e: e.features.feature["key"].bytes_list.value[0])
+    described, rows = [], []
+    for shard in range(num_shards):
+        name = records.shard_name(kind, shard, num_shards)
+        mine = examples[shard::num_shards]
+        path = os.path.join(folder, name)
+        spans = records.write_shard(path, [example.SerializeToString() for example in mine])
+        described.append({"name": name, "size": os.path.getsize(path)})
+        for example, (offset, length) in zip(mine, spans, strict=True):
+            rows.append(schema.facts(example) | {"file": name, "offset": offset, "length": length})
+    with open(os.path.join(folder, records.index_name(kind)), "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    return {"files": described, "rows": rows}
+
+
+def num_classes(name):
+    """Number of classes of a grading."""
+    return gradings.GRADINGS[name].num_classes
