@@ -1,0 +1,38 @@
+"""Writes a trained model as a SavedModel for TF Serving.
+
+    spine-tf export --model_dir=model --export_dir=export
+
+Each run adds a version: EXPORT_DIR/1, 2, ... The folder's path is printed. A version loads without
+Keras and without this library. Signatures of a grading model:
+
+    serving_default  crops [n, 9, rows, columns] float32 in [0, 2]
+    examples         examples [n] string, serialized `disc` records
+    scan             volume [slices, rows, columns] uint16, affine [4, 4] float64 (index to LPS mm),
+                     corners_mm [vertebrae, 4, 3] float64, levels [vertebrae] string
+
+A model of the longitudinal task has serving_default alone. assets.extra/model.json says what the
+model is.
+"""
+
+from absl import flags
+
+from spine_tf import cli
+
+
+def define_flags() -> None:
+    """Defines the flags of this script."""
+    flags.DEFINE_string("model_dir", None, "Model folder, the --model_dir of spine-tf train.")
+    flags.DEFINE_string("export_dir", None, "Folder of the numbered versions; made if missing.")
+    cli.required("model_dir", "export_dir")
+
+
+def main(argv: list[str]) -> None:
+    """Runs the export."""
+    del argv
+    from export import export_lib
+
+    print(export_lib.export(flags.FLAGS.model_dir, flags.FLAGS.export_dir))
+
+
+if __name__ == "__main__":
+    cli.run(define_flags, main)

@@ -1,0 +1,184 @@
+"""An exported model on disk: finding, describing and running one version of it.
+
+EXPORT_DIR/1, 2, ...                     versions, as TF Serving wants them
+EXPORT_DIR/1/saved_model.pb, variables/  the graph and its weights
+EXPORT_DIR/1/assets.extra/model.json     what it is: gradings, crops, data, versions
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+FORMAT = "spine_tf export/1"
+INFO = os.path.join("assets.extra", "model.json")
+_GRAPH = "saved_model.pb"
+_SHOWN_DIGITS = 12  # of the hash of the weights
+
+
+class InputError(ValueError):
+    """An input that the model refuses; the message is the graph's own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GradingInfo:
+    """One grading of an exported model.
+
+    Attributes:
+        name: Its name in outputs.
+        title: What a person reads.
+        grades: Published grades, in the order of the probabilities.
+        graded_levels: Levels that the training data graded.
+    """
+
+    name: str
+    title: str
+    grades: tuple[int, ...]
+    graded_levels: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """One loaded version of a grading model.
+
+    Attributes:
+        path: Folder of the version.
+        info: Content of model.json.
+        signatures: Name -> function.
+    """
+
+    path: str
+    info: Mapping[str, Any]
+    signatures: Mapping[str, Callable] = dataclasses.field(repr=False)
+
+    @property
+    def version(self) -> str:
+        """Version number and the start of the hash of the weights, such as 3-0f2a3c4d5e6f."""
+        return version_of(self.path, self.info)
+
+    @property
+    def gradings(self) -> tuple[GradingInfo, ...]:
+        """Its gradings."""
+        return gradings_of(self.info)
+
+    def run(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Runs a signature.
+
+        Raises:
+            InputError: If the graph refuses the inputs.
+        """
+        tensors = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
+        try:
+            outputs = self.signatures[signature](**tensors)
+        except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+            raise InputError(_reason(error)) from None
+        return {name: value.numpy() for name, value in outputs.items()}
+
+
+def version_of(path: str, info: Mapping[str, Any]) -> str:
+    """Returns what `Exported.version` says, without loading the graph."""
+    number = os.path.basename(os.path.abspath(path))
+    return f"{number}-{info['weights_sha256'][:_SHOWN_DIGITS]}"
+
+
+def gradings_of(info: Mapping[str, Any]) -> tuple[GradingInfo, ...]:
+    """Returns the gradings that model.json names."""
+    return tuple(
+        GradingInfo(
+            item["name"], item["title"], tuple(item["grades"]), tuple(item["graded_levels"])
+        )
+        for item in info["gradings"]
+    )
+
+
+def versions(export_dir: str) -> list[int]:
+    """Returns the version numbers in an export folder, lowest first."""
+    if not os.path.isdir(export_dir):
+        return []
+    return sorted(int(name) for name in os.listdir(export_dir) if re.fullmatch(r"[0-9]+", name))
+
+
+def find_version(path: str) -> str:
+    """Returns the folder of one version.
+
+    Args:
+        path: An export folder, of which the newest version is taken, or one version.
+
+    Raises:
+        FileNotFoundError: If it is neither.
+    """
+    newest_first = [os.path.join(path, str(number)) for number in reversed(versions(path))]
+    for folder in (path, *newest_first):
+        if os.path.isfile(os.path.join(folder, _GRAPH)):
+            return folder
+    raise FileNotFoundError(
+        f"{path}: is not an exported model, it has no {_GRAPH} and no numbered version with one."
+        " Give the --export_dir of spine-tf export, or one version in it."
+    )
+
+
+def read_info(path: str) -> dict[str, Any]:
+    """Reads model.json of one version of a grading model.
+
+    Raises:
+        ValueError: If it was not written by `spine-tf export`, or is no grading model.
+    """
+    info_path = os.path.join(path, INFO)
+    remedy = "Export the model again with spine-tf export."
+    try:
+        with open(info_path, encoding="utf-8") as file:
+            info = json.load(file)
+    except FileNotFoundError:
+        raise ValueError(f"{info_path}: is missing. {remedy}") from None
+    except ValueError as error:
+        raise ValueError(f"{info_path}: is not valid JSON ({error}). {remedy}") from error
+    found = info.get("format") if isinstance(info, dict) else None
+    if found != FORMAT:
+        raise ValueError(f"{info_path}: `format` must be {FORMAT!r}, got {found!r}. {remedy}")
+    if not info["gradings"]:
+        raise ValueError(
+            f"{path}: must be a model of the task grading, got {info['task']['name']}."
+        )
+    return info
+
+
+def load(path: str) -> Exported:
+    """Loads an exported grading model.
+
+    Args:
+        path: An export folder (its newest version) or one version.
+
+    Raises:
+        FileNotFoundError: If there is no exported model.
+        ValueError: If it is one of another program or task.
+    """
+    folder = find_version(path)
+    info = read_info(folder)
+    loaded = tf.saved_model.load(folder)
+    # The functions do not keep the variables alive; the loaded object does.
+    signatures = {name: _Kept(loaded, function) for name, function in loaded.signatures.items()}
+    return Exported(folder, info, signatures)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kept:
+    owner: Any
+    function: Callable
+
+    def __call__(self, **inputs):
+        return self.function(**inputs)
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What the graph says, without where it says it."""
+    found = re.search(r"assertion failed: (.*?)\s*(\[\[\{\{|\[Op:|$)", error.message, re.DOTALL)
+    if not found:
+        lines = [line.strip() for line in error.message.splitlines()]
+        lines = [line for line in lines if line and not line.startswith(("Graph exec", "Detected"))]
+        return lines[-1] if lines else type(error).__name__
+    return " ".join(found.group(1).strip("[]").replace("] [", " ").split())

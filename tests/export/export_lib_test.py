@@ -1,0 +1,68 @@
+"""Tests of export.export_lib."""
+
+import json
+import os
+
+import pytest
+import tensorflow as tf
+
+from export import export_lib, export_model, saved_model
+from spine_tf import cli, files
+from tests import tiny_export
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    return tiny_export.make_model_folder(tmp_path_factory.mktemp("model")).path
+
+
+@pytest.fixture(scope="module")
+def export_dir(model_dir, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export")
+    (path / "7").mkdir()  # of an earlier time
+    export_lib.export(model_dir, str(path))
+    return str(path)
+
+
+def test_the_next_version_is_written_and_nothing_else(export_dir):
+    assert sorted(os.listdir(export_dir)) == ["7", "8"]
+    assert {"saved_model.pb", "variables", "assets.extra"} <= set(os.listdir(f"{export_dir}/8"))
+
+
+def test_model_json_says_what_the_model_is(model_dir, export_dir):
+    with open(f"{export_dir}/8/assets.extra/model.json", encoding="utf-8") as file:
+        info = json.load(file)
+    assert info["format"] == "spine_tf export/1"
+    assert [(g["name"], g["grades"]) for g in info["gradings"]] == [
+        ("pfirrmann", [1, 2, 3, 4, 5]),
+        ("spondylolisthesis", [0, 1]),
+    ]
+    assert info["gradings"][1]["graded_levels"] == ["L4-L5"]
+    assert info["crop"]["shape"] == [9, 56, 112]
+    assert info["crop"]["scale"] == info["crop"]["record_scale"] == 0.5
+    assert info["data"]["manifest_sha256"] == "a" * 64
+    assert info["data"]["splits_sha256"] == "b" * 64
+    assert info["weights_sha256"] == files.sha256(f"{model_dir}/best.weights.h5")
+    assert info["versions"]["exported"]["tensorflow"] == tf.__version__
+    assert model_dir not in json.dumps(info)
+
+
+def test_the_command_prints_the_path(model_dir, tmp_path, capsys):
+    arguments = [f"--model_dir={model_dir}", f"--export_dir={tmp_path}/new"]
+    assert cli.call(export_model.define_flags, export_model.main, arguments) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{tmp_path}/new/1"
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path, capsys):
+    arguments = [f"--model_dir={tmp_path}", f"--export_dir={tmp_path}/new"]
+    assert cli.call(export_model.define_flags, export_model.main, arguments) == 1
+    assert f"{tmp_path}: is not a model folder" in capsys.readouterr().err
+    assert not os.path.exists(tmp_path / "new")
+
+
+def test_a_longitudinal_model_is_exported_but_cannot_grade(tmp_path):
+    folder = tiny_export.make_longitudinal_folder(tmp_path / "model")
+    path = export_lib.export(folder.path, str(tmp_path / "export"))
+    assert list(tf.saved_model.load(path).signatures) == ["serving_default"]
+    with pytest.raises(ValueError, match="must be a model of the task grading, got longitudinal"):
+        saved_model.load(path)
