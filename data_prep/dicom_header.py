@@ -6,16 +6,22 @@ absent. Nothing here reads pixels.
 
 import dataclasses
 import datetime
+import logging
 import math
 import warnings
 from typing import Any
 
 import numpy as np
 import pydicom
+import pydicom.config
 import pydicom.multival
 import pydicom.uid
 
 from data_prep import rejection
+
+# pydicom would show values that break the standard, and they may be the patient's.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.ERROR)
 
 _TAGS = (
     "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID PatientID"

@@ -6,7 +6,7 @@ import warnings
 import pydicom
 import pytest
 
-from data_prep import dicom_header, rejection
+from data_prep import dicom, dicom_header, rejection
 from tests.data_prep import dicom_samples
 
 
@@ -31,6 +31,25 @@ def test_patient_does_not_show_in_a_printed_header(tmp_path):
     assert header.patient_id == "someone"
     assert "someone" not in repr(header)
     assert "20200131" not in repr(header)
+
+
+def test_odd_values_of_the_patient_are_not_shown(tmp_path, caplog, recwarn, capfd):
+    path = write_one(tmp_path)
+    dataset = pydicom.dcmread(path)
+    for tag, vr in ((0x00100010, "PN"), (0x00100020, "LO"), (0x00100030, "DA")):
+        dataset.add(pydicom.DataElement(tag, vr, "secret" * 30, validation_mode=0))
+    dataset.save_as(path)
+    recwarn.clear()
+    caplog.clear()
+    capfd.readouterr()
+    (header,) = dicom_header.read_headers(path)
+    dicom.read_pixels(path)
+    shown = [str(item.message) for item in recwarn] + [
+        caplog.text,
+        repr(header),
+        *capfd.readouterr(),
+    ]
+    assert "secret" not in "".join(shown)
 
 
 def test_inversion_is_seen_in_the_time_and_in_the_sequence(tmp_path):
