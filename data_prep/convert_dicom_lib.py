@@ -16,7 +16,6 @@ from data_prep import (
     dicom,
     dicom_header,
     rejection,
-    series_geometry,
     study,
 )
 from spine_tf import vertebrae, volume
@@ -178,7 +177,6 @@ def _match_all(
                     item.folder, item.uid, "has files of more than one patient; take them apart"
                 )
             found = study.match(item, by_series)
-            series_geometry.series_affine(found.series)
             usable.append(_Usable(item, found))
         except rejection.RejectedInput as error:
             rejected.append(error.rejection)

@@ -4,8 +4,19 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
-from data_prep import annotations, dicom, dicom_header, rejection, series_choice
-from spine_tf import vertebrae, volume
+import numpy as np
+
+from data_prep import (
+    annotations,
+    dicom,
+    dicom_header,
+    rejection,
+    series_choice,
+    series_geometry,
+)
+from spine_tf import geometry, vertebrae, volume
+
+_OUTSIDE = 1.5  # voxels or slices; marks are rough
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +112,8 @@ def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> M
         The best annotated series. If the best of all is not annotated, a note says so.
 
     Raises:
-        rejection.RejectedInput: If the study has no sagittal T2 series, or none that is annotated.
+        rejection.RejectedInput: If the study has no sagittal T2 series, or none that is annotated,
+            or its slices are no even stack, or its annotation lies elsewhere.
     """
     choice = choose(study)
     for candidate in choice.candidates:
@@ -109,8 +121,30 @@ def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> M
             note = ""
             if candidate is not choice.series:
                 note = f"{candidate.uid} is used, because {choice.series.uid} is not annotated"
+            check_inside(candidate, by_series[candidate.uid])
             return Match(candidate, by_series[candidate.uid], choice, note)
     raise rejection.RejectedInput(study.folder, study.uid, _not_annotated(choice, by_series))
+
+
+def check_inside(series: dicom_header.SeriesFiles, annotation: vertebrae.Annotation) -> None:
+    """Checks that the vertebrae lie in a series, as those in another frame (RAS, voxels) do not.
+
+    Raises:
+        rejection.RejectedInput: If the centre of a vertebra is outside, or the slices are no even
+            stack.
+    """
+    affine = series_geometry.series_affine(series)
+    size = np.array([len(series.slices), series.first.rows, series.first.columns])
+    for vertebra in annotation.vertebrae:
+        index = geometry.to_index(affine, vertebra.corners_mm.mean(axis=0))
+        if np.any(index < -_OUTSIDE) or np.any(index > size - 1 + _OUTSIDE):
+            raise rejection.RejectedInput(
+                os.path.dirname(series.paths[0]),
+                series.uid,
+                f"its annotation puts {vertebra.level.value} outside the images, at slice, row and"
+                f" column {np.round(index).astype(int).tolist()}; `corners_mm` must be DICOM"
+                " patient coordinates (LPS) in mm",
+            )
 
 
 def _not_annotated(

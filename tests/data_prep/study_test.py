@@ -59,6 +59,18 @@ def test_vertebrae_of_the_t1_series_are_explained(tmp_path):
         study.load_study(str(tmp_path))
 
 
+def test_vertebrae_in_another_frame_are_an_error(tmp_path):
+    dicom_samples.write_study(tmp_path)
+    annotation = dicom_samples.make_annotation("1.2.3.1")
+    moved_mm = annotation.vertebrae[0].corners_mm + [0, 40, 0]
+    moved = vertebrae.Vertebra(levels.VertebraLevel.L4, moved_mm)
+    content = vertebrae.to_json(vertebrae.Annotation((moved,), series_instance_uid="1.2.3.1"))
+    (tmp_path / "vertebrae.json").write_text(json.dumps(content))
+    # Column 2.5 and 40 mm further at 0.6 mm.
+    with pytest.raises(ValueError, match=r"1.2.3.1.*puts L4 outside.*\[2, 2, 69\].*LPS"):
+        study.load_study(str(tmp_path))
+
+
 def test_no_vertebrae_is_an_error(tmp_path):
     dicom_samples.write_study(tmp_path / "study")
     with pytest.raises(FileNotFoundError, match="there is no vertebrae.json"):
