@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
         three_visits_percent=values.three_visits_percent,
     )
     if values.calibrate:
-        return _calibrate(config, values.output_dir)
+        return _calibrate(config, values.output_dir, values.num_processes)
     if not values.output_dir:
         raise cli.UsageError("--output_dir must be given.")
     if values.direct_records:
@@ -78,11 +78,11 @@ def _write_records(config, values) -> int:
     return report.exit_status
 
 
-def _calibrate(config, output_dir: str | None) -> int:
+def _calibrate(config, output_dir: str | None, num_processes: int) -> int:
     from spine_tf import files
     from spine_tf.phantom import calibration
 
-    measured = calibration.measure(config)
+    measured = calibration.measure(config, num_processes)
     print(calibration.table(measured))
     if output_dir:
         os.makedirs(output_dir, exist_ok=True)

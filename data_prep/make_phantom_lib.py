@@ -262,8 +262,8 @@ def scan_requests(config: cohort.CohortConfig, key: bytes) -> list:
 def load(request) -> tuple[volume.Volume, vertebrae.Annotation]:
     """Renders the sagittal T2 volume of one request, in a worker."""
     payload = request.payload
-    visit = cohort.make_visit(payload.config, payload.index, payload.visit)
-    return visit.sagittal_t2, dataclasses.replace(visit.annotation, series_instance_uid=request.uid)
+    scan, found = cohort.make_sagittal_t2(payload.config, payload.index, payload.visit)
+    return scan, dataclasses.replace(found, series_instance_uid=request.uid)
 
 
 def write_records(config: cohort.CohortConfig, output_dir: str, settings, key_file: str):

@@ -26,7 +26,7 @@ class Ageing:
 
     inherited: float = 0.5
     per_decade: float = 0.45
-    appearance_noise: float = 0.08
+    appearance_noise: float = 0.10
     reader_noise: float = 0.18
 
 

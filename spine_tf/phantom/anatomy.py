@@ -60,7 +60,7 @@ class Variation:
     """
 
     inherited: float = 0.5
-    height_fraction: float = 0.05
+    height_fraction: float = 0.042
     level_height_fraction: float = 0.025
     level_width_fraction: float = 0.012
     wedge: float = 0.9
@@ -69,8 +69,8 @@ class Variation:
     level_curve: float = 0.45
     lateral_curve: float = 0.35
     bevel: float = 0.6
-    tilt_deg: float = 1.5
-    lordosis_deg: float = 5.0
+    tilt_deg: float = 1.2
+    lordosis_deg: float = 4.0
     texture_fraction: float = 0.10
 
 
@@ -186,7 +186,7 @@ def draw(family: np.random.Generator, own: np.random.Generator, variation: Varia
         tilts_deg=typical[:, 4]
         + lordosis_deg * share
         + variation.tilt_deg * random.normal(len(RENDERED)),
-        disc_heights_mm=typical[:, 5] * (1 + 0.08 * random.normal() + 0.05 * random.normal(12)),
+        disc_heights_mm=typical[:, 5] * (1 + 0.05 * random.normal() + 0.04 * random.normal(12)),
         canal_mm=_canal_mm(random),
         conus=0.1 + 0.4 * float(random.normal()),
         marrow=1 + 0.05 * float(random.normal()),
@@ -242,7 +242,7 @@ def _draw_vertebra(
         cleft=_draw_cleft(name, common["cleft"], random),
         texture=variation.texture_fraction * _texture(random),
         spots=_draw_spots(random, top, front),
-        process_mm=np.array([30.0, 25.0, 8.0, 3.0]) * (1 + 0.1 * random.normal(4)),
+        process_mm=np.array([30.0, 25.0, 8.0, 3.0]) * (1 + 0.06 * random.normal(4)),
     )
 
 
@@ -280,7 +280,7 @@ def _draw_spots(random: Inherited, width_mm: float, height_mm: float) -> np.ndar
 
 def _canal_mm(random: Inherited) -> np.ndarray:
     typical = np.array([13.5, 13.5, 14, 15, 15.5, 15, 14.5, 14, 13, 10.5, 6, 3])
-    return typical * (1 + 0.08 * random.normal() + 0.03 * random.normal(12))
+    return typical * (1 + 0.05 * random.normal() + 0.02 * random.normal(12))
 
 
 def _at_standard_size(shapes: list[VertebraShape]) -> tuple[VertebraShape, ...]:

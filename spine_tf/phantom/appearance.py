@@ -9,10 +9,10 @@ from spine_tf.phantom import canvas
 
 # Tissue -> (T2, T1) signal of fast spin echo, fluid on T2 = 1.
 _SIGNALS = {
-    "fluid": (1.0, 0.12),
+    "fluid": (1.1, 0.12),
     "cord": (0.46, 0.36),
     "root": (0.40, 0.30),
-    "marrow": (0.33, 0.44),
+    "marrow": (0.29, 0.44),
     "cortex": (0.05, 0.06),
     "nucleus": (0.55, 0.27),
     "annulus": (0.085, 0.20),
@@ -45,8 +45,8 @@ class Scanner:
     coil_mm: float
 
 
-BASELINE = Scanner(1.0, 0.030, 0.62, 0.10, 75.0)
-FOLLOW_UP = Scanner(1.5, 0.017, 0.42, 0.10, 95.0)
+BASELINE = Scanner(1.0, 0.036, 0.66, 0.20, 95.0)
+FOLLOW_UP = Scanner(1.5, 0.020, 0.42, 0.20, 115.0)
 
 
 def tissues(
@@ -107,7 +107,7 @@ def _drift(shape: tuple[int, int, int], random: np.random.Generator) -> np.ndarr
     """Smooth sensitivity over the whole scan, and a gain per slice."""
     rows = np.linspace(-1, 1, shape[1], dtype=np.float32)[None, :, None]
     columns = np.linspace(-1, 1, shape[2], dtype=np.float32)[None, None, :]
-    c = (0.14 * random.standard_normal(4)).astype(np.float32)
+    c = (0.28 * random.standard_normal(4)).astype(np.float32)
     field = c[0] * rows + c[1] * columns + c[2] * rows * columns + c[3] * (rows * rows - 0.4)
     per_slice = np.exp(0.03 * random.standard_normal((shape[0], 1, 1))).astype(np.float32)
     # The coil ends at the head and foot of the view.

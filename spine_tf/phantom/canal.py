@@ -5,7 +5,7 @@ import numpy as np
 from spine_tf.phantom import anatomy, canvas, column_tables, pose
 
 _ALL = (slice(None),) * 3
-_HALF_WIDTH_MM = 10.5
+_HALF_WIDTH_MM = 10.0
 
 
 def paint(

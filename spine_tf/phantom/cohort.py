@@ -129,7 +129,7 @@ _PLANES = {
     "COR": ((0, 1, 0), (0, 0, -1), (1, 0, 0)),
     "AX": ((0, 0, 1), (0, 1, 0), (1, 0, 0)),
 }
-_LOCALIZER_PIXEL_MM = 450.0 / 256
+_LOCALIZER_PIXEL_MM = 450.0 / 192
 
 
 def _random(config: CohortConfig, stream: int, *keys: int) -> np.random.Generator:
@@ -260,7 +260,7 @@ def make_localizer(
     """Renders the localizer of one visit: three orthogonal thick slices, 450 mm wide.
 
     Returns:
-        Plane -> array [1, 256, 256] float32 of whole numbers, affine [4, 4] of that array.
+        Plane -> array [1, 192, 192] float32 of whole numbers, affine [4, 4] of that array.
     """
     scene, plan, _ = _stage(config, index, visit)
     centre_mm = geometry.to_patient(plan.affine, (np.array(plan.shape) - 1) / 2)
@@ -268,9 +268,9 @@ def make_localizer(
     planes = {}
     for name, axes in _PLANES.items():
         steps = np.array(axes, np.float64) * [[8.0], [_LOCALIZER_PIXEL_MM], [_LOCALIZER_PIXEL_MM]]
-        origin_mm = np.round(centre_mm - 127.5 * (steps[1] + steps[2]), 4)
+        origin_mm = np.round(centre_mm - 95.5 * (steps[1] + steps[2]), 4)
         affine = geometry.affine_from_axes(*steps, origin_mm)
-        planes[name] = (render.scan(scene, affine, (1, 256, 256), random, ("t2",))[0], affine)
+        planes[name] = (render.scan(scene, affine, (1, 192, 192), random, ("t2",))[0], affine)
     return planes
 
 

@@ -24,6 +24,7 @@ class Pose:
         scale: Size of the body; drawn per visit, so that size does not tell who it is.
         rotation_deg: [3] of the body about x (in plane), y and z.
         lordosis_deg: Change of the sacral tilt against the standard pose.
+        flexion_deg: [12] tilt of single levels against the standard pose.
         scoliosis_mm: [2] amplitudes of two lateral curves.
         skin: [4] factors of the soft tissue behind and in front of the spine.
     """
@@ -31,6 +32,7 @@ class Pose:
     scale: float
     rotation_deg: np.ndarray
     lordosis_deg: float
+    flexion_deg: np.ndarray
     scoliosis_mm: np.ndarray
     skin: np.ndarray
 
@@ -68,6 +70,7 @@ class Spine:
         centres_mm: [12, 2] (y, z).
         tilts: [12] radians.
         discs: One state per rendered level, the disc below it.
+        flexion_deg: [12] tilt of single levels against the standard pose.
         scoliosis_mm: [2] amplitudes of the lateral curves.
     """
 
@@ -104,8 +107,9 @@ def draw_pose(random: np.random.Generator) -> Pose:
     """Draws how the subject lies at one visit."""
     return Pose(
         scale=float(np.clip(1 + 0.045 * random.standard_normal(), 0.91, 1.09)),
-        rotation_deg=random.standard_normal(3) * np.array([3.0, 1.5, 2.5]),
-        lordosis_deg=2.5 * float(random.standard_normal()),
+        rotation_deg=random.standard_normal(3) * np.array([3.0, 2.0, 4.0]),
+        lordosis_deg=4.0 * float(random.standard_normal()),
+        flexion_deg=1.5 * random.standard_normal(12),
         scoliosis_mm=random.standard_normal(2) * np.array([5.0, 1.5]),
         skin=np.exp(random.standard_normal(4) * np.array([0.08, 0.35, 0.15, 0.2])),
     )
@@ -127,7 +131,7 @@ def lay_out(subject: anatomy.Anatomy, discs: tuple[ageing.DiscState, ...], pose:
         for level, shape in enumerate(subject.vertebrae)
     )
     bend = np.interp(np.arange(12), [0, 3, 6, 9, 11], [0.2, -0.3, -0.1, 1, 1])
-    tilts = np.deg2rad(subject.tilts_deg + pose.lordosis_deg * bend)
+    tilts = np.deg2rad(subject.tilts_deg + pose.lordosis_deg * bend + pose.flexion_deg)
     heights_mm = subject.disc_heights_mm * [disc.height_fraction for disc in discs]
     tilts = _with_room_behind(shapes, tilts, heights_mm)
     steps_mm = [
@@ -212,7 +216,7 @@ def plan_slices(
     column_mm = COLUMN_LENGTH_MM * pose.scale
     fov_mm = float(np.clip(column_mm * random.uniform(1.14, 1.26), 240, 300))
     pixel_mm, slice_mm = round(fov_mm / matrix, 4), round(float(random.uniform(4.4, 5.0)), 2)
-    oblique_deg = np.array([0.0, 0.5, 0.6]) * pose.rotation_deg + random.normal(0, 1.0, 3) * [
+    oblique_deg = np.array([0.0, 0.4, 0.3]) * pose.rotation_deg + random.normal(0, 1.0, 3) * [
         0,
         1,
         1,

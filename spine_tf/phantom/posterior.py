@@ -39,7 +39,7 @@ def paint_pedicles(image: canvas.Canvas, spine: pose.Spine, tissues: dict) -> No
             edges = canvas.quad_distances(along, up, size * _PEDICLE_MM)
             distance = canvas.smooth_minimum([edges[0], edges[2]], 1.0)
             ends = image.soft(np.minimum(edges[1], edges[3]))
-            cover = image.between(10.0, 18.5, image.x_mm[window]) * ends
+            cover = image.between(11.5, 19.0, image.x_mm[window]) * ends
             image.paint(window, image.soft(distance) * cover, tissues["cortex"])
             image.paint(window, image.soft(distance - np.float32(1.0)) * cover, tissues["marrow"])
 

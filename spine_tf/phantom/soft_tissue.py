@@ -49,8 +49,9 @@ def _paint_abdomen(image, column: column_tables.Column, skin, tissues, random) -
         for b, f in zip(tissues["bowel"], tissues["fat"], strict=True)
     )
     image.paint(everything, region, signals)
-    pelvis = column.at(np.clip(column.level - 8.6, 0, 1))
-    image.paint(everything, region * pelvis * 0.75, tissues["fat"])
+    pelvis = column.at(np.clip(column.level - 8.2, 0, 1))
+    presacral = np.exp(np.clip(ahead, 0, None) * np.float32(-1 / 16.0)) * (0.85 + 0.1 * blotches)
+    image.paint(everything, region * pelvis * np.clip(presacral, 0, 0.9), tissues["fat"])
     gas = np.clip((blotches - 1.6) * 1.5, 0, 0.75) * np.clip((ahead - 34) * 0.2, 0, 1)
     image.paint(everything, gas, tissues["vessel"])
     lining = image.soft(2.6 - np.abs(ahead - 2.4)) * near
