@@ -1,0 +1,89 @@
+import shutil
+
+import pytest
+
+from spine_tf.evaluation import fold, options
+from tests.spine_tf import small_data, untrained
+
+OPTIONS = options.Options()
+
+
+def test_one_model(data_dir, grading_dir):
+    (found,) = fold.open_folds(grading_dir, data_dir, OPTIONS)
+    assert found.folder.protocol == "grading"
+    families = [set(index.column("family")) for index in (found.test, found.train)]
+    assert all(families)
+    assert not families[0] & families[1]
+
+
+def test_folds_cover_every_record_once(data_dir, grading_folds_dir):
+    found = fold.open_folds(grading_folds_dir, data_dir, OPTIONS)
+    assert [one.folder.protocol for one in found] == ["fold0", "fold1"]
+    keys = [key for one in found for key in one.test.column("key")]
+    assert len(keys) == len(set(keys)) == 18 * 2 + 9 * 2 + 4  # 18 first, 10 second, 1 third visits
+
+
+def test_folds_are_read_in_the_order_of_their_numbers(data_dir, grading_dir, tmp_path):
+    for number in (10, 9, 2):
+        shutil.copytree(grading_dir, tmp_path / f"fold{number}")
+        path = tmp_path / f"fold{number}" / "config.json"
+        text = path.read_text().replace('"protocol": "grading"', f'"protocol": "fold{number}"')
+        path.write_text(text)
+    found = fold.find_folders(str(tmp_path))
+    assert [one.protocol for one in found] == ["fold2", "fold9", "fold10"]
+
+
+def test_another_split_is_refused(grading_dir, tmp_path):
+    other = small_data.make(tmp_path / "other", (2,) * 6 + (1,) * 6, seed=5)
+    with pytest.raises(ValueError, match="splits.json` must be the one .* --other_data"):
+        fold.open_folds(grading_dir, other, OPTIONS)
+
+
+def test_a_split_that_was_edited_is_refused(data_dir, grading_dir, tmp_path):
+    shutil.copytree(data_dir, tmp_path / "edited")
+    path = tmp_path / "edited" / "splits.json"
+    path.write_text(path.read_text().replace('"train"', '"test"', 1))
+    with pytest.raises(ValueError, match="splits.json` must be the one"):
+        fold.open_folds(grading_dir, str(tmp_path / "edited"), OPTIONS)
+
+
+def test_other_data_takes_all_records(grading_dir, tmp_path):
+    other = small_data.make(tmp_path / "other", (2, 1), seed=5)
+    (found,) = fold.open_folds(grading_dir, other, options.Options(other_data=True))
+    assert len(found.test) == 3 * 2
+    assert found.train is None
+
+
+def test_folds_do_not_go_with_other_data_or_other_splits(data_dir, grading_folds_dir):
+    with pytest.raises(ValueError, match="must be one model folder with --other_data"):
+        fold.open_folds(grading_folds_dir, data_dir, options.Options(other_data=True))
+    with pytest.raises(ValueError, match="`split` must be test for a folder of folds"):
+        fold.open_folds(grading_folds_dir, data_dir, options.Options(split="train"))
+
+
+def test_folds_of_one_protocol_are_refused(grading_dir, tmp_path):
+    for number in (0, 1):
+        shutil.copytree(grading_dir, tmp_path / f"fold{number}")
+    with pytest.raises(ValueError, match="must each have their own protocol"):
+        fold.find_folders(str(tmp_path))
+
+
+def test_folds_of_two_tasks_are_refused(grading_folds_dir, longitudinal_folds_dir, tmp_path):
+    shutil.copytree(f"{grading_folds_dir}/fold0", tmp_path / "fold0")
+    shutil.copytree(f"{longitudinal_folds_dir}/fold1", tmp_path / "fold1")
+    with pytest.raises(ValueError, match="must share one task, got grading, longitudinal"):
+        fold.find_folders(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", [".", "missing"])
+def test_what_is_no_model_folder_is_named(data_dir, tmp_path, name):
+    with pytest.raises(FileNotFoundError, match="is not a model folder, it has no config.json"):
+        fold.open_folds(str(tmp_path / name), data_dir, OPTIONS)
+
+
+def test_an_empty_split_is_named(tmp_path):
+    # Two families are too few to hold anything out: all are in train.
+    data_dir = small_data.make(tmp_path / "data", (1, 1))
+    model_dir = untrained.save(tmp_path / "model", data_dir, "grading")
+    with pytest.raises(ValueError, match="holds no disc record in the test split"):
+        fold.open_folds(model_dir, data_dir, OPTIONS)
