@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     from data_prep import convert_dicom_lib, dataset_lib, deidentify
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(dataset_lib.Settings)
+    chosen = cli.dataclass_from_flags(settings.Settings)
     inputs = convert_dicom_lib.Inputs(
         values.input_dir, values.vertebrae, values.gradings, values.families
     )

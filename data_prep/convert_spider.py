@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     from data_prep import convert_spider_lib, dataset_lib, deidentify
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(dataset_lib.Settings)
+    chosen = cli.dataclass_from_flags(settings.Settings)
     inputs = convert_spider_lib.Inputs(values.input_dir, values.sacrum, tuple(values.series))
     key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
     plan = convert_spider_lib.plan(inputs, deidentify.load_or_make_key(key_file))

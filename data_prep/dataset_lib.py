@@ -22,6 +22,7 @@ import tensorflow as tf
 
 import spine_tf
 from data_prep import beam_runner, qc, rejection, scan_crops
+from data_prep import settings as settings_lib
 from spine_tf import files, gradings, vertebrae, volume
 from spine_tf.data import records, schema, splits
 
@@ -29,30 +30,6 @@ PARTS = "parts"
 LOCAL = "local"
 QC = "qc"
 REJECTS = "rejects.jsonl"
-
-
-def _option(default, text: str, **metadata):
-    return dataclasses.field(default=default, metadata={"help": text, **metadata})
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How a data set is made. Each field is a flag of every converter."""
-
-    crop_scale: float = _option(1.0, "Scale of stored crops: 1 (any preset) or 0.5 (small, tiny).")
-    num_shards: int = _option(8, "TFRecord files per kind of record.")
-    split_seed: int = _option(0, "Seed of the split of families; another seed, another split.")
-    folds: int = _option(0, "Add so many cross-validation folds by family; for small data sets.")
-    num_processes: int = _option(1, "Worker processes.")
-
-    def __post_init__(self):
-        if self.crop_scale not in (1.0, 0.5):
-            raise ValueError(f"`crop_scale` must be 1 or 0.5, got {self.crop_scale!r}.")
-        for name in ("num_shards", "num_processes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
-        if self.folds < 0 or self.folds == 1:
-            raise ValueError(f"`folds` must be 0 or at least 2, got {self.folds!r}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +90,7 @@ class Report:
 def convert(
     requests: Sequence[ScanRequest],
     load: Load,
-    settings: Settings,
+    settings: settings_lib.Settings,
     output_dir: str,
     *,
     source: str,
@@ -125,7 +102,7 @@ def convert(
     Args:
         requests: The scans.
         load: Reads one scan in a worker: a module-level function that raises `RejectedInput`.
-        settings: Settings.
+        settings: settings_lib.Settings.
         output_dir: Folder of the data set; made if missing.
         source: What the scans are, for the manifest.
         rejections: What was rejected before.
@@ -168,7 +145,7 @@ def _nothing(what: str, rejected: Sequence[rejection.Rejection]) -> str:
     return "\n".join([f"{what}.", *(f"rejected: {item}" for item in rejected)])
 
 
-def _run(requests, load: Load, settings: Settings, output_dir: str) -> None:
+def _run(requests, load: Load, settings: settings_lib.Settings, output_dir: str) -> None:
     done = [os.path.join(output_dir, PARTS, f"{request.scan_key}.json") for request in requests]
     with beam_runner.pipeline(settings.num_processes, done, "scans") as pipeline:
         (
@@ -188,7 +165,7 @@ def shard_of(key: str, num_shards: int) -> int:
 class _ConvertScan(beam.DoFn):
     """Writes the part of one scan and says which of its records belong to which shard."""
 
-    def __init__(self, load: Load, settings: Settings, output_dir: str):
+    def __init__(self, load: Load, settings: settings_lib.Settings, output_dir: str):
         self._load, self._settings, self._output_dir = load, settings, output_dir
 
     def process(self, request: ScanRequest):
@@ -201,7 +178,7 @@ class _ConvertScan(beam.DoFn):
                 yield (kind, shard), (key, request.visit, request.scan_key, offset, length)
 
 
-def _content_settings(settings: Settings) -> dict:
+def _content_settings(settings: settings_lib.Settings) -> dict:
     """The settings on which the bytes of a part depend."""
     return {"crop_scale": settings.crop_scale, "schema_version": schema.SCHEMA_VERSION}
 
@@ -218,7 +195,9 @@ def _read_part(output_dir: str, scan_key: str) -> dict | None:
         return json.load(file)
 
 
-def _convert_scan(request: ScanRequest, load: Load, settings: Settings, output_dir: str) -> dict:
+def _convert_scan(
+    request: ScanRequest, load: Load, settings: settings_lib.Settings, output_dir: str
+) -> dict:
     result = {"settings": _content_settings(settings)}
     try:
         examples = _examples(request, load, settings.crop_scale)
@@ -261,7 +240,7 @@ def _write_part(output_dir: str, scan_key: str, kind: str, examples) -> list[lis
     return [[key, *span] for key, span in zip(keys, spans, strict=True)]
 
 
-def _write_shard(group, output_dir: str, settings: Settings) -> None:
+def _write_shard(group, output_dir: str, settings: settings_lib.Settings) -> None:
     """Writes one shard and its lines of the index, sorted by key."""
     (kind, shard), rows = group
     by_key = collections.defaultdict(list)
@@ -291,7 +270,7 @@ def _read_example(output_dir: str, kind: str, row) -> tf.train.Example:
         return tf.train.Example.FromString(file.read(length))
 
 
-def _finish_kind(output_dir: str, kind: str, settings: Settings) -> dict:
+def _finish_kind(output_dir: str, kind: str, settings: settings_lib.Settings) -> dict:
     """Joins the index of one kind, writes shards that got no record, and describes them all."""
     shards, rows = [], []
     for shard in range(settings.num_shards):
@@ -332,7 +311,9 @@ def _summary(rows: Sequence[Mapping]) -> dict:
     }
 
 
-def _write_manifest(output_dir, requests, results, kinds, settings: Settings, source: str) -> None:
+def _write_manifest(
+    output_dir, requests, results, kinds, settings: settings_lib.Settings, source: str
+) -> None:
     converted = [
         request
         for request, result in zip(requests, results, strict=True)

@@ -69,11 +69,11 @@ def main(argv: list[str]) -> int:
 
 
 def _write_records(config, values) -> int:
-    from data_prep import dataset_lib, deidentify, make_phantom_lib
+    from data_prep import deidentify, make_phantom_lib
 
     key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
-    settings = cli.dataclass_from_flags(dataset_lib.Settings)
-    report = make_phantom_lib.write_records(config, values.output_dir, settings, key_file)
+    chosen = cli.dataclass_from_flags(settings.Settings)
+    report = make_phantom_lib.write_records(config, values.output_dir, chosen, key_file)
     print(report)
     return report.exit_status
 

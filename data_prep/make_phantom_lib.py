@@ -272,7 +272,7 @@ def write_records(config: cohort.CohortConfig, output_dir: str, settings, key_fi
     Args:
         config: The cohort.
         output_dir: Folder of the data set.
-        settings: `dataset_lib.Settings`.
+        settings: `settings.Settings`.
         key_file: Key of the pseudonyms, made on first use.
 
     Returns:

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from data_prep import convert_dicom_lib, dataset_lib, dicom
+from data_prep import convert_dicom_lib, dataset_lib, dicom, settings
 from spine_tf import config, levels, vertebrae, volume
 from spine_tf.data import crops, records
 from spine_tf.tasks.downstream import grading
@@ -75,7 +75,7 @@ def write_study(folder, seed=0, echo_time_ms=100.0, series_uid="1.2.3.4"):
 
 def write_data(study_dir, output_dir, crop_scale=0.5, num_shards=2):
     """Converts a study that `write_study` wrote."""
-    settings = dataset_lib.Settings(crop_scale=crop_scale, num_shards=num_shards)
+    settings = settings.Settings(crop_scale=crop_scale, num_shards=num_shards)
     plan = convert_dicom_lib.plan(convert_dicom_lib.Inputs(study_dir), b"key")
     dataset_lib.convert(plan.requests, convert_dicom_lib.load, settings, output_dir, source="dicom")
     return output_dir

@@ -41,7 +41,9 @@ def items(
     numbers = (steps[:, None] * count + np.arange(count)).astype(np.int32)
 
     def read(item, number):
-        serialized = tf.numpy_function(lambda record: index.read(int(record)), [item[0]], tf.string)
+        serialized = tf.numpy_function(
+            lambda record: index.read(int(record)), [item[0]], tf.string, stateful=False
+        )
         example = schema.parse(index.kind, tf.ensure_shape(serialized, []), index.crop_scale)
         example["item"] = item[1:]
         return preprocess(example, inputs, tf.stack([seed, number]))

@@ -180,8 +180,8 @@ def parse(kind: str, serialized: tf.Tensor, crop_scale: float) -> dict[str, tf.T
     Returns:
         The features by name. Of `vertebra_pairs` everything of a visit has a leading axis of
         visits; of `disc` it has none. image is [15, rows, columns] float32 in [0, 2],
-        pixel_is_valid [rows, columns] bool, slice_is_valid [15] bool. Gradings are "grading/NAME", int64, as
-        published, -1 = not graded.
+        pixel_is_valid [rows, columns] bool, slice_is_valid [15] bool.
+        Gradings are "grading/NAME", int64, as published, -1 = not graded.
     """
     shape = CROP_KINDS[kind].stored_shape(crop_scale)
     parsed = tf.io.parse_single_example(serialized, _specification(kind))

@@ -33,6 +33,7 @@ def balanced_cross_entropy(labels: tf.Tensor, logits: tf.Tensor, weights: tf.Ten
     Returns:
         [batch] float32, 0 where the label is missing.
     """
+    labels = tf.cast(labels, tf.int32)  # Keras 3 hands a loss its labels as floats
     present = labels >= 0
     labels = tf.where(present, labels, tf.zeros_like(labels))
     loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)

@@ -52,6 +52,38 @@ class SubtractSliceMeans(keras.layers.Layer):
         return super().get_config() | {"means": self.means}
 
 
+class SliceConv3D(keras.layers.Conv3D):
+    """A 3-D convolution of few channels, computed as a 2-D one over stacked neighbour slices.
+
+    Same weights and result, and several times as fast on a CPU where the input has one channel.
+    Stride 1 over slices, no padding.
+    """
+
+    def call(self, inputs):
+        depth, _, _, channels, _ = self.kernel.shape
+        slices = inputs.shape[1] - depth + 1
+        stacked = tf.concat([inputs[:, i : i + slices] for i in range(depth)], -1)
+        flat = tf.reshape(stacked, [-1, *stacked.shape[2:]])
+        kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [1, 2, 0, 3, 4])
+        kernel = tf.reshape(kernel, [*kernel.shape[:2], depth * channels, self.filters])
+        found = tf.nn.conv2d(flat, tf.cast(kernel, flat.dtype), self.strides[1:], "VALID")
+        found = tf.nn.bias_add(found, tf.cast(tf.convert_to_tensor(self.bias), flat.dtype))
+        return tf.reshape(found, [-1, slices, *found.shape[1:]])
+
+
+class SlicePooling(keras.layers.Layer):
+    """2x2 maximum inside every slice, as MaxPooling3D((1, 2, 2)) but faster on a CPU."""
+
+    def call(self, inputs):
+        flat = tf.reshape(inputs, [-1, *inputs.shape[2:]])
+        pooled = tf.nn.max_pool2d(flat, 2, 2, "VALID")
+        return tf.reshape(pooled, [-1, inputs.shape[1], *pooled.shape[1:]])
+
+    def compute_output_shape(self, input_shape):
+        batch, slices, rows, columns, channels = input_shape
+        return (batch, slices, rows // 2, columns // 2, channels)
+
+
 def initializer(norm: str, seed: int) -> keras.initializers.Initializer:
     """Returns N(0, 0.01) as MatConvNet, or He-normal where batch norm follows (methods 1.3)."""
     if norm == "batch":
@@ -107,12 +139,13 @@ def build_encoder(
     stages = {}
     for number, size, stride, plane in ((1, 7, 2, 0), (2, 5, 2, 1), (3, 3, 1, 1)):
         x = pad(x, number, plane)
-        x = keras.layers.Conv3D(
+        convolution = SliceConv3D if number == 1 else keras.layers.Conv3D
+        x = convolution(
             filters[number - 1], (_SLICE_KERNEL, size, size), (1, stride, stride), **kernel(number)
         )(x)
         x = stages[f"conv{number}"] = normalise(x, norm, f"conv{number}", local=number < 3)
         if number < 3:
-            x = keras.layers.MaxPooling3D((1, 2, 2), name=f"pool{number}")(x)
+            x = SlicePooling(name=f"pool{number}")(x)
     if model_config.conv4_padding:
         x = pad(x, 4, model_config.conv4_padding, slices=0)
     x = keras.layers.Conv3D(filters[3], (input_shape[0], 3, 3), **kernel(4))(x)

@@ -41,6 +41,7 @@ class ModelFolder:
         protocol: Protocol of the split it was trained on.
         data: Path-free facts of the data set: manifest and splits hashes, crop scale, source.
         versions: Versions of spine_tf and its libraries.
+        request: What was asked for, to tell a run that goes on from another one.
     """
 
     path: str
@@ -51,6 +52,7 @@ class ModelFolder:
     protocol: str
     data: Mapping[str, Any]
     versions: Mapping[str, str]
+    request: Mapping[str, Any]
 
     def build(self) -> keras.Model:
         """Returns the model with new weights."""
@@ -146,6 +148,7 @@ def load(path: str) -> ModelFolder:
         protocol=content["protocol"],
         data=content["data"],
         versions=content["versions"],
+        request=content["request"],
     )
 
 

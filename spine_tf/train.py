@@ -1,0 +1,63 @@
+"""Trains a task on a data set.
+
+    spine-tf train --task=longitudinal --data_dir=records --model_dir=siamese
+    spine-tf train --task=grading --data_dir=records --model_dir=grader \\
+        --init_from=siamese --freeze_encoder
+    spine-tf train --task=grading --task_options='{"gradings": ["pfirrmann"]}' \\
+        --data_dir=spider --model_dir=folds --fold=all
+
+The same command goes on where a run was stopped. Tasks: longitudinal (vertebral bodies of one
+person at two times, and their levels), grading (discs).
+"""
+
+from absl import flags
+
+from spine_tf import cli, config
+
+_FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines the flags of this script."""
+    flags.DEFINE_string("task", None, "longitudinal or grading.", required=True)
+    flags.DEFINE_string("task_options", "{}", "JSON object of the task's fields.")
+    flags.DEFINE_enum("preset", "small", list(config.PRESETS), "Size of the network.")
+    flags.DEFINE_string("data_dir", None, "Data set made by a convert command.", required=True)
+    flags.DEFINE_string("model_dir", None, "Where the model goes.", required=True)
+    flags.DEFINE_string("init_from", "", "Model folder whose encoder is taken over.")
+    flags.DEFINE_bool("freeze_encoder", False, "Train the fully connected layers only.")
+    flags.DEFINE_string(
+        "fold",
+        "",
+        "Number of a fold, or all for every fold into MODEL_DIR/fold0 and so on; empty is the split"
+        " of the task's own protocol.",
+    )
+    cli.define_dataclass_flags(config.TrainConfig)
+
+
+def main(argv) -> None:
+    """Trains."""
+    del argv
+    import keras
+    import tensorflow as tf
+
+    from spine_tf import tasks, train_lib
+    from spine_tf.data import records
+
+    settings = cli.dataclass_from_flags(config.TrainConfig)
+    keras.utils.set_random_seed(settings.seed)
+    tf.config.experimental.enable_op_determinism()
+    train_lib.train_folds(
+        tasks.make(_FLAGS.task, _FLAGS.task_options),
+        config.preset(_FLAGS.preset),
+        settings,
+        records.open_folder(_FLAGS.data_dir),
+        _FLAGS.model_dir,
+        fold=_FLAGS.fold,
+        init_from=_FLAGS.init_from,
+        freeze_encoder=_FLAGS.freeze_encoder,
+    )
+
+
+if __name__ == "__main__":
+    cli.run(define_flags, main)

@@ -1,0 +1,374 @@
+"""The training loop: one for every task, on one device or several.
+
+Every batch follows from seed, epoch and step, so a run that was stopped goes on as if it had not
+been. Losses come per example; the loop takes their weighted mean over the global batch, so the
+number of devices does not change the result.
+"""
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from spine_tf import config, files, tasks
+from spine_tf.data import augmentation, pipeline, records
+from spine_tf.tasks import task
+from spine_tf.training import checkpoint, journal, model_folder, optimizers
+from spine_tf.training import strategy as strategies
+
+_VALIDATION_SEED = 1_000_003
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What shall be trained.
+
+    Attributes:
+        task: The task, not yet configured.
+        model_config: Sizes of the network.
+        train_config: Settings.
+        data: The data set.
+        protocol: Protocol of the split.
+        model_dir: Where the model goes; a run that was stopped there goes on.
+        init_from: Model folder whose encoder weights are taken, or "".
+        freeze_encoder: Whether the encoder stays as it is, batch norm statistics included.
+    """
+
+    task: task.Task
+    model_config: config.ModelConfig
+    train_config: config.TrainConfig
+    data: records.DataFolder
+    protocol: str
+    model_dir: str
+    init_from: str = ""
+    freeze_encoder: bool = False
+
+    def identity(self) -> dict:
+        """What makes two requests the same run; more epochs may be asked for later."""
+        train = dataclasses.asdict(self.train_config)
+        del train["epochs"]
+        weights = os.path.join(self.init_from, model_folder.WEIGHTS) if self.init_from else ""
+        identity = {
+            "task": {"name": tasks.name_of(self.task), **dataclasses.asdict(self.task)},
+            "model_config": dataclasses.asdict(self.model_config),
+            "train_config": train,
+            "protocol": self.protocol,
+            "manifest_sha256": records.manifest_hash(self.data),
+            "init_from_sha256": files.sha256(weights) if weights else "",
+            "freeze_encoder": self.freeze_encoder,
+        }
+        # As JSON gives it back.
+        identity["task"] = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in identity["task"].items()
+        }
+        return identity
+
+
+def train(request: Request, say: Callable[[str], None] = print) -> model_folder.ModelFolder:
+    """Trains, or goes on training, until the epochs are done or the loss is on its last plateau.
+
+    Args:
+        request: What shall be trained.
+        say: Takes the lines a person reads.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        ValueError: If the request cannot be, the folder holds another run, or the loss is not
+            finite.
+    """
+    indices = {
+        split: request.data.index(request.task.record_kind, request.protocol, split)
+        for split in ("train", "validation")
+    }
+    made = request.task.configure(indices["train"])
+    batches = _Batches(made, request, indices)
+    if not batches.num_steps("train"):
+        raise ValueError(
+            f"{request.data.path}: has no example for this task in the training split of"
+            f" {request.protocol!r}."
+        )
+    strategy = strategies.make(request.train_config.strategy)
+    statistics = records.statistics(indices["train"], made.class_counts(indices["train"]))
+    with strategy.scope():
+        seed = request.train_config.seed
+        model = model_folder.build_model(made, request.model_config, statistics, seed)
+        if request.init_from:
+            copy_encoder(request.init_from, model)
+        model_folder.find_encoder(model).trainable = not request.freeze_encoder
+        folder = _folder(request, made, statistics, model, batches, say)
+        run = _Run(folder, model, strategy, batches)
+    run.restore(say)
+    run.train(say)
+    return folder
+
+
+def copy_encoder(source_dir: str, model: keras.Model) -> None:
+    """Copies the encoder's weights of a trained model folder into a model.
+
+    Raises:
+        ValueError: If the two encoders differ in shape.
+    """
+    source = model_folder.find_encoder(model_folder.load(source_dir).load_model()).get_weights()
+    encoder = model_folder.find_encoder(model)
+    wanted = [tuple(weight.shape) for weight in encoder.get_weights()]
+    if [weight.shape for weight in source] != wanted:
+        raise ValueError(
+            f"`init_from` must be a model folder of the same preset, got {source_dir}, whose"
+            " encoder has other shapes."
+        )
+    encoder.set_weights(source)
+
+
+def _folder(request: Request, made, statistics, model, batches, say) -> model_folder.ModelFolder:
+    """Returns the folder of this run: the one that is there, or a new one with its config.json."""
+    identity = request.identity()
+    if os.path.exists(os.path.join(request.model_dir, model_folder.CONFIG)):
+        folder = model_folder.load(request.model_dir)
+        if folder.request != identity:
+            changed = [name for name in identity if folder.request.get(name) != identity[name]]
+            raise ValueError(
+                f"`model_dir` must be new or of the same run, got {request.model_dir}, whose"
+                f" {', '.join(changed)} differ. Choose another folder."
+            )
+        folder = dataclasses.replace(folder, train_config=request.train_config)
+        model_folder.save_config(folder)
+        return folder
+    made = made.calibrate(model, batches.first)
+    if made != batches.task:
+        say(f"calibrated: {made}")
+    folder = model_folder.ModelFolder(
+        path=request.model_dir,
+        task=made,
+        model_config=request.model_config,
+        train_config=request.train_config,
+        statistics=statistics,
+        protocol=request.protocol,
+        data=model_folder.describe_data(request.data),
+        versions=model_folder.library_versions(),
+        request=identity,
+    )
+    model_folder.save_config(folder)
+    return folder
+
+
+class _Batches:
+    """Batches of both splits by epoch and step."""
+
+    def __init__(self, made: task.Task, request: Request, indices: Mapping[str, records.Index]):
+        self.task, self._settings, self._indices = made, request.train_config, indices
+        stored, scale = request.data.crop_scale, request.model_config.crop_scale
+        augment = augmentation.AugmentConfig() if request.train_config.augment else None
+        self._inputs = {
+            "train": augmentation.InputConfig(stored, scale, augment),
+            "validation": augmentation.InputConfig(stored, scale),
+        }
+        self._prepare = tf.function(made.prepare_batch)
+
+    def _seed(self, split: str, epoch: int) -> int:
+        if split == "validation":
+            return _VALIDATION_SEED
+        return self._settings.seed * 10_000 + epoch
+
+    def _plan(self, split: str, epoch: int) -> np.ndarray:
+        seed = self._seed(split, epoch)
+        plan = self.task.plan(self._indices[split], self._settings.batch_size, seed)
+        limit = self._settings.steps_per_epoch if split == "train" else 0
+        return plan[:limit] if limit else plan
+
+    def num_steps(self, split: str) -> int:
+        """Steps of an epoch."""
+        return len(self._plan(split, 0))
+
+    def of_epoch(self, split: str, epoch: int, first_step: int = 0):
+        """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
+        plan, seed = self._plan(split, epoch), self._seed(split, epoch)
+        items = pipeline.items(
+            self._indices[split],
+            plan,
+            self.task.preprocess,
+            self._inputs[split],
+            seed=seed,
+            first_step=first_step,
+        )
+        training = split == "train" and self._settings.augment
+        for step, batch in items:
+            prepared = self._prepare(batch, training, tf.stack([seed, -1 - step]))
+            yield int(step), _normalised(prepared)
+
+    def first(self, number: int) -> task.Batch:
+        """Returns a training batch of the first epoch, for `Task.calibrate`."""
+        return next(self.of_epoch("train", 0, number % self.num_steps("train")))[1]
+
+
+def _normalised(batch: task.Batch) -> task.Batch:
+    weights = {
+        name: tf.math.divide_no_nan(weight, tf.reduce_sum(weight))
+        for name, weight in batch.weights.items()
+    }
+    return task.Batch(batch.inputs, batch.labels, weights)
+
+
+class _Run:
+    """One run: model, optimizer and counters under one strategy."""
+
+    def __init__(
+        self,
+        folder: model_folder.ModelFolder,
+        model: keras.Model,
+        strategy: tf.distribute.Strategy,
+        batches: _Batches,
+    ):
+        self._folder, self._model, self._strategy = folder, model, strategy
+        self._batches, self._settings = batches, folder.train_config
+        self._losses = folder.task.losses(folder.statistics)
+        self._shares = {name: 1.0 for name in self._losses} | folder.task.loss_weights()
+        settings = self._settings
+        self._optimizer = optimizers.make(settings.optimizer, settings.learning_rate)
+        optimizers.build(self._optimizer, model.trainable_variables)
+        self._state = checkpoint.RunState()
+        self._state.loss_sums = {
+            name: tf.Variable(0.0, dtype=tf.float64, trainable=False)
+            for name in ("loss", *self._losses)
+        }
+        self._manager = checkpoint.manager(
+            folder.path, model, self._optimizer, self._state, settings.keep_checkpoints
+        )
+        self._train_step = tf.function(self._distributed_train_step)
+        self._test_step = tf.function(self._distributed_test_step)
+
+    # Steps.
+
+    def _parts(self, batch: task.Batch, outputs) -> dict[str, tf.Tensor]:
+        return {
+            name: tf.reduce_sum(batch.weights[name] * loss(batch.labels[name], outputs[name]))
+            for name, loss in self._losses.items()
+        }
+
+    def _total(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return tf.add_n([self._shares[name] * part for name, part in parts.items()])
+
+    def _replica_train_step(self, batch: task.Batch) -> dict[str, tf.Tensor]:
+        variables = self._model.trainable_variables
+        with tf.GradientTape() as tape:
+            outputs = self._model(batch.inputs, training=True)
+            parts = self._parts(batch, outputs)
+            loss = self._total(parts)
+            total = loss + self._decay(variables) / self._strategy.num_replicas_in_sync
+        gradients = tape.gradient(total, variables)
+        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return {"loss": loss, **parts}
+
+    def _decay(self, variables) -> tf.Tensor:
+        """L2 of kernels, half the decay times the square: its gradient is decay times weight."""
+        kernels = [tf.nn.l2_loss(tf.cast(v, tf.float32)) for v in variables if len(v.shape) > 1]
+        return self._settings.weight_decay * tf.add_n(kernels)
+
+    def _distributed_train_step(self, batch: task.Batch) -> dict[str, tf.Tensor]:
+        found = self._strategy.run(self._replica_train_step, (batch,))
+        return strategies.total(self._strategy, found)
+
+    def _distributed_test_step(self, batch: task.Batch):
+        def step(part):
+            outputs = self._model(part.inputs, training=False)
+            parts = self._parts(part, outputs)
+            return {"loss": self._total(parts), **parts}, outputs
+
+        losses, outputs = self._strategy.run(step, (batch,))
+        return strategies.total(self._strategy, losses), strategies.joined(self._strategy, outputs)
+
+    # Epochs.
+
+    def restore(self, say: Callable[[str], None]) -> None:
+        """Goes on from the newest checkpoint, if there is one."""
+        if self._manager.restore_or_initialize():
+            state = self._state
+            say(f"{self._folder.path}: goes on at epoch {int(state.epoch) + 1}.")
+
+    def train(self, say: Callable[[str], None]) -> None:
+        """Runs the epochs that are left."""
+        state, settings = self._state, self._settings
+        while int(state.epoch) < settings.epochs and not bool(state.stopped):
+            start = time.monotonic()
+            self._train_epoch()
+            values = state.mean_losses() | self._validate()
+            values["learning_rate"] = optimizers.get_learning_rate(self._optimizer)
+            epoch = int(state.epoch)
+            values["seconds"] = time.monotonic() - start
+            journal.write(self._folder.path, epoch, values)
+            say(journal.line(epoch, settings.epochs, values))
+            self._watch(values.get("val_loss", values["loss"]))
+            state.next_epoch()
+            self._manager.save()
+
+    def _train_epoch(self) -> None:
+        state, epoch = self._state, int(self._state.epoch)
+        total, done = self._batches.num_steps("train"), int(state.step)
+        with journal.bar(total, done, epoch, self._settings.epochs) as bar:
+            for step, batch in self._batches.of_epoch("train", epoch, done):
+                losses = self._train_step(strategies.split(self._strategy, batch))
+                losses = {name: float(value) for name, value in losses.items()}
+                if not math.isfinite(losses["loss"]):
+                    raise ValueError(
+                        f"the loss must be finite, got {losses} at epoch {epoch + 1}, step"
+                        f" {step + 1}. Lower --learning_rate."
+                    )
+                state.step.assign(step + 1)
+                state.add_losses(losses)
+                bar.update()
+                bar.set_postfix(loss=f"{losses['loss']:.4f}")
+                every = self._settings.checkpoint_steps
+                if every and (step + 1) % every == 0 and step + 1 < total:
+                    self._manager.save()
+
+    def _validate(self) -> dict[str, float]:
+        metrics = self._folder.task.metrics()
+        sums: dict[str, float] = {}
+        steps = 0
+        for _, batch in self._batches.of_epoch("validation", 0):
+            losses, outputs = self._test_step(strategies.split(self._strategy, batch))
+            task.check_keys(batch, outputs, self._losses)
+            steps += 1
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+            for name, found in metrics.items():
+                present = tf.cast(batch.weights[name] > 0, tf.float32)
+                for metric in found:
+                    metric.update_state(batch.labels[name], outputs[name], sample_weight=present)
+        if not steps:
+            return {}
+        values = {
+            "val_loss" if name == "loss" else f"val_{name}/loss": value / steps
+            for name, value in sums.items()
+        }
+        return values | {
+            f"val_{name}/{metric.name}": float(metric.result())
+            for name, found in metrics.items()
+            for metric in found
+        }
+
+    def _watch(self, loss: float) -> None:
+        settings = self._settings
+        plateau = checkpoint.watch(
+            self._state,
+            loss,
+            patience=settings.patience,
+            min_delta=settings.min_delta,
+            max_drops=settings.max_drops,
+        )
+        if plateau.is_best:
+            path = os.path.join(self._folder.path, model_folder.WEIGHTS)
+            # Keras takes the format from the ending, so the temporary name keeps it.
+            temporary = os.path.join(self._folder.path, f"tmp-{os.getpid()}.weights.h5")
+            self._model.save_weights(temporary)
+            os.replace(temporary, path)
+        if plateau.drop:
+            rate = optimizers.get_learning_rate(self._optimizer) / 10
+            optimizers.set_learning_rate(self._optimizer, rate)

@@ -1,0 +1,60 @@
+"""Optimizers: the one place where the two stacks differ."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+_MOMENTUM = 0.9
+_ADDONS = "addons:"
+
+
+def make(name: str, learning_rate: float):
+    """Makes an optimizer.
+
+    Args:
+        name: "sgd" (momentum 0.9, Jamaludin 2017 section 4), "adam", or "addons:NAME" for an
+            optimizer of tensorflow-addons.
+        learning_rate: Rate at the start.
+
+    Raises:
+        ValueError: If there is no such optimizer, or tensorflow-addons is not installed.
+    """
+    if name.startswith(_ADDONS):
+        return _from_addons(name[len(_ADDONS) :], learning_rate)
+    if name == "sgd":
+        return keras.optimizers.SGD(learning_rate, momentum=_MOMENTUM)
+    if name == "adam":
+        return keras.optimizers.Adam(learning_rate)
+    raise ValueError(f"`optimizer` must be sgd, adam or addons:NAME, got {name!r}.")
+
+
+def _from_addons(name: str, learning_rate: float):
+    try:
+        import tensorflow_addons.optimizers as addons
+    except ImportError as error:
+        raise ValueError(
+            f"`optimizer` must be sgd or adam where tensorflow-addons is missing, got"
+            f" {_ADDONS + name!r}. Install the addons stack: pip install 'spine-tf[addons]'."
+        ) from error
+    if not hasattr(addons, name):
+        raise ValueError(f"`optimizer` must name an optimizer of tensorflow-addons, got {name!r}.")
+    return getattr(addons, name)(learning_rate=learning_rate)
+
+
+def build(optimizer, variables: Sequence[tf.Variable]) -> None:
+    """Makes the slots before the first step, so that a checkpoint finds them."""
+    if hasattr(optimizer, "build"):
+        optimizer.build(variables)
+    else:  # addons' LAMB and others are Keras 2 legacy optimizers
+        optimizer._create_all_weights(variables)
+
+
+def set_learning_rate(optimizer, learning_rate: float) -> None:
+    """Sets the rate of the next steps."""
+    optimizer.learning_rate = learning_rate
+
+
+def get_learning_rate(optimizer) -> float:
+    """Returns the rate of the next step."""
+    return float(tf.convert_to_tensor(optimizer.learning_rate))
