@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
 
 
 def _write_records(config, values) -> int:
-    from data_prep import deidentify, make_phantom_lib
+    from data_prep import deidentify, make_phantom_lib, settings
 
     key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
     chosen = cli.dataclass_from_flags(settings.Settings)

@@ -75,9 +75,9 @@ def write_study(folder, seed=0, echo_time_ms=100.0, series_uid="1.2.3.4"):
 
 def write_data(study_dir, output_dir, crop_scale=0.5, num_shards=2):
     """Converts a study that `write_study` wrote."""
-    settings = settings.Settings(crop_scale=crop_scale, num_shards=num_shards)
+    chosen = settings.Settings(crop_scale=crop_scale, num_shards=num_shards)
     plan = convert_dicom_lib.plan(convert_dicom_lib.Inputs(study_dir), b"key")
-    dataset_lib.convert(plan.requests, convert_dicom_lib.load, settings, output_dir, source="dicom")
+    dataset_lib.convert(plan.requests, convert_dicom_lib.load, chosen, output_dir, source="dicom")
     return output_dir
 
 
