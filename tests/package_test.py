@@ -52,8 +52,8 @@ def test_supported_stacks(tensorflow, keras, supported):
 
 def test_an_unsupported_stack_is_named_with_the_remedy(monkeypatch):
     versions = {"tensorflow": "2.15.1", "keras": "3.15.1"}
+    monkeypatch.delitem(vars(spine_tf), "tasks", raising=False)  # another test may have loaded it
     monkeypatch.setattr(spine_tf, "_installed_version", versions.get)
-    monkeypatch.delattr(spine_tf, "tasks", raising=False)  # another test may have loaded it
     with pytest.raises(ImportError, match=r"pip install .*, got tensorflow 2.15.1, keras 3.15.1"):
         _ = spine_tf.tasks
 
@@ -80,3 +80,20 @@ def test_every_requirement_is_locked():
         pinned = set(re.findall(r"^([a-z0-9-]+)==", lock, re.M))
         missing = (required - addons | extra) - pinned
         assert not missing, f"run `make lock`: requirements/{name}.txt lacks {sorted(missing)}"
+
+
+def test_files_that_are_not_python_are_packaged():
+    # setup.py: package_data={"": ["templates/*"]}
+    found = {
+        path.relative_to(_ROOT).as_posix()
+        for package in ("spine_tf", "data_prep", "export")
+        for path in (_ROOT / package).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    templates = {
+        path
+        for path in found
+        if (folder := (_ROOT / path).parent).name == "templates"
+        and (folder.parent / "__init__.py").exists()
+    }
+    assert found == templates, "put it into a templates/ folder, or extend package_data"
