@@ -27,7 +27,7 @@ class Ageing:
     inherited: float = 0.5
     per_decade: float = 0.45
     appearance_noise: float = 0.10
-    reader_noise: float = 0.18
+    reader_noise: float = 0.165
 
 
 @dataclasses.dataclass(frozen=True)

@@ -242,7 +242,7 @@ def _draw_vertebra(
         cleft=_draw_cleft(name, common["cleft"], random),
         texture=variation.texture_fraction * _texture(random),
         spots=_draw_spots(random, top, front),
-        process_mm=np.array([30.0, 25.0, 8.0, 3.0]) * (1 + 0.06 * random.normal(4)),
+        process_mm=np.array([32.0, 27.0, 7.0, 2.5]) * (1 + 0.06 * random.normal(4)),
     )
 
 
@@ -291,7 +291,7 @@ def _at_standard_size(shapes: list[VertebraShape]) -> tuple[VertebraShape, ...]:
             shape,
             corners_mm=shape.corners_mm * factor,
             curves_mm=shape.curves_mm * factor,
-            half_width_mm=shape.half_width_mm * factor,
+            half_width_mm=float(shape.half_width_mm * factor),
         )
         for shape in shapes
     )

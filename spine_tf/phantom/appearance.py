@@ -45,8 +45,8 @@ class Scanner:
     coil_mm: float
 
 
-BASELINE = Scanner(1.0, 0.036, 0.66, 0.20, 95.0)
-FOLLOW_UP = Scanner(1.5, 0.020, 0.42, 0.20, 115.0)
+BASELINE = Scanner(1.0, 0.036, 0.66, 0.21, 95.0)
+FOLLOW_UP = Scanner(1.5, 0.020, 0.42, 0.21, 115.0)
 
 
 def tissues(

@@ -40,12 +40,13 @@ class Canvas:
 
     def lateral(self, half_width_mm: float, x_mm: np.ndarray) -> np.ndarray:
         """Share of a slice within `half_width_mm` of x = 0."""
-        return np.clip((half_width_mm - np.abs(x_mm)) / np.float32(self.slice_mm) + 0.5, 0, 1)
+        inside_mm = np.float32(half_width_mm) - np.abs(x_mm)
+        return np.clip(inside_mm / np.float32(self.slice_mm) + np.float32(0.5), 0, 1)
 
     def between(self, low_mm: float, high_mm: float, x_mm: np.ndarray) -> np.ndarray:
         """Share of a slice whose distance to the middle lies between two values."""
         half_mm, middle_mm = (high_mm - low_mm) / 2, (high_mm + low_mm) / 2
-        return self.lateral(half_mm, np.abs(x_mm) - middle_mm)
+        return self.lateral(half_mm, np.abs(x_mm) - np.float32(middle_mm))
 
     def window(
         self, centre_mm: np.ndarray, radius_mm: float, x_range_mm: tuple[float, float]

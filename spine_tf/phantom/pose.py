@@ -109,7 +109,7 @@ def draw_pose(random: np.random.Generator) -> Pose:
         scale=float(np.clip(1 + 0.045 * random.standard_normal(), 0.91, 1.09)),
         rotation_deg=random.standard_normal(3) * np.array([3.0, 2.0, 4.0]),
         lordosis_deg=4.0 * float(random.standard_normal()),
-        flexion_deg=1.5 * random.standard_normal(12),
+        flexion_deg=1.7 * random.standard_normal(12),
         scoliosis_mm=random.standard_normal(2) * np.array([5.0, 1.5]),
         skin=np.exp(random.standard_normal(4) * np.array([0.08, 0.35, 0.15, 0.2])),
     )

@@ -44,8 +44,9 @@ def paint_pedicles(image: canvas.Canvas, spine: pose.Spine, tissues: dict) -> No
             image.paint(window, image.soft(distance - np.float32(1.0)) * cover, tissues["marrow"])
 
 
-def paint_processes(image: canvas.Canvas, spine: pose.Spine, tissues: dict) -> None:
-    """Paints the spinous processes."""
+def paint_processes(image: canvas.Canvas, spine: pose.Spine, tissues: dict, random) -> None:
+    """Paints the spinous processes, mottled anew at every visit."""
+    mottle = canvas.blobs(random, (len(spine.shapes), 96, 96), (0, 2.2, 2.2))
     for level, shape in enumerate(spine.shapes):
         corners_mm = _process_mm(shape, level)
         middle_mm = corners_mm.mean(axis=0)
@@ -54,7 +55,10 @@ def paint_processes(image: canvas.Canvas, spine: pose.Spine, tissues: dict) -> N
         if window is not None:
             along, up = _frame(image, window, spine, level)
             middle = image.lateral(3.5, image.x_mm[window])
-            _paint_bone(image, window, along, up, corners_mm, middle, tissues)
+            rows, columns = (up + 60).astype(np.int32) % 96, along.astype(np.int32) % 96
+            mottled = mottle[level, rows, columns]
+            bent = corners_mm + 1.5 * mottle[level, :4, :2]
+            _paint_bone(image, window, along, up, bent, middle, tissues, 1 + 0.13 * mottled)
 
 
 def _behind(spine: pose.Spine, level: int, along_mm: float, up_mm: float) -> np.ndarray:
@@ -69,11 +73,12 @@ def _frame(image: canvas.Canvas, window: canvas.Window, spine: pose.Spine, level
     return along - np.float32(spine.shapes[level].corners_mm[1, 0]), up
 
 
-def _paint_bone(image, window, along, up, corners_mm, cover, tissues) -> None:
+def _paint_bone(image, window, along, up, corners_mm, cover, tissues, mottle=1) -> None:
     """One piece of bone with a dark rim."""
     distance = canvas.smooth_minimum(canvas.quad_distances(along, up, corners_mm), 2.3)
     image.paint(window, image.soft(distance) * cover, tissues["cortex"])
-    image.paint(window, image.soft(distance - np.float32(1.1)) * cover, tissues["marrow"])
+    marrow = tuple(signal * mottle for signal in tissues["marrow"])
+    image.paint(window, image.soft(distance - np.float32(1.1)) * cover, marrow)
 
 
 def _paint_foramen(image, window, along, up, size: float, tissues) -> None:

@@ -81,7 +81,7 @@ def scan(
     tissues = appearance.tissues(scene.scanner, scene.subject.marrow, random)
     behind_mm = _paint_background(image, scene, affine, tissues, random)
     posterior.paint_sides(image, scene.spine, tissues)
-    posterior.paint_processes(image, scene.spine, tissues)
+    posterior.paint_processes(image, scene.spine, tissues, random)
     canal.paint(image, scene.spine, scene.subject, behind_mm, tissues, random)
     spine.paint_discs(image, scene.spine, tissues, random)
     spine.paint_vertebrae(image, scene.spine, tissues)

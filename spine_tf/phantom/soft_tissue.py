@@ -43,9 +43,9 @@ def _paint_abdomen(image, column: column_tables.Column, skin, tissues, random) -
     blotches += 0.5 * _pattern(image, ahead, random, (0.7, 2.5, 2.0))
     near = image.lateral(21.0, image.x_mm)
     region = np.clip((ahead - 12.0 + 14.0 * near) * 0.4, 0, 1)
-    share = 1 / (1 + np.exp(-2.2 * (blotches - 0.6)))
+    share = 1 / (1 + np.exp(-2.2 * (blotches - 0.35)))
     signals = tuple(
-        (b + (0.5 * f - b) * share) * np.float32(skin[3])
+        (0.85 * b + (0.6 * f - 0.85 * b) * share) * np.float32(skin[3])
         for b, f in zip(tissues["bowel"], tissues["fat"], strict=True)
     )
     image.paint(everything, region, signals)
