@@ -11,7 +11,7 @@ from spine_tf import geometry, levels, vertebrae, volume
 from spine_tf.data import crops
 
 _MARGIN_MM = (18.0, 18.0, 62.0, 50.0)  # shown around the corners: head, foot, front, back
-_BRIGHTEST = 99.7  # percentile of the shown slice that becomes white
+_BRIGHTEST = 96.0  # percentile of the shown slice that becomes white
 _CROP_WHITE = 1.4  # crop intensity that becomes white; the median of the bodies is 0.5
 
 

@@ -1,0 +1,191 @@
+"""Tests of export.grade_lib and of the command."""
+
+import csv
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+
+from export import export_lib, grade_lib, grade_study, score_lib, score_settings
+from spine_tf import cli
+from tests import tiny_export
+
+DISCS = ["T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tiny_export.make_model_folder(tmp_path_factory.mktemp("model"))
+    return os.path.dirname(export_lib.export(folder.path, str(tmp_path_factory.mktemp("export"))))
+
+
+@pytest.fixture(scope="module")
+def study_dir(tmp_path_factory):
+    return tiny_export.write_study(str(tmp_path_factory.mktemp("study")))
+
+
+@pytest.fixture(scope="module")
+def graded(model, study_dir, tmp_path_factory):
+    output_dir = str(tmp_path_factory.mktemp("graded"))
+    grade_lib.grade(study_dir, None, model, output_dir)
+    return output_dir
+
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def text(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def call(capsys, **values):
+    """Runs the command; returns its exit status and what it said on stderr."""
+    arguments = [f"--{name}={value}" for name, value in values.items()]
+    status = cli.call(grade_study.define_flags, grade_study.main, arguments)
+    return status, capsys.readouterr().err
+
+
+def test_grades_csv_has_a_row_per_disc_and_grading(graded):
+    rows = read(os.path.join(graded, "grades.csv"))
+    assert list(rows[0]) == [
+        *("level", "grading", "grade", "expected_grade"),
+        *("p_0", "p_1", "p_2", "p_3", "p_4", "p_5", "was_graded", "model_version"),
+    ]
+    assert [r["level"] for r in rows if r["grading"] == "pfirrmann"] == DISCS
+    assert [r["level"] for r in rows if r["grading"] == "spondylolisthesis"] == DISCS
+    assert [r["was_graded"] for r in rows if r["grading"] == "pfirrmann"] == list("011111")
+
+
+def test_grades_json_says_the_same(graded):
+    with open(os.path.join(graded, "grades.json"), encoding="utf-8") as file:
+        content = json.load(file)
+    assert content["format"] == "spine_tf grades/1"
+    assert "Not a medical device" in content["notice"]
+    assert content["series_instance_uid"] == "1.2.3.4"
+    assert content["model"]["data"]["manifest_sha256"] == "a" * 64
+    rows = {(r["level"], r["grading"]): r for r in read(os.path.join(graded, "grades.csv"))}
+    assert [disc["level"] for disc in content["discs"]] == DISCS
+    for disc in content["discs"]:
+        for grade in disc["gradings"]:
+            row = rows[disc["level"], grade["grading"]]
+            assert int(row["grade"]) == grade["grade"]
+            for published, probability in grade["probabilities"].items():
+                assert float(row[f"p_{published}"]) == probability
+
+
+def test_score_and_grade_agree(model, study_dir, graded, tmp_path):
+    data = tiny_export.write_data(study_dir, str(tmp_path / "data"))
+    output = str(tmp_path / "scores.csv")
+    score_lib.score(model, data, output, score_settings.Settings())
+    scored = {(row["level"], row["grading"]): row for row in read(output)}
+    rows = read(os.path.join(graded, "grades.csv"))
+    assert len(rows) == len(scored) == 12
+    for row in rows:
+        for name in (name for name in row if name.startswith("p_") and row[name]):
+            expected = float(scored[row["level"], row["grading"]][name])
+            assert float(row[name]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_report_is_self_contained_and_names_what_was_used(graded):
+    html = text(os.path.join(graded, "report.html"))
+    assert "http" not in html and "<script" not in html and "<link" not in html
+    sources = re.findall(r'(?:src|href)="([^"]{0,22})', html)
+    assert len(sources) == 1 + len(DISCS)
+    assert set(sources) == {"data:image/png;base64,"}
+    for expected in ("Research only", "Not a medical device", "1.2.3.4", "TE 100 ms", "a" * 64):
+        assert expected in html
+    assert "sag &lt;T2&gt;" in html and "<T2>" not in html  # what a header says is escaped
+    for disc in DISCS:
+        assert f">{disc}<" in html
+    assert html.count("never graded<br>in training") == 1 + 5  # T12-L1, and all but L4-L5
+
+
+def test_no_patient_attribute_is_written(graded):
+    for name in os.listdir(graded):
+        content = text(os.path.join(graded, name))
+        assert "Somebody" not in content and "Known" not in content and "20200131" not in content
+
+
+def test_only_whole_files_are_left(graded):
+    assert sorted(os.listdir(graded)) == ["grades.csv", "grades.json", "report.html"]
+
+
+def test_the_same_study_gives_the_same_files(model, study_dir, graded, tmp_path):
+    grade_lib.grade(study_dir, None, model, str(tmp_path))
+    for name in os.listdir(graded):
+        assert text(os.path.join(graded, name)) == text(os.path.join(tmp_path, name))
+
+
+def test_what_is_no_model_is_refused(study_dir, tmp_path, capsys):
+    found = call(capsys, study_dir=study_dir, model=tmp_path, output_dir=tmp_path / "o")
+    assert found[0] == 1 and f"{tmp_path}: is not an exported model" in found[1]
+    assert not os.path.exists(tmp_path / "o")
+
+
+def annotate(tmp_path, change):
+    """A vertebrae.json that `change` has spoilt."""
+    content = json.loads(json.dumps(_annotation()))
+    change(content)
+    path = tmp_path / "vertebrae.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return str(path)
+
+
+def _annotation():
+    from spine_tf import vertebrae
+
+    return vertebrae.to_json(tiny_export.make_annotation())
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda c: c.update(series_instance_uid="9.9"), r"9\.9.*annotates a series that is not"),
+        (lambda c: c["vertebrae"].append(c["vertebrae"][0]), "each level once, got .'T12'."),
+        (lambda c: c.update(vertebrae=c["vertebrae"][:1]), "two neighbouring vertebrae.*T12"),
+        (lambda c: _shift(c, 500.0), "must lie inside|outside"),
+    ],
+)
+def test_annotations_that_do_not_fit_are_refused(
+    model, study_dir, tmp_path, capsys, change, message
+):
+    path = annotate(tmp_path, change)
+    status, error = call(
+        capsys, study_dir=study_dir, vertebrae=path, model=model, output_dir=tmp_path / "o"
+    )
+    assert status == 1
+    assert re.search(message, error), error
+    assert "Traceback" not in error
+
+
+def _shift(content, mm):
+    for body in content["vertebrae"]:
+        body["corners_mm"] = (np.array(body["corners_mm"]) + mm).tolist()
+
+
+def test_a_study_without_sagittal_t2_is_refused(model, tmp_path, capsys):
+    study = tiny_export.write_study(str(tmp_path / "t1"), echo_time_ms=12.0)
+    status, error = call(capsys, study_dir=study, model=model, output_dir=tmp_path / "o")
+    assert status == 1 and "has no sagittal T2 series" in error and "TE 12 ms" in error
+
+
+def test_a_broken_file_beside_the_series_is_told(model, tmp_path, capsys):
+    study = tiny_export.write_study(str(tmp_path / "study"))
+    (tmp_path / "study" / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\1" * 40)
+    status, _ = call(capsys, study_dir=study, model=model, output_dir=tmp_path / "o")
+    assert status == 3
+    assert os.path.exists(tmp_path / "o" / "report.html")
+
+
+@pytest.mark.real_data
+def test_the_real_study_has_six_graded_discs(model, tmp_path):
+    study = os.path.join(os.path.dirname(__file__), "../../../shared/data/lumbar_study/dicom")
+    report = grade_lib.grade(study, None, model, str(tmp_path))
+    assert [disc.level for disc in report.content.discs] == DISCS
+    assert report.content.series.first.description == "Sag T2 frFSE S"
+    assert report.exit_status == 0
