@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from data_prep import rejection, study
+from data_prep import rejection, scan_crops, study
 from export import figure, report, saved_model, table
 from spine_tf import files, levels
+from spine_tf.data import augmentation, crops
 
 CSV, JSON, HTML = "grades.csv", "grades.json", "report.html"
+Outputs = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +73,8 @@ def grade(study_dir: str, vertebrae_path: str | None, model: str, output_dir: st
 
 
 def _content(exported: saved_model.Exported, found: study.Study) -> report.Content:
-    outputs = _run(exported, found)
-    names = [name.decode() for name in outputs["disc"]]
+    outputs = _with_marked(exported, found, _run(exported, found))
+    names = list(outputs["disc"])
     discs = [
         report.Disc(
             level=name,
@@ -95,11 +97,11 @@ def _content(exported: saved_model.Exported, found: study.Study) -> report.Conte
     )
 
 
-def _run(exported: saved_model.Exported, found: study.Study) -> Mapping[str, np.ndarray]:
+def _run(exported: saved_model.Exported, found: study.Study) -> Outputs:
     """Outputs of the `scan` signature."""
     bodies = found.annotation.vertebrae
     try:
-        return exported.run(
+        outputs = exported.run(
             "scan",
             volume=found.volume.as_uint16(),
             affine=np.asarray(found.volume.affine, np.float64),
@@ -109,3 +111,33 @@ def _run(exported: saved_model.Exported, found: study.Study) -> Mapping[str, np.
     except saved_model.InputError as error:
         folder = os.path.dirname(found.series.paths[0])
         raise ValueError(f"{folder} ({found.series.uid}): {error}.") from None
+    return outputs | {"disc": np.array([name.decode() for name in outputs["disc"]])}
+
+
+def _with_marked(exported: saved_model.Exported, found: study.Study, outputs: Outputs) -> Outputs:
+    """Adds the discs that have a quad of their own, because a neighbour is not annotated.
+
+    The `scan` signature knows vertebrae only; these are cut as conversion does.
+    """
+    marked = [disc.value for disc in found.annotation.disc_corners_mm]
+    marked = [name for name in marked if name not in outputs["disc"]]
+    if not marked:
+        return outputs
+    scales = exported.info["crop"]["record_scale"], exported.info["crop"]["scale"]
+    stored = scan_crops.disc_crops(found.volume, found.annotation, scales[0])
+    marked = [name for name in marked if name in stored]
+    cut = np.stack([_network_crop(stored[name], *scales) for name in marked])
+    added = exported.run("serving_default", crops=cut) | {"crops": cut, "disc": np.array(marked)}
+    for item in exported.gradings:
+        added[f"{item.name}_was_graded"] = np.isin(marked, item.graded_levels)
+    order = [levels.DiscLevel(name).order for name in (*outputs["disc"], *marked)]
+    return {
+        name: np.concatenate([value, added[name]])[np.argsort(order)]
+        for name, value in outputs.items()
+    }
+
+
+def _network_crop(crop: Mapping, record_scale: float, scale: float) -> np.ndarray:
+    valid = crop["slice_is_valid"], crop["pixel_is_valid"]
+    inputs = augmentation.InputConfig(stored_scale=record_scale, crop_scale=scale)
+    return augmentation.network_input(crop["image"], *valid, crops.DISC, inputs, seed=None).numpy()

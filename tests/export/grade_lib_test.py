@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from export import export_lib, grade_lib, grade_study, score_lib, score_settings
-from spine_tf import cli
+from spine_tf import cli, vertebrae
 from tests import tiny_export
 
 DISCS = ["T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
@@ -129,17 +129,11 @@ def test_what_is_no_model_is_refused(study_dir, tmp_path, capsys):
 
 def annotate(tmp_path, change):
     """A vertebrae.json that `change` has spoilt."""
-    content = json.loads(json.dumps(_annotation()))
+    content = vertebrae.to_json(tiny_export.make_annotation())
     change(content)
     path = tmp_path / "vertebrae.json"
     path.write_text(json.dumps(content), encoding="utf-8")
     return str(path)
-
-
-def _annotation():
-    from spine_tf import vertebrae
-
-    return vertebrae.to_json(tiny_export.make_annotation())
 
 
 @pytest.mark.parametrize(
@@ -166,6 +160,30 @@ def test_annotations_that_do_not_fit_are_refused(
 def _shift(content, mm):
     for body in content["vertebrae"]:
         body["corners_mm"] = (np.array(body["corners_mm"]) + mm).tolist()
+
+
+def test_a_disc_with_a_quad_of_its_own_is_graded_as_score_does(model, tmp_path):
+    """S1 is not annotated, and the quad of L5-S1 is."""
+    study = tiny_export.write_study(str(tmp_path / "study"))
+
+    def mark(content):
+        lowest, sacrum = (np.array(body["corners_mm"]) for body in content["vertebrae"][-2:])
+        quad = np.stack([lowest[3], lowest[2], sacrum[1], sacrum[0]])
+        content["disc_corners_mm"] = {"L5-S1": quad.tolist()}
+        del content["vertebrae"][-1]
+
+    annotate(tmp_path / "study", mark)
+    graded = grade_lib.grade(study, None, model, str(tmp_path / "o"))
+    data = tiny_export.write_data(study, str(tmp_path / "data"))
+    score_lib.score(model, data, str(tmp_path / "s.csv"), score_settings.Settings())
+    scored = {(row["level"], row["grading"]): row for row in read(tmp_path / "s.csv")}
+    assert [disc.level for disc in graded.content.discs] == DISCS
+    for row in read(tmp_path / "o" / "grades.csv"):
+        expected = scored[row["level"], row["grading"]]
+        assert row["was_graded"] == expected["was_graded"]
+        assert float(row["expected_grade"]) == pytest.approx(
+            float(expected["expected_grade"]), abs=1e-4
+        )
 
 
 def test_a_study_without_sagittal_t2_is_refused(model, tmp_path, capsys):
