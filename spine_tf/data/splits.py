@@ -71,8 +71,9 @@ def _stratified(families: list[Family], salt: str) -> list[Family]:
 
 
 def _quota(count: int, fraction: float) -> int:
-    """The number of families held out: at least one, and at least one is left."""
-    return min(max(1, round(count * fraction)), max(0, count - 1))
+    """The number of families held out: two from 8 families on, else one; and one is left."""
+    least = 2 if count >= 8 else 1
+    return min(max(least, round(count * fraction)), max(0, count - 1))
 
 
 def _longitudinal(families: list[Family], seed: int) -> dict[str, str]:
@@ -81,7 +82,7 @@ def _longitudinal(families: list[Family], seed: int) -> dict[str, str]:
     held_out = _quota(len(followed), HELD_OUT_FRACTION)
     # Grading needs two families that this stage never trains on: single-visit ones or its test.
     num_test = max(held_out, 2 - num_single)
-    if len(followed) < num_test + held_out + 1:
+    if not held_out or len(followed) < num_test + held_out + 1:
         return {}  # too few to hold anything out
     names = ["test"] * num_test + ["validation"] * held_out
     names += ["train"] * (len(followed) - len(names))

@@ -1,0 +1,143 @@
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spine_tf.data import records, schema
+from tests.spine_tf import small_data
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    visits = (2,) * 5 + (3,) + (1,) * 6
+    return small_data.make(tmp_path_factory.mktemp("records") / "set", visits, num_folds=3)
+
+
+@pytest.fixture
+def copy(data_dir, tmp_path):
+    return shutil.copytree(data_dir, tmp_path / "copy")
+
+
+def test_spans_are_where_tensorflow_finds_the_records(tmp_path):
+    contents = [b"", b"a", b"bc" * 1000, b"last"]
+    path = str(tmp_path / "one.tfrecord")
+    spans = records.write_shard(path, contents)
+    assert [record.numpy() for record in tf.data.TFRecordDataset(path)] == contents
+    with open(path, "rb") as file:
+        for (offset, length), content in zip(spans, contents, strict=True):
+            file.seek(offset)
+            assert file.read(length) == content
+    assert os.listdir(tmp_path) == ["one.tfrecord"]
+
+
+def test_a_shard_is_written_whole_or_not_at_all(tmp_path):
+    def broken():
+        yield b"first"
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        records.write_shard(str(tmp_path / "one.tfrecord"), broken())
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", [schema.DISC, schema.VERTEBRA_PAIRS])
+def test_the_index_reads_the_record_it_describes(data_dir, kind):
+    index = records.open_folder(data_dir).index(kind)
+    assert len(index) == {schema.DISC: 2 * (12 + 6 + 1), schema.VERTEBRA_PAIRS: 24}[kind]
+    for number in range(len(index)):
+        example = tf.train.Example.FromString(index.read(number))
+        facts = schema.facts(example)
+        assert {name: index.rows[number][name] for name in facts} == facts
+
+
+def test_splits_of_a_protocol_share_no_family_and_miss_no_record(data_dir):
+    data = records.open_folder(data_dir)
+    assert data.protocols == ["fold0", "fold1", "fold2", "grading", "longitudinal"]
+    parts = [data.index(schema.DISC, "grading", name) for name in ("train", "validation", "test")]
+    assert (
+        sum(map(len, parts))
+        == len(data.index(schema.DISC))
+        == len(data.index(schema.DISC, "grading"))
+    )
+    families = [set(part.column("family")) for part in parts]
+    assert sum(map(len, families)) == len(set.union(*families)) == 12
+
+
+def test_what_is_not_there_is_named(data_dir):
+    data = records.open_folder(data_dir)
+    with pytest.raises(ValueError, match="holds disc, vertebra_pairs, not 'slice' records"):
+        data.index("slice")
+    with pytest.raises(ValueError, match="`protocol` must be one of fold0.* got 'fold9'.*--folds"):
+        data.index(schema.DISC, "fold9", "test")
+    with pytest.raises(ValueError, match="`split` must be one of train, validation, test"):
+        data.index(schema.DISC, "grading", "all")
+
+
+def test_a_folder_that_is_no_data_set(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is not a data set, it has no manifest.json"):
+        records.open_folder(str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="is not a data set"):
+        records.open_folder(str(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize("version", [2, None, "1"])
+def test_another_schema_version_is_refused(copy, version):
+    path = os.path.join(copy, "manifest.json")
+    with open(path, encoding="utf-8") as file:
+        manifest = json.load(file)
+    manifest["schema_version"] = version
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(manifest, file)
+    with pytest.raises(ValueError, match=r"manifest.json: `schema_version` must be 1, got .*again"):
+        records.open_folder(str(copy))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3"])
+def test_a_manifest_that_is_none_is_refused(copy, content):
+    with open(os.path.join(copy, "manifest.json"), "w", encoding="utf-8") as file:
+        file.write(content)
+    with pytest.raises(ValueError, match="manifest.json"):
+        records.open_folder(str(copy))
+
+
+def test_a_missing_shard_is_named(copy):
+    os.remove(os.path.join(copy, "disc-00001-of-00002.tfrecord"))
+    with pytest.raises(ValueError, match="disc-00001-of-00002.tfrecord: must have .* got no file"):
+        records.open_folder(str(copy))
+
+
+def test_a_shard_that_was_cut_short_is_named(copy):
+    path = os.path.join(copy, "disc-00000-of-00002.tfrecord")
+    size = os.path.getsize(path)
+    os.truncate(path, size - 10)
+    with pytest.raises(ValueError, match=f"must have {size} bytes, got {size - 10}"):
+        records.open_folder(str(copy))
+
+
+def _index(*rows):
+    return records.Index("", schema.DISC, 0.5, rows)
+
+
+def test_statistics_by_hand():
+    one = {"level": "L1-L2", "grades": {"modic": 1}, "slice_mean": [[None] + [0.5] * 14]}
+    two = {"level": "L4-L5", "grades": {"modic": 0, "pfirrmann": 3}, "slice_mean": [[0.25] * 15]}
+    three = {"level": "L4-L5", "grades": {"modic": 0}, "slice_mean": [[None] * 15]}
+    found = records.statistics(_index(one, two, three), {"modic": np.array([2, 1])})
+    assert found.class_counts == {"modic": [2, 1]}
+    assert found.graded_levels == {"modic": ["L1-L2", "L4-L5"], "pfirrmann": ["L4-L5"]}
+    # The first slice is in one scan only; the others are the mean of 0.5 and 0.25.
+    assert found.slice_means == [0.25] + [0.375] * 14
+
+
+def test_statistics_of_a_slice_that_no_scan_has():
+    row = {"level": "L1-L2", "grades": {}, "slice_mean": [[None] * 7 + [0.5] + [None] * 7]}
+    found = records.statistics(_index(row), {})
+    assert found.slice_means == [0.0] * 7 + [0.5] + [0.0] * 7
+
+
+def test_names():
+    assert records.shard_name("disc", 3, 16) == "disc-00003-of-00016.tfrecord"
+    assert records.index_name("disc") == "index-disc.jsonl"

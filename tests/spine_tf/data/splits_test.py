@@ -1,0 +1,112 @@
+import collections
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from spine_tf.data import splits
+
+COHORTS = st.lists(st.integers(1, 3), min_size=1, max_size=60)
+SEEDS = st.integers(0, 5)
+
+
+def _families(num_visits):
+    return [splits.Family(f"f{number:04d}", count) for number, count in enumerate(num_visits)]
+
+
+def _held(protocol, *names):
+    return {key for key, name in protocol.items() if name in names}
+
+
+def test_families_of_counts_the_visits_of_their_members():
+    visits = [("f", "a", 0), ("f", "a", 1), ("f", "b", 0), ("g", "c", 0), ("g", "c", 0)]
+    found = splits.families_of(visits)
+    assert found == [splits.Family("f", 2), splits.Family("g", 1)]
+
+
+def test_the_quotas_of_the_paper():
+    # 423 followed families (380 with two visits, 43 with three) and 593 with one.
+    families = _families([2] * 380 + [3] * 43 + [1] * 593)
+    found = splits.make_splits(families, seed=0)["protocols"]
+    counts = collections.Counter(found["longitudinal"].values())
+    assert counts == {"train": 339, "validation": 42, "test": 42}
+    # A tenth of each stratum is held out: 38 and 4.3.
+    for name in ("validation", "test"):
+        three = _held(found["longitudinal"], name) & {f.key for f in families if f.num_visits == 3}
+        assert len(three) in (4, 5)
+    # Grading: a fifth and a tenth of 1016, and the test holds single visits only.
+    counts = collections.Counter(found["grading"].values())
+    assert counts == {"train": 711, "validation": 102, "test": 203}
+    singles = {f.key for f in families if f.num_visits == 1}
+    assert _held(found["grading"], "test") <= singles
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(COHORTS, SEEDS)
+def test_grading_never_tests_on_what_the_pretext_saw(num_visits, seed):
+    found = splits.make_splits(_families(num_visits), seed=seed)["protocols"]
+    seen = _held(found["longitudinal"], "train", "validation")
+    assert not seen & _held(found["grading"], "validation", "test")
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(COHORTS, SEEDS)
+def test_every_family_is_somewhere_and_no_split_is_empty(num_visits, seed):
+    families = _families(num_visits)
+    found = splits.make_splits(families, seed=seed)["protocols"]
+    assert set(found["grading"]) == {family.key for family in families}
+    followed = {family.key for family in families if family.num_visits > 1}
+    assert set(found["longitudinal"]) in (followed, set())
+    if found["longitudinal"]:
+        assert set(found["longitudinal"].values()) == set(splits.SPLITS)
+    if len(families) >= 3:
+        assert set(found["grading"].values()) == set(splits.SPLITS)
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(st.lists(st.integers(1, 3), min_size=5, max_size=40), SEEDS, st.integers(2, 5))
+def test_folds_test_each_family_once(num_visits, seed, num_folds):
+    families = _families(num_visits)
+    found = splits.make_splits(families, seed=seed, num_folds=num_folds)["protocols"]
+    tested = [key for i in range(num_folds) for key in _held(found[f"fold{i}"], "test")]
+    assert sorted(tested) == [family.key for family in families]
+    for fold in range(num_folds):
+        assert set(found[f"fold{fold}"]) == {family.key for family in families}
+        assert set(found[f"fold{fold}"].values()) == set(splits.SPLITS)
+        size = len(_held(found[f"fold{fold}"], "test"))
+        assert size in (len(families) // num_folds, -(-len(families) // num_folds))
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(COHORTS, SEEDS)
+def test_the_order_of_the_families_does_not_matter(num_visits, seed):
+    families = _families(num_visits)
+    one = splits.make_splits(families, seed=seed)
+    assert splits.make_splits(families[::-1], seed=seed) == one
+
+
+def test_another_seed_is_another_split():
+    families = _families([2] * 30 + [1] * 30)
+    one, two = (splits.make_splits(families, seed=seed)["protocols"] for seed in (0, 1))
+    assert one["longitudinal"] != two["longitudinal"]
+    assert one["grading"] != two["grading"]
+
+
+def test_the_split_is_the_same_on_every_machine():
+    # Written down once: if it changes, models of before would be tested on what they have seen.
+    families = _families([2, 2, 2, 2, 1, 1, 1, 1])
+    found = splits.make_splits(families, seed=0)["protocols"]
+    expected = ["train", "validation", "test", "train"]
+    assert found["longitudinal"] == {f"f{i:04d}": name for i, name in enumerate(expected)}
+
+
+@pytest.mark.parametrize("num_visits", [[1, 1, 1], [2, 1, 1, 1], [2, 2, 1, 1, 1]])
+def test_too_few_follow_ups_leave_the_pretext_empty(num_visits):
+    found = splits.make_splits(_families(num_visits), seed=0)["protocols"]
+    assert found["longitudinal"] == {}
+    assert set(found["grading"].values()) == set(splits.SPLITS)
+
+
+def test_more_folds_than_families_are_refused():
+    with pytest.raises(ValueError, match=r"`folds` must be at most .* \(4\), got 5"):
+        splits.make_splits(_families([1] * 4), seed=0, num_folds=5)
