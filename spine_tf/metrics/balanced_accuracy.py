@@ -39,5 +39,9 @@ class BalancedAccuracy(keras.metrics.Metric):
             )
         )
 
+    def reset_state(self) -> None:
+        # Keras 2 assigns a scalar, which only fits scalar weights.
+        self.confusion.assign(tf.zeros((self.num_classes, self.num_classes)))
+
     def result(self):
         return balanced_accuracy(tf.convert_to_tensor(self.confusion))
