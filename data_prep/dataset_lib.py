@@ -124,7 +124,12 @@ def convert(
     for folder, mode in ((PARTS, 0o755), (QC, 0o755), (LOCAL, 0o700)):
         os.makedirs(os.path.join(output_dir, folder), mode=mode, exist_ok=True)
     families = splits.families_of((r.family_key, r.subject_key, r.visit) for r in requests)
-    made = splits.make_splits(families, seed=settings.split_seed, num_folds=settings.folds)
+    made = splits.make_splits(
+        families,
+        seed=settings.split_seed,
+        held_out_fraction=settings.held_out_fraction,
+        num_folds=settings.folds,
+    )
     files.write_json(os.path.join(output_dir, records.SPLITS), made)
     _run(requests, load, settings, output_dir)
     results = [_read_part(output_dir, request.scan_key) for request in requests]

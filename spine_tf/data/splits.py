@@ -20,7 +20,8 @@ from collections.abc import Iterable, Mapping
 SPLITS = ("train", "validation", "test")
 LONGITUDINAL = "longitudinal"
 GRADING = "grading"
-HELD_OUT_FRACTION = 0.1  # of each of validation and test
+HELD_OUT_FRACTION = 0.1  # of each of validation and test, Jamaludin 2017 section 4
+GRADING_VALIDATION_FRACTION = 0.1
 GRADING_TEST_FRACTION = 0.2
 
 
@@ -76,10 +77,10 @@ def _quota(count: int, fraction: float) -> int:
     return min(max(least, round(count * fraction)), max(0, count - 1))
 
 
-def _longitudinal(families: list[Family], seed: int) -> dict[str, str]:
+def _longitudinal(families: list[Family], seed: int, fraction: float) -> dict[str, str]:
     followed = _stratified([f for f in families if f.num_visits > 1], f"{seed}/{LONGITUDINAL}")
     num_single = len(families) - len(followed)
-    held_out = _quota(len(followed), HELD_OUT_FRACTION)
+    held_out = _quota(len(followed), fraction)
     # Grading needs two families that this stage never trains on: single-visit ones or its test.
     num_test = max(held_out, 2 - num_single)
     if not held_out or len(followed) < num_test + held_out + 1:
@@ -96,7 +97,7 @@ def _grading(families: list[Family], longitudinal: Mapping[str, str], seed: int)
     unseen = [f for f in ranked if longitudinal.get(f.key, "test") == "test"]
     eligible = sorted(unseen, key=lambda family: family.num_visits > 1)  # single visits first
     num_test = min(_quota(len(ranked), GRADING_TEST_FRACTION), max(1, len(eligible) * 2 // 3))
-    num_validation = min(_quota(len(ranked), HELD_OUT_FRACTION), len(eligible) - num_test)
+    num_validation = min(_quota(len(ranked), GRADING_VALIDATION_FRACTION), len(eligible) - num_test)
     names = {family.key: "train" for family in ranked}
     names |= {family.key: "test" for family in eligible[:num_test]}
     names |= {family.key: "validation" for family in eligible[len(eligible) - num_validation :]}
@@ -122,12 +123,19 @@ def _folds(families: list[Family], seed: int, num_folds: int) -> dict[str, dict[
     return protocols
 
 
-def make_splits(families: Iterable[Family], *, seed: int, num_folds: int = 0) -> dict:
+def make_splits(
+    families: Iterable[Family],
+    *,
+    seed: int,
+    held_out_fraction: float = HELD_OUT_FRACTION,
+    num_folds: int = 0,
+) -> dict:
     """Returns the content of splits.json.
 
     Args:
         families: Every family of the data set.
         seed: Another seed is another split.
+        held_out_fraction: Share of each of validation and test of the longitudinal protocol.
         num_folds: If not 0, protocols fold0, fold1, ... are added.
 
     Returns:
@@ -137,7 +145,7 @@ def make_splits(families: Iterable[Family], *, seed: int, num_folds: int = 0) ->
         ValueError: If there are fewer families than folds.
     """
     families = sorted(families, key=lambda family: family.key)
-    longitudinal = _longitudinal(families, seed)
+    longitudinal = _longitudinal(families, seed, held_out_fraction)
     protocols = {LONGITUDINAL: longitudinal, GRADING: _grading(families, longitudinal, seed)}
     if num_folds:
         protocols |= _folds(families, seed, num_folds)

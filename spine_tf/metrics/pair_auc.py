@@ -19,3 +19,9 @@ class PairAuc(keras.metrics.AUC):
     def update_state(self, y_true, y_pred, sample_weight=None):
         closeness = 1.0 / (1.0 + tf.cast(y_pred, tf.float32))
         return super().update_state(y_true, closeness, sample_weight)
+
+    def result(self):
+        positives = self.true_positives[0] + self.false_negatives[0]
+        negatives = self.false_positives[0] + self.true_negatives[0]
+        both = (positives > 0) & (negatives > 0)
+        return tf.where(both, super().result(), float("nan"))
