@@ -8,22 +8,11 @@ import re
 import numpy as np
 import pytest
 
-from export import export_lib, grade_lib, grade_study, score_lib, score_settings
+from export import grade_lib, grade_study, score_lib, score_settings
 from spine_tf import cli, vertebrae
 from tests import tiny_export
 
 DISCS = ["T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tiny_export.make_model_folder(tmp_path_factory.mktemp("model"))
-    return os.path.dirname(export_lib.export(folder.path, str(tmp_path_factory.mktemp("export"))))
-
-
-@pytest.fixture(scope="module")
-def study_dir(tmp_path_factory):
-    return tiny_export.write_study(str(tmp_path_factory.mktemp("study")))
 
 
 @pytest.fixture(scope="module")

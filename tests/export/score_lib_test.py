@@ -10,21 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import export_lib, score, score_lib, score_settings
+from export import score, score_lib, score_settings
 from spine_tf import cli
 from tests import tiny_export
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tiny_export.make_model_folder(tmp_path_factory.mktemp("model"))
-    return os.path.dirname(export_lib.export(folder.path, str(tmp_path_factory.mktemp("export"))))
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    study = tiny_export.write_study(str(tmp_path_factory.mktemp("study")))
-    return tiny_export.write_data(study, str(tmp_path_factory.mktemp("data") / "set"))
+def data(study_dir, tmp_path_factory):
+    return tiny_export.write_data(study_dir, str(tmp_path_factory.mktemp("data") / "set"))
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
 """Tests of spine_tf.serving and of the crops its `scan` signature cuts."""
 
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep import scan_crops
+from data_prep import scan_crops, study
 from spine_tf import serving
 from spine_tf.data import augmentation, crops, schema
 from tests import tiny_export
@@ -88,6 +90,17 @@ def test_scan_cuts_the_crops_of_conversion(served, scan):
     assert [name.decode() for name in found["disc"].numpy()] == list(expected)
     assert len(expected) == 6
     np.testing.assert_allclose(found["crops"], np.stack(list(expected.values())), atol=1e-5)
+
+
+@pytest.mark.real_data
+def test_scan_cuts_the_crops_of_conversion_from_the_real_study(served):
+    root = pathlib.Path(__file__).parents[3] / "shared" / "data" / "lumbar_study"
+    found = study.load_study(str(root / "dicom"), str(root / "vertebrae.json"))
+    scan = found.volume, found.annotation
+    outputs = served[2].signatures["scan"](**scan_inputs(scan))
+    expected = network_crops(scan, 1.0)
+    assert [name.decode() for name in outputs["disc"].numpy()] == list(expected)
+    np.testing.assert_allclose(outputs["crops"], np.stack(list(expected.values())), atol=1e-5)
 
 
 def test_all_signatures_grade_as_the_model_does(served, scan):
