@@ -9,15 +9,19 @@ import json
 import multiprocessing
 import os
 import shutil
+import typing
 from collections.abc import Iterator
 
 import numpy as np
 import pydicom.uid
 import tqdm
 
-from data_prep import annotations, deidentify, dicom
+from data_prep import annotations, deidentify, dicom, settings
 from spine_tf import files, vertebrae, volume
 from spine_tf.phantom import cohort
+
+if typing.TYPE_CHECKING:  # it loads TensorFlow, which the workers that write DICOM do not need
+    from data_prep import dataset_lib
 
 STUDIES = "studies"
 SETTINGS = "phantom.json"
@@ -230,7 +234,7 @@ def _write_csv(path: str, header: tuple[str, ...], rows) -> None:
 # === Straight to records ===
 
 
-def scan_requests(config: cohort.CohortConfig, key: bytes) -> list:
+def scan_requests(config: cohort.CohortConfig, key: bytes) -> list["dataset_lib.ScanRequest"]:
     """Makes the requests that `convert-dicom` would make of the written cohort.
 
     Args:
@@ -259,14 +263,16 @@ def scan_requests(config: cohort.CohortConfig, key: bytes) -> list:
     ]
 
 
-def load(request) -> tuple[volume.Volume, vertebrae.Annotation]:
+def load(request: "dataset_lib.ScanRequest") -> tuple[volume.Volume, vertebrae.Annotation]:
     """Renders the sagittal T2 volume of one request, in a worker."""
     payload = request.payload
     scan, found = cohort.make_sagittal_t2(payload.config, payload.index, payload.visit)
     return scan, dataclasses.replace(found, series_instance_uid=request.uid)
 
 
-def write_records(config: cohort.CohortConfig, output_dir: str, settings, key_file: str):
+def write_records(
+    config: cohort.CohortConfig, output_dir: str, settings: settings.Settings, key_file: str
+) -> "dataset_lib.Report":
     """Writes the records of a cohort without DICOM.
 
     Args:

@@ -13,7 +13,7 @@ def paint(
     spine: pose.Spine,
     subject: anatomy.Anatomy,
     behind_mm: np.ndarray,
-    tissues: dict,
+    tissues: canvas.Tissues,
     random: np.random.Generator,
 ) -> None:
     """Paints the canal in the strip of pixels that can hold it.

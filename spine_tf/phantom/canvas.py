@@ -1,6 +1,7 @@
 """A scan being painted: two contrasts on one grid, and where its pixels lie in the body."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
@@ -8,6 +9,7 @@ from scipy import ndimage
 from spine_tf import geometry
 
 Window = tuple[slice, slice, slice]
+Tissues = dict[str, tuple[float, float]]  # name -> (T2, T1) signal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +112,12 @@ class Canvas:
             view += cover * (signal - view)
 
 
-def make(affine: np.ndarray, shape: tuple, body_to_patient: np.ndarray, midline_x_mm) -> Canvas:
+def make(
+    affine: np.ndarray,
+    shape: tuple,
+    body_to_patient: np.ndarray,
+    midline_x_mm: Callable[[np.ndarray], np.ndarray],
+) -> Canvas:
     """Makes an empty canvas.
 
     Args:
@@ -163,7 +170,9 @@ def double(coarse: np.ndarray, axes: tuple[int, ...] = (1, 2)) -> np.ndarray:
     return coarse
 
 
-def local_frame(canvas: Canvas, window: Window, centre_mm, tilt: float):
+def local_frame(
+    canvas: Canvas, window: Window, centre_mm: np.ndarray, tilt: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns (along, up) in mm of every pixel of a window in a tilted frame, float32."""
     y_mm = canvas.y_mm[window] - np.float32(centre_mm[0])
     z_mm = canvas.z_mm[window] - np.float32(centre_mm[1])

@@ -13,7 +13,7 @@ _LOWER_JOINT_MM = np.array([[12.0, 3.0], [20.0, 2.0], [27.0, -20.0], [19.0, -24.
 _PEDICLE_MM = np.array([[-6.0, 9.5], [15.0, 8.5], [15.0, -3.0], [-6.0, -1.0]])
 
 
-def paint_sides(image: canvas.Canvas, spine: pose.Spine, tissues: dict) -> None:
+def paint_sides(image: canvas.Canvas, spine: pose.Spine, tissues: canvas.Tissues) -> None:
     """Paints the foramina with their roots and the joints, left and right."""
     for level in range(len(spine.shapes)):
         size = 1.0 if level < _SACRUM else 0.45
@@ -27,7 +27,7 @@ def paint_sides(image: canvas.Canvas, spine: pose.Spine, tissues: dict) -> None:
                     _paint_bone(image, window, along, up, size * corners_mm, joint, tissues)
 
 
-def paint_pedicles(image: canvas.Canvas, spine: pose.Spine, tissues: dict) -> None:
+def paint_pedicles(image: canvas.Canvas, spine: pose.Spine, tissues: canvas.Tissues) -> None:
     """Paints the bridges from the bodies to the joints; call it after the bodies."""
     for level in range(len(spine.shapes)):
         size = 1.0 if level < _SACRUM else 0.5
@@ -44,7 +44,12 @@ def paint_pedicles(image: canvas.Canvas, spine: pose.Spine, tissues: dict) -> No
             image.paint(window, image.soft(distance - np.float32(1.0)) * cover, tissues["marrow"])
 
 
-def paint_processes(image: canvas.Canvas, spine: pose.Spine, tissues: dict, random) -> None:
+def paint_processes(
+    image: canvas.Canvas,
+    spine: pose.Spine,
+    tissues: canvas.Tissues,
+    random: np.random.Generator,
+) -> None:
     """Paints the spinous processes, mottled anew at every visit."""
     mottle = canvas.blobs(random, (len(spine.shapes), 96, 96), (0, 2.2, 2.2))
     for level, shape in enumerate(spine.shapes):

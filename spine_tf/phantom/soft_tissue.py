@@ -5,7 +5,13 @@ import numpy as np
 from spine_tf.phantom import canvas, column_tables
 
 
-def paint(image, column: column_tables.Column, skin: np.ndarray, tissues, random) -> None:
+def paint(
+    image: canvas.Canvas,
+    column: column_tables.Column,
+    skin: np.ndarray,
+    tissues: canvas.Tissues,
+    random: np.random.Generator,
+) -> None:
     """Paints muscle, fat, vessels, abdomen, skin and air over the whole canvas.
 
     Args:

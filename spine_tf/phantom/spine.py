@@ -9,13 +9,18 @@ _CORTEX_MM = 0.9
 _TEXTURE_SHAPE = (17, 79, 61)
 
 
-def paint_discs(image: canvas.Canvas, spine: pose.Spine, tissues, random) -> None:
+def paint_discs(
+    image: canvas.Canvas,
+    spine: pose.Spine,
+    tissues: canvas.Tissues,
+    random: np.random.Generator,
+) -> None:
     """Paints all discs; the bodies are painted over their edges afterwards."""
     for level in range(len(spine.shapes) - 1):
         _paint_disc(image, spine, level, tissues, random)
 
 
-def paint_vertebrae(image: canvas.Canvas, spine: pose.Spine, tissues) -> None:
+def paint_vertebrae(image: canvas.Canvas, spine: pose.Spine, tissues: canvas.Tissues) -> None:
     """Paints all vertebral bodies."""
     for level in range(len(spine.shapes)):
         _paint_vertebra(image, spine, level, tissues)
