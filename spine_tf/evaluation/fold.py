@@ -94,6 +94,7 @@ def open_folds(model_dir: str, data_dir: str, options: options_lib.Options) -> l
                 " splits of the folds overlap."
             )
         folds = [_open(folder, data, options.split) for folder in folders]
+        _check_complete(folders, data, model_dir)
     for fold in folds:
         if not len(fold.test):
             raise ValueError(
@@ -102,6 +103,19 @@ def open_folds(model_dir: str, data_dir: str, options: options_lib.Options) -> l
                 " subjects or with --folds."
             )
     return folds
+
+
+def _check_complete(
+    folders: list[model_folder.ModelFolder], data: records.DataFolder, model_dir: str
+) -> None:
+    """Checks that no fold is missing among several, else records would be left out silently."""
+    known = [name for name in data.protocols if re.fullmatch(r"fold\d+", name)]
+    missing = sorted(set(known) - {folder.protocol for folder in folders})
+    if len(folders) > 1 and missing:
+        raise ValueError(
+            f"`model_dir` must hold all {len(known)} folds of the data set, got {model_dir} without"
+            f" {', '.join(missing)}. Train them, or give one fold."
+        )
 
 
 def _open(folder: model_folder.ModelFolder, data: records.DataFolder, split: str) -> Fold:

@@ -61,6 +61,13 @@ def test_folds_do_not_go_with_other_data_or_other_splits(data_dir, grading_folds
         fold.open_folds(grading_folds_dir, data_dir, options.Options(split="train"))
 
 
+def test_a_missing_fold_is_named(tmp_path):
+    data_dir = small_data.make(tmp_path / "data", (1,) * 6, num_folds=3)
+    model_dir = untrained.save_folds(tmp_path / "model", data_dir, "grading", 2)
+    with pytest.raises(ValueError, match="must hold all 3 folds .* without fold2"):
+        fold.open_folds(model_dir, data_dir, OPTIONS)
+
+
 def test_folds_of_one_protocol_are_refused(grading_dir, tmp_path):
     for number in (0, 1):
         shutil.copytree(grading_dir, tmp_path / f"fold{number}")
