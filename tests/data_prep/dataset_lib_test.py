@@ -1,0 +1,234 @@
+import collections
+import hashlib
+import json
+import os
+import stat
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_prep import dataset_lib, rejection, settings
+from spine_tf.data import records, schema, splits
+from tests.data_prep import scans
+
+
+def _convert(folder, requests=None, chosen=scans.SETTINGS, **options):
+    requests = scans.make_requests(folder.parent / "log") if requests is None else requests
+    return dataset_lib.convert(
+        requests, scans.load, chosen, str(folder), source="test", **options
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Folder and report of a data set of seven scans."""
+    folder = tmp_path_factory.mktemp("whole") / "data"
+    return folder, _convert(folder, not_needed={"axial series": 2})
+
+
+def _files(folder):
+    """Path -> SHA-256 of all that is the same whoever makes it."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _parsed(folder, kind):
+    index = records.open_folder(str(folder)).index(kind)
+    return index, [schema.parse(kind, index.read(i), 0.5) for i in range(len(index))]
+
+
+def test_the_folder(whole):
+    folder, report = whole
+    shards = [f"{kind}-0000{i}-of-00002.tfrecord" for kind in schema.CROP_KINDS for i in (0, 1)]
+    names = {"index-disc.jsonl", "index-vertebra_pairs.jsonl", "splits.json", "manifest.json"}
+    assert set(os.listdir(folder)) == {*shards, *names, "qc", "local"}
+    keys = [request.scan_key for request in scans.make_requests("")]
+    assert sorted(os.listdir(folder / "qc")) == sorted(f"{key}.png" for key in keys)
+    assert report.exit_status == 0 and report.num_scans == 7
+    # Discs: two per scan. Bodies: three levels of four subjects.
+    assert report.num_records == {"disc": 14, "vertebra_pairs": 12}
+    assert str(report).splitlines() == [
+        f"{folder}: 7 scans, records: 14 disc, 12 vertebra_pairs.",
+        "not needed: 2 axial series",
+    ]
+
+
+def test_the_manifest(whole):
+    folder, _ = whole
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["schema_version"] == schema.SCHEMA_VERSION
+    assert manifest["counts"] == {"scans": 7, "subjects": 4, "families": 4}
+    disc, bodies = (manifest["kinds"][kind] for kind in ("disc", "vertebra_pairs"))
+    assert disc["level_counts"] == {"L3-L4": 7, "L4-L5": 7}
+    assert bodies["level_counts"] == {"L3": 4, "L4": 4, "L5": 4}
+    # Subject a comes three times, b twice, c and d once; three bodies each.
+    assert bodies["num_visits"] == {"3": 3, "2": 3, "1": 6}
+    # Four first visits are grade 1, two second ones 2, one third 3.
+    assert disc["class_counts"] == {"pfirrmann": {"1": 4, "2": 2, "3": 1, "4": 0, "5": 0}}
+    assert len(disc["slice_means"]) == 15 and 0.2 < disc["slice_means"][7] < 0.9
+    for kind in (disc, bodies):
+        assert sum(file["num_records"] for file in kind["files"]) == kind["num_records"]
+        for file in kind["files"]:
+            content = (folder / file["name"]).read_bytes()
+            assert file["sha256"] == hashlib.sha256(content).hexdigest()
+            assert file["size"] == len(content)
+    assert "num_processes" not in manifest["settings"]
+
+
+def test_the_index_says_what_the_records_say(whole):
+    for kind in schema.CROP_KINDS:
+        index, parsed = _parsed(whole[0], kind)
+        keys = index.column("key")
+        assert len(set(keys)) == len(keys)
+        for row, record in zip(index.rows, parsed, strict=True):
+            for name in ("key", "subject", "family", "level", "kind"):
+                assert record[name].numpy().decode() == row[name]
+            np.testing.assert_array_equal(np.ravel(record["visit"]), row["visit"])
+            np.testing.assert_allclose(np.ravel(record["median"]), row["median"], atol=1e-4)
+            shard = dataset_lib.shard_of(row["key"], 2)
+            assert row["file"] == records.shard_name(kind, shard, 2)
+
+
+def test_grades_reach_their_disc_only(whole):
+    index, _ = _parsed(whole[0], schema.DISC)
+    grades = {(row["subject"], *row["visit"], row["level"]): row["grades"] for row in index.rows}
+    assert grades["a", 2, "L4-L5"] == {"pfirrmann": 3}
+    assert grades["a", 2, "L3-L4"] == {}
+
+
+def test_visits_are_merged_in_time_order(whole):
+    index, parsed = _parsed(whole[0], schema.VERTEBRA_PAIRS)
+    number = index.column("key").index("a/L4")
+    record = parsed[number]
+    assert record["visit"].numpy().tolist() == [0, 1, 2]
+    assert record["days"].numpy().tolist() == [0, 1000, 2000]
+    assert [scan.decode() for scan in record["scan"].numpy()] == ["a-0", "a-1", "a-2"]
+    assert record["image"].shape == (3, 15, 160, 160)
+    # Each visit is another scan, and the same visit of subject b is the same scan.
+    other = parsed[index.column("key").index("b/L4")]["image"]
+    assert not np.array_equal(record["image"][0], record["image"][1])
+    np.testing.assert_array_equal(record["image"][:2], other)
+
+
+def test_splits_are_those_of_the_families(whole):
+    written = json.loads((whole[0] / "splits.json").read_text())
+    families = [splits.Family(f"family-{s}", n) for s, n in zip("abcd", (3, 2, 1, 1), strict=True)]
+    assert written == splits.make_splits(families, seed=0)
+
+
+def test_pictures(whole):
+    picture = tf.io.decode_png((whole[0] / "qc" / "a-0.png").read_bytes())
+    # Three bodies of 160 columns and a gap of 2; 160 rows of bodies and 96 of discs, two gaps.
+    assert picture.shape == (160 + 96 + 4, 3 * 162, 1)
+    assert len(np.unique(picture)) > 50
+
+
+def test_a_whole_data_set_is_not_overwritten(whole):
+    before = _files(whole[0])
+    with pytest.raises(ValueError, match="holds a whole data set. Choose another folder"):
+        _convert(whole[0])
+    assert _files(whole[0]) == before
+
+
+def test_the_order_of_the_scans_does_not_matter(whole, tmp_path):
+    _convert(tmp_path / "data", scans.make_requests(tmp_path / "log")[::-1])
+    assert _files(tmp_path / "data") == _files(whole[0])
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_same_bytes(whole, tmp_path):
+    chosen = settings.Settings(crop_scale=0.5, num_shards=2, num_processes=2)
+    _convert(tmp_path / "data", chosen=chosen)
+    assert _files(tmp_path / "data") == _files(whole[0])
+    assert len(scans.loaded(tmp_path / "log")) == 7
+
+
+def test_a_stopped_run_keeps_what_is_whole(whole, tmp_path):
+    folder, log = tmp_path / "data", tmp_path / "log"
+    requests = scans.make_requests(log)
+    stopped = [*requests[:4], scans.make_request(log, "c", problem="interrupted"), *requests[5:]]
+    with pytest.raises(BaseException):  # noqa: B017 - Beam may wrap what a worker raises
+        _convert(folder, stopped)
+    assert not (folder / "manifest.json").exists()
+    kept = {path.stem for path in (folder / "parts").glob("*.json")}
+    assert kept < {request.scan_key for request in requests}
+    log.unlink()
+    _convert(folder, requests)
+    assert scans.loaded(log) == sorted({r.scan_key for r in requests} - kept)
+    assert _files(folder) == _files(whole[0])
+
+
+def test_only_missing_parts_are_made_again(whole, tmp_path, monkeypatch):
+    folder, log = tmp_path / "data", tmp_path / "log"
+    requests = scans.make_requests(log)
+    with monkeypatch.context() as patch:  # stop after the last scan, before the manifest
+        patch.setattr(dataset_lib, "_write_manifest", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            _convert(folder, requests)
+    assert len(scans.loaded(log)) == 7
+    (folder / "parts" / "a-1.json").unlink()
+    _convert(folder, requests)
+    assert collections.Counter(scans.loaded(log))["a-1"] == 2
+    assert len(scans.loaded(log)) == 8
+    assert _files(folder) == _files(whole[0])
+
+
+def _stop(*unused):
+    raise KeyboardInterrupt
+
+
+def test_what_cannot_be_used_is_rejected_and_the_rest_converted(tmp_path, capsys):
+    log, folder = tmp_path / "log", tmp_path / "data"
+    before = rejection.Rejection("study", "1.2.9", "no sagittal T2 series")
+    lonely = {"log": str(log), "names": ("L4",), "seed": 0, "problem": ""}
+    requests = [
+        scans.make_request(log, "a"),
+        scans.make_request(log, "b", problem="rejected"),
+        scans.make_request(log, "c", payload=lonely),
+        scans.make_request(log, "d", gradings={"L4-L5": {"pfirrmann": 9}}),
+    ]
+    report = _convert(folder, requests, rejections=[before])
+    assert report.exit_status == 3 and report.num_scans == 1
+    lines = [json.loads(line) for line in (folder / "local" / "rejects.jsonl").open()]
+    assert [(line["path"], line["uid"]) for line in lines] == [
+        ("study", "1.2.9"),
+        ("a/file.dcm", "1.2.3"),
+        ("c/0", "1.2.0"),
+        ("d/0", "1.2.0"),
+    ]
+    assert lines[1]["reason"] == "it is broken"
+    assert "must hold two neighbours between T12 and S1" in lines[2]["reason"]
+    assert "`pfirrmann` must be one of [1, 2, 3, 4, 5]" in lines[3]["reason"]
+    assert str(report).count("rejected: ") == 4 and "c/0 (1.2.0)" in str(report)
+    mode = os.stat(folder / "local" / "rejects.jsonl").st_mode
+    assert stat.S_IMODE(mode) == 0o600
+    assert stat.S_IMODE(os.stat(folder / "local").st_mode) == 0o700
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["counts"] == {"scans": 1, "subjects": 1, "families": 1}
+    assert len(records.open_folder(str(folder)).index(schema.DISC)) == 2
+
+
+def test_nothing_to_convert(tmp_path):
+    rejected = [rejection.Rejection("study", "", "it is empty")]
+    with pytest.raises(ValueError, match="no scan to convert.\nrejected: study: it is empty"):
+        _convert(tmp_path / "data", [], rejections=rejected)
+    assert not (tmp_path / "data").exists()
+
+
+def test_nothing_that_could_be_converted(tmp_path):
+    request = scans.make_request(tmp_path / "log", "a", problem="rejected")
+    with pytest.raises(ValueError, match="no scan could be converted.\nrejected: a/file.dcm"):
+        _convert(tmp_path / "data", [request])
+    assert (tmp_path / "data" / "local" / "rejects.jsonl").read_text().count("\n") == 1
+    assert not (tmp_path / "data" / "manifest.json").exists()
+
+
+def test_shards_follow_from_the_key_alone():
+    # SHA-256 of "a" begins ca978112ca1bbdca: 0xca978112ca1bbdca modulo 8 is 0xa mod 8 = 2.
+    assert dataset_lib.shard_of("a", 8) == 2
+    counts = collections.Counter(dataset_lib.shard_of(f"s{i}/L4", 4) for i in range(400))
+    assert set(counts) == {0, 1, 2, 3} and max(counts.values()) < 130
