@@ -96,6 +96,8 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
             f" {request.protocol!r}."
         )
     strategy = strategies.make(request.train_config.strategy)
+    # What cannot be is said before anything is written.
+    optimizers.make(request.train_config.optimizer, request.train_config.learning_rate)
     statistics = records.statistics(indices["train"], made.class_counts(indices["train"]))
     with strategy.scope():
         seed = request.train_config.seed
@@ -104,7 +106,7 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
             copy_encoder(request.init_from, model)
         model_folder.find_encoder(model).trainable = not request.freeze_encoder
         folder = _folder(request, made, statistics, model, batches, say)
-        run = _Run(folder, model, strategy, batches)
+    run = _Run(folder, model, strategy, batches)
     run.restore(say)
     run.train(say)
     return folder
@@ -141,7 +143,9 @@ def _folder(request: Request, made, statistics, model, batches, say) -> model_fo
         folder = dataclasses.replace(folder, train_config=request.train_config)
         model_folder.save_config(folder)
         return folder
+    weights = model.get_weights()
     made = made.calibrate(model, batches.first)
+    model.set_weights(weights)  # batch norm may have moved its statistics
     if made != batches.task:
         say(f"calibrated: {made}")
     folder = model_folder.ModelFolder(
@@ -166,11 +170,17 @@ class _Batches:
         self.task, self._settings, self._indices = made, request.train_config, indices
         stored, scale = request.data.crop_scale, request.model_config.crop_scale
         augment = augmentation.AugmentConfig() if request.train_config.augment else None
-        self._inputs = {
+        inputs = {
             "train": augmentation.InputConfig(stored, scale, augment),
             "validation": augmentation.InputConfig(stored, scale),
         }
-        self._prepare = tf.function(made.prepare_batch)
+        self._process = {
+            split: pipeline.compile_preprocess(
+                made.record_kind, stored, made.preprocess, inputs[split]
+            )
+            for split in inputs
+        }
+        self._prepare = tf.function(made.prepare_batch, autograph=False)
 
     def _seed(self, split: str, epoch: int) -> int:
         if split == "validation":
@@ -191,12 +201,7 @@ class _Batches:
         """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
         plan, seed = self._plan(split, epoch), self._seed(split, epoch)
         items = pipeline.items(
-            self._indices[split],
-            plan,
-            self.task.preprocess,
-            self._inputs[split],
-            seed=seed,
-            first_step=first_step,
+            self._indices[split], plan, self._process[split], seed=seed, first_step=first_step
         )
         training = split == "train" and self._settings.augment
         for step, batch in items:
@@ -231,8 +236,10 @@ class _Run:
         self._losses = folder.task.losses(folder.statistics)
         self._shares = {name: 1.0 for name in self._losses} | folder.task.loss_weights()
         settings = self._settings
-        self._optimizer = optimizers.make(settings.optimizer, settings.learning_rate)
-        optimizers.build(self._optimizer, model.trainable_variables)
+        with strategy.scope():
+            self._optimizer = optimizers.make(settings.optimizer, settings.learning_rate)
+            optimizers.build(self._optimizer, model.trainable_variables)
+        # Counters are the loop's own: outside the scope they are plain variables.
         self._state = checkpoint.RunState()
         self._state.loss_sums = {
             name: tf.Variable(0.0, dtype=tf.float64, trainable=False)
@@ -241,8 +248,8 @@ class _Run:
         self._manager = checkpoint.manager(
             folder.path, model, self._optimizer, self._state, settings.keep_checkpoints
         )
-        self._train_step = tf.function(self._distributed_train_step)
-        self._test_step = tf.function(self._distributed_test_step)
+        self._train_step = tf.function(self._distributed_train_step, autograph=False)
+        self._test_step = tf.function(self._distributed_test_step, autograph=False)
 
     # Steps.
 
@@ -318,7 +325,7 @@ class _Run:
                 if not math.isfinite(losses["loss"]):
                     raise ValueError(
                         f"the loss must be finite, got {losses} at epoch {epoch + 1}, step"
-                        f" {step + 1}. Lower --learning_rate."
+                        f" {step + 1}. Lower --learning_rate and choose another --model_dir."
                     )
                 state.step.assign(step + 1)
                 state.add_losses(losses)

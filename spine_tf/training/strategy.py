@@ -1,10 +1,13 @@
 """Which devices a run uses, and how a batch is split over them."""
 
+import functools
+
 import tensorflow as tf
 
 
+@functools.cache  # two mirrored strategies of one process would mix up their reductions on CPUs
 def make(name: str) -> tf.distribute.Strategy:
-    """Makes a strategy.
+    """Makes a strategy, one per process.
 
     Args:
         name: "one", or "mirrored" over all visible GPUs (over logical CPUs where there is none).
