@@ -15,9 +15,7 @@ from tests.data_prep import scans
 
 def _convert(folder, requests=None, chosen=scans.SETTINGS, **options):
     requests = scans.make_requests(folder.parent / "log") if requests is None else requests
-    return dataset_lib.convert(
-        requests, scans.load, chosen, str(folder), source="test", **options
-    )
+    return dataset_lib.convert(requests, scans.load, chosen, str(folder), source="test", **options)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,56 @@
+import pytest
+
+from spine_tf import config, train_lib
+from spine_tf.data import records
+from spine_tf.training import loop
+from tests.spine_tf import tiny_runs
+
+PROTOCOLS = {"longitudinal": {}, "grading": {}, "fold0": {}, "fold1": {}}
+
+
+def _folder(names):
+    splits = {"protocols": {name: {} for name in names}}
+    return records.DataFolder("set", {}, splits)
+
+
+def test_the_protocol_of_the_task():
+    made = tiny_runs.make_task("longitudinal")
+    assert train_lib.protocols(made, _folder(PROTOCOLS), "") == {"": "longitudinal"}
+
+
+def test_folds():
+    made = tiny_runs.make_task("grading")
+    assert train_lib.protocols(made, _folder(PROTOCOLS), "1") == {"": "fold1"}
+    found = train_lib.protocols(made, _folder(PROTOCOLS), "all")
+    assert found == {"fold0": "fold0", "fold1": "fold1"}
+
+
+@pytest.mark.parametrize(
+    "names, fold, choices",
+    [(PROTOCOLS, "2", "0, 1"), (PROTOCOLS, "x", "0, 1"), (["grading"], "all", "none")],
+)
+def test_folds_that_are_not_there(names, fold, choices):
+    made = tiny_runs.make_task("grading")
+    with pytest.raises(ValueError, match=f"all or one of {choices}, got '{fold}'. Convert with"):
+        train_lib.protocols(made, _folder(names), fold)
+
+
+def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
+    seen = []
+    monkeypatch.setattr(loop, "train", seen.append)
+    train_lib.train_folds(
+        tiny_runs.make_task("grading"),
+        tiny_runs.MODEL,
+        config.TrainConfig(),
+        _folder(PROTOCOLS),
+        str(tmp_path),
+        fold="all",
+        init_from="source",
+        freeze_encoder=True,
+    )
+    paths = [str(tmp_path / name) for name in ("fold0", "fold1")]
+    assert [(r.protocol, r.model_dir) for r in seen] == list(
+        zip(["fold0", "fold1"], paths, strict=True)
+    )
+    assert all(r.init_from == "source" and r.freeze_encoder for r in seen)
+    assert capsys.readouterr().out == "".join(f"model: {path}\n" for path in paths)

@@ -1,0 +1,90 @@
+"""The script, called for real."""
+
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from spine_tf import cli, config, train
+from spine_tf.training import journal, model_folder
+from tests import make_model_folders
+from tests.spine_tf import tiny_runs
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tiny_runs.make_data(tmp_path_factory.mktemp("train") / "set", num_folds=2)
+
+
+@pytest.fixture(name="asked", autouse=True)
+def _asked(monkeypatch):
+    """Determinism is asked for, but not switched on for all tests that follow."""
+    asked = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))
+    monkeypatch.setitem(config.PRESETS, "tiny", tiny_runs.MODEL)
+    return asked
+
+
+def _call(data_dir, model_dir, *more):
+    arguments = [f"--data_dir={data_dir}", f"--model_dir={model_dir}", "--preset=tiny", *more]
+    arguments += ["--epochs=1", "--batch_size=4", "--steps_per_epoch=1"]
+    return cli.call(train.define_flags, train.main, arguments)
+
+
+def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
+    source = make_model_folders.FOLDER / "current" / "longitudinal"
+    options = '--task_options={"gradings": ["disc_bulging"]}'
+    more = [f"--init_from={source}", "--freeze_encoder", options, "--fold=1"]
+    assert _call(data_dir, tmp_path, "--task=grading", *more) == 0
+    printed = capsys.readouterr().out
+    assert "epoch 1/1: loss" in printed and f"model: {tmp_path}" in printed
+    assert asked == [True]
+
+    folder = model_folder.load(str(tmp_path))
+    assert folder.task.gradings == ("disc_bulging",) and folder.protocol == "fold1"
+    assert folder.train_config.steps_per_epoch == 1
+    assert [row["epoch"] for row in journal.read(str(tmp_path))] == ["0"]
+    folders = (folder, model_folder.load(str(source)))
+    encoders = [model_folder.find_encoder(f.load_model()).get_weights() for f in folders]
+    assert all((a == b).all() for a, b in zip(*encoders, strict=True))
+
+
+@pytest.mark.parametrize(
+    "arguments, status, message",
+    [
+        (["--task=jigsaw"], 1, "`task` must be one of longitudinal, grading, got 'jigsaw'."),
+        (["--task=grading", "--task_options={"], 1, "`task_options` must be JSON"),
+        (["--task=grading", "--fold=7"], 1, "`fold` must be all or one of 0, 1, got '7'."),
+        (["--task=longitudinal", "--batch_size=3"], 1, "even and at least 4, got 3."),
+        (["--task=grading", "--init_from=nowhere"], 1, "nowhere: is not a model folder"),
+        (["--task=grading", "--learning_rate=0"], 2, "`learning_rate` must be positive"),
+        (["--task=grading", "--optimizer=best"], 1, "`optimizer` must be sgd, adam or addons:N"),
+        (["--task=grading", "--preset=huge"], 2, "--preset=huge"),
+        ([], 2, "--task must be given."),
+    ],
+)
+def test_what_cannot_be(data_dir, tmp_path, capsys, arguments, status, message):
+    given = [f"--data_dir={data_dir}", f"--model_dir={tmp_path / 'm'}"]
+    defaults = [] if any("preset" in a for a in arguments) else ["--preset=tiny"]
+    found = cli.call(train.define_flags, train.main, [*given, *defaults, *arguments])
+    printed = capsys.readouterr().err
+    assert (found, message in printed) == (status, True), printed
+    assert len(printed.splitlines()) == 1
+    assert not (tmp_path / "m").exists()
+
+
+def test_what_is_no_data_set(tmp_path, capsys):
+    assert _call(tmp_path, tmp_path / "m", "--task=grading") == 1
+    assert "is not a data set, it has no manifest.json" in capsys.readouterr().err
+
+
+def test_help_does_not_import_tensorflow():
+    code = (
+        "import sys; from spine_tf import cli, train;"
+        "cli.call(train.define_flags, train.main, ['--help']);"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert "--freeze_encoder" in found.stdout

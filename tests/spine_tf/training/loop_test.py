@@ -1,0 +1,165 @@
+"""The loop, on one device; what needs two runs in runs_on_two_devices.py."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from spine_tf.training import journal, loop, model_folder
+from tests.spine_tf import tiny_runs
+
+FIRST_STEP = {"steps_per_epoch": 1, "learning_rate": 0.1, "weight_decay": 0.0}
+
+
+@pytest.fixture(scope="module")
+def on_two_devices(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("devices")
+    command = [sys.executable, "-m", "tests.spine_tf.training.runs_on_two_devices"]
+    found = subprocess.run(
+        [*command, str(folder), str(folder / "results.json")], capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.mark.parametrize("devices", ["one", "two"])
+def test_a_stopped_run_ends_with_the_same_bits(on_two_devices, devices):
+    assert on_two_devices[f"resumed on {devices}"] == 0.0
+
+
+def test_two_devices_and_one_give_the_same_weights(on_two_devices):
+    assert on_two_devices["two and one"] < 1e-5
+
+
+def test_a_batch_that_cannot_be_split(on_two_devices):
+    assert "must be a multiple of 2 devices, got 3" in on_two_devices["odd batch"]
+
+
+def test_parts_of_a_batch_are_split_added_and_joined(on_two_devices):
+    expected = {"total": 6, "joined": [0, 1, 2, 3], "first": [0, 1]}
+    assert on_two_devices["joined"] == expected
+
+
+@pytest.fixture(scope="module")
+def first_epoch(data_dir, tmp_path_factory):
+    """A grading model after its only step, its first weights and those after the step."""
+    path = tmp_path_factory.mktemp("source")
+    folder = tiny_runs.train(data_dir, path, **FIRST_STEP)
+    return folder, folder.build().get_weights(), folder.load_model().get_weights()
+
+
+@pytest.fixture(scope="module")
+def source(first_epoch, data_dir):
+    """The same, and one more epoch that was asked for later."""
+    return tiny_runs.train(data_dir, first_epoch[0].path, **FIRST_STEP | {"epochs": 2})
+
+
+def test_a_model_folder_is_whole(source):
+    found = set(os.listdir(source.path))
+    assert found == {"config.json", "best.weights.h5", "checkpoints", "metrics.csv", "logs"}
+    assert model_folder.load(source.path) == source
+
+
+def test_metrics_have_a_row_per_epoch(source):
+    rows = journal.read(source.path)
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert list(rows[0]) == [
+        *("epoch", "loss", "disc_bulging", "val_loss", "val_disc_bulging/loss"),
+        *("val_disc_bulging/balanced_accuracy", "learning_rate", "seconds"),
+    ]
+    assert all(0 < float(row["loss"]) < 10 for row in rows)
+    assert rows[0]["loss"] == rows[0]["disc_bulging"]  # it is the only part
+
+
+def test_a_finished_run_stays_as_it_is(source, data_dir):
+    settings = FIRST_STEP | {"epochs": 2}
+    path = os.path.join(source.path, model_folder.WEIGHTS)
+    modified = os.stat(path).st_mtime_ns
+    lines = []
+    loop.train(tiny_runs.make_request(data_dir, source.path, **settings), say=lines.append)
+    assert os.stat(path).st_mtime_ns == modified
+    assert lines == [f"{source.path}: goes on at epoch 3."]
+
+
+def test_another_run_in_the_same_folder_is_refused(source, data_dir):
+    with pytest.raises(ValueError, match="must be new or of the same run.*train_config differ"):
+        tiny_runs.train(data_dir, source.path, **FIRST_STEP | {"learning_rate": 0.5})
+    with pytest.raises(ValueError, match="task, .*protocol differ. Choose another folder"):
+        tiny_runs.train(data_dir, source.path, "longitudinal")
+
+
+def test_the_encoder_of_another_preset_is_refused(source, data_dir, tmp_path):
+    wider = dataclasses.replace(tiny_runs.MODEL, width=1 / 32)
+    with pytest.raises(ValueError, match="`init_from` must be a model folder of the same preset"):
+        tiny_runs.train(data_dir, tmp_path / "a", model=wider, init_from=source.path)
+    with pytest.raises(FileNotFoundError, match="is not a model folder"):
+        tiny_runs.train(data_dir, tmp_path / "a", init_from=str(tmp_path))
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_encoder_is_copied_and_nothing_else(source):
+    model = source.build()
+    heads = [layer for layer in model.layers if layer.name != "encoder" and layer.weights]
+    before = [layer.get_weights() for layer in heads]
+    loop.copy_encoder(source.path, model)
+    expected = model_folder.find_encoder(source.load_model()).get_weights()
+    for one, other in zip(expected, model_folder.find_encoder(model).get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for layer, weights in zip(heads, before, strict=True):
+        for one, other in zip(layer.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_crops_too_small_for_the_preset(data_dir, tmp_path):
+    larger = dataclasses.replace(tiny_runs.MODEL, crop_scale=1.0)
+    with pytest.raises(ValueError, match="`crop_scale` of the data must be at least 1.0, got 0.5"):
+        tiny_runs.train(data_dir, tmp_path, model=larger)
+
+
+def test_a_data_set_without_follow_ups(tmp_path):
+    data_dir = tiny_runs.make_data(tmp_path / "set", (1, 1, 1))
+    with pytest.raises(ValueError, match="no example for this task in the training split"):
+        tiny_runs.train(data_dir, tmp_path / "model", "longitudinal")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(data_dir, tmp_path):
+    with pytest.raises(
+        ValueError, match="finite.*epoch 1, step 2. Lower --learning_rate and choose another"
+    ):
+        tiny_runs.train(data_dir, tmp_path, model=tiny_runs.PLAIN, learning_rate=1e30)
+
+
+def test_the_best_epoch_is_kept_and_the_rate_falls_at_a_plateau(data_dir, tmp_path, monkeypatch):
+    # Of epochs 1 to 4 the second is the best. Patience 1: the third lowers the rate, the fourth
+    # stops the run.
+    losses, seen = iter([1.0, 0.5, 0.7, 0.6]), []
+
+    def validate(run):
+        seen.append(run._model.get_weights())
+        return {"val_loss": next(losses)}
+
+    monkeypatch.setattr(loop._Run, "_validate", validate)
+    folder = tiny_runs.train(data_dir, tmp_path, epochs=9, steps_per_epoch=1, patience=1)
+    rates = [float(row["learning_rate"]) for row in journal.read(folder.path)]
+    assert rates == pytest.approx([1e-3, 1e-3, 1e-3, 1e-4])
+    for one, other in zip(folder.load_model().get_weights(), seen[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    # A run that was stopped by its plateau does not go on.
+    tiny_runs.train(data_dir, tmp_path, epochs=9, steps_per_epoch=1, patience=1)
+    assert len(seen) == 4
+
+
+def test_decay_adds_its_share_of_every_kernel_to_the_gradient(first_epoch, data_dir, tmp_path):
+    # The first step of SGD is -rate * gradient: with and without decay the weights differ by
+    # -rate * decay * weight for kernels and not at all for the rest.
+    decay = 0.01
+    folder = tiny_runs.train(data_dir, tmp_path, **FIRST_STEP | {"weight_decay": decay})
+    _, start, without = first_epoch
+    for weight, one, other in zip(start, without, folder.load_model().get_weights(), strict=True):
+        expected = -0.1 * decay * weight if weight.ndim > 1 else 0 * weight
+        np.testing.assert_allclose(other - one, expected, atol=2e-6)

@@ -1,0 +1,82 @@
+import dataclasses
+import json
+import os
+import re
+
+import keras
+import pytest
+
+from spine_tf.data import records
+from spine_tf.training import model_folder
+from tests import make_model_folders
+from tests.spine_tf import untrained
+
+
+@pytest.fixture(name="folder", scope="module")
+def _folder(data_dir, tmp_path_factory):
+    return model_folder.load(untrained.save(tmp_path_factory.mktemp("m"), data_dir, "grading"))
+
+
+@pytest.mark.parametrize("name", ["grading", "longitudinal"])
+def test_what_is_saved_is_loaded(name, data_dir, tmp_path):
+    folder = model_folder.load(untrained.save(tmp_path / "a", data_dir, name))
+    again = dataclasses.replace(folder, path=str(tmp_path / "b"))
+    model_folder.save_config(again)
+    assert model_folder.load(again.path) == again
+    texts = [(tmp_path / name / "config.json").read_text() for name in "ab"]
+    assert texts[0] == texts[1]
+
+
+def test_config_names_no_place(folder):
+    text = open(os.path.join(folder.path, model_folder.CONFIG), encoding="utf-8").read()
+    assert not re.search(r'"[^"]*/[^"]*"', text.replace(model_folder.FORMAT, ""))
+    assert folder.path not in text
+
+
+def test_data_is_told_by_its_hashes(folder, data_dir):
+    data = records.open_folder(data_dir)
+    assert folder.data == {
+        "manifest_sha256": records.manifest_hash(data),
+        "splits_sha256": data.manifest["splits_sha256"],
+        "source": "test",
+        "crop_scale": 0.5,
+    }
+    assert set(folder.versions) == {"spine_tf", "tensorflow", "keras", "python"}
+
+
+def test_the_encoder_sees_the_means_of_its_own_slices():
+    path = make_model_folders.FOLDER / "current" / "grading"
+    found = model_folder.find_encoder(model_folder.load(str(path)).build())
+    # 15 stored slices with means 0.30 to 0.44; the network sees the nine in the middle.
+    means = found.get_layer("subtract_slice_means").means
+    assert means == pytest.approx([0.33, 0.34, 0.35, 0.36, 0.37, 0.38, 0.39, 0.40, 0.41])
+
+
+def test_an_encoder_is_found_where_it_is_nested():
+    encoder = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)], name="encoder")
+    x = keras.Input([1])
+    tower = keras.Model(x, encoder(x), name="tower")
+    other = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)], name="other")
+    model = keras.Model(x, tower(other(x)))
+    assert model_folder.find_encoder(model) is encoder
+    with pytest.raises(ValueError, match="must hold a layer called encoder, got 'other'"):
+        model_folder.find_encoder(other)
+
+
+def test_without_weights_there_is_no_model(folder, tmp_path):
+    empty = dataclasses.replace(folder, path=str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="is missing; train at least one epoch first"):
+        empty.load_model()
+
+
+def test_a_folder_that_is_no_model_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"is not a model folder.*Give the --model_dir"):
+        model_folder.load(str(tmp_path))
+    path = tmp_path / model_folder.CONFIG
+    path.write_text("{")
+    with pytest.raises(ValueError, match="config.json: is not valid JSON"):
+        model_folder.load(str(tmp_path))
+    for content in ({"format": "other"}, []):
+        path.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match="`format` must be 'spine_tf model/1', got"):
+            model_folder.load(str(tmp_path))
