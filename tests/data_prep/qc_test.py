@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_prep import qc
+from spine_tf.data import schema
+from tests.spine_tf import small_data
+
+
+def _examples(kind, values):
+    """Records whose crops are constant but for the mid-slice, which is `value`."""
+    shape = schema.CROP_KINDS[kind].stored_shape(0.5)
+    found = []
+    for value in values:
+        image = np.zeros(shape, np.float32)
+        image[shape[0] // 2] = value
+        found.append(schema.encode(kind, small_data.crop(kind, image)))
+    return found
+
+
+def test_mid_slices_bodies_above_discs():
+    examples = {
+        schema.DISC: _examples(schema.DISC, [0.5]),
+        schema.VERTEBRA_PAIRS: _examples(schema.VERTEBRA_PAIRS, [2.0, 1.0]),
+    }
+    picture = tf.io.decode_png(qc.crop_sheet(examples, 0.5)).numpy()[..., 0]
+    assert picture.shape == (160 + 2 + 96 + 2, 2 * (160 + 2))
+    # Intensity 2 is white: 255. 1 is 127, 0.5 is 63; gaps are black.
+    assert picture[80, 80] == 255 and picture[80, 162 + 80] == pytest.approx(127, abs=1)
+    assert picture[162 + 48, 80] == pytest.approx(63, abs=1)
+    assert not picture[160:162].any() and not picture[:, 160:162].any()
+    assert not picture[162:, 162:].any()
+
+
+def test_a_scan_without_bodies():
+    examples = {schema.DISC: _examples(schema.DISC, [0.5]), schema.VERTEBRA_PAIRS: []}
+    assert tf.io.decode_png(qc.crop_sheet(examples, 0.5)).shape == (98, 162, 1)
+
+
+def test_crops_of_scale_one_are_shown_at_half():
+    shape = schema.CROP_KINDS[schema.DISC].stored_shape(1.0)
+    crop = small_data.crop(
+        schema.DISC, np.ones(shape, np.float32), pixel_is_valid=np.ones(shape[1:], bool)
+    )
+    examples = {schema.DISC: [schema.encode(schema.DISC, crop)], schema.VERTEBRA_PAIRS: []}
+    assert tf.io.decode_png(qc.crop_sheet(examples, 1.0)).shape == (98, 162, 1)
