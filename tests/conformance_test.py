@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spine_tf import tasks
+from spine_tf import config, tasks
 from spine_tf.data import augmentation, pipeline, records
 from spine_tf.tasks import task
-from spine_tf.training import loop, model_folder
+from spine_tf.training import loop, model_folder, optimizers
 from tests import make_model_folders
 from tests.spine_tf import tiny_runs
 
@@ -161,3 +161,29 @@ def test_committed_model_folders_are_small(name):
     for stack in make_model_folders.STACKS:
         path = make_model_folders.FOLDER / stack / name
         assert sum(os.path.getsize(path / file) for file in os.listdir(path)) < 200_000
+
+
+@pytest.mark.slow
+@each_task
+def test_the_network_of_the_paper_makes_a_step(name):
+    made, model_config = tiny_runs.make_task(name), config.preset("paper")
+    statistics = records.Statistics({"disc_bulging": [1, 1], "level": [1] * 7}, {}, [0.3] * 15)
+    model = model_folder.build_model(made, model_config, statistics, seed=0)
+    rng = np.random.default_rng(0)
+    inputs = {
+        key: rng.uniform(0, 1, (2, *tensor.shape[1:])).astype(np.float32)
+        for key, tensor in make_model_folders.inputs_of(model).items()
+    }
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        outputs = model(inputs, training=True)
+        losses = made.losses(statistics)
+        total = tf.add_n([loss(tf.constant([0, 1]), outputs[key]) for key, loss in losses.items()])
+    gradients = tape.gradient(total, variables)
+    optimizer = optimizers.make("sgd", 1e-3)
+    before = model_folder.find_encoder(model).get_weights()
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    assert np.isfinite(total).all()
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+    after = model_folder.find_encoder(model).get_weights()
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
