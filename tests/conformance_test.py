@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from spine_tf import config, tasks
-from spine_tf.data import augmentation, pipeline, records
+from spine_tf.data import augmentation, records, schema
 from spine_tf.tasks import task
 from spine_tf.training import loop, model_folder, optimizers
 from tests import make_model_folders
@@ -48,10 +48,15 @@ def _made(name, data):
 
 
 def _first_batch(made, index):
-    plan = made.plan(index, 4, seed=0)
     inputs = augmentation.InputConfig(0.5, 0.5)
-    _, items = next(iter(pipeline.items(index, plan, made.preprocess, inputs, seed=0)))
-    return made.prepare_batch(items, True, tf.constant([0, 1]))
+
+    def item(planned):
+        example = schema.parse(made.record_kind, index.read(int(planned[0])), 0.5)
+        return made.preprocess(example | {"item": planned[1:]}, inputs, tf.constant([0, 0]))
+
+    items = [item(planned) for planned in made.plan(index, 4, seed=0)[0]]
+    batch = tf.nest.map_structure(lambda *parts: tf.stack(parts), *items)
+    return made.prepare_batch(batch, True, tf.constant([0, 1]))
 
 
 @each_task
