@@ -2,7 +2,7 @@
 
     python -m tests.spine_tf.training.runs_on_two_devices FOLDER RESULTS
 
-writes RESULTS, a JSON object of the largest differences between the weights of two runs.
+writes RESULTS, a JSON object of the largest differences between the models of two runs.
 """
 
 import os
@@ -44,9 +44,9 @@ class _Runs:
         self._folder, self._data_dir = folder, data_dir
 
     def _train(self, folder, **changes):
-        """Trains and returns the weights of the best epoch, which here is the last."""
+        """Trains and returns the model of the best epoch, which here is the last."""
         path = os.path.join(self._folder, folder)
-        return tiny_runs.train(self._data_dir, path, **changes).load_model().get_weights()
+        return tiny_runs.train(self._data_dir, path, **changes).load_model()
 
     def resumed_on_one(self):
         """Pairs with augmentation; stopped before the first checkpoint and in the second epoch."""
@@ -77,7 +77,15 @@ class _Runs:
 
 
 def _difference(one, other):
-    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+    """Largest difference of what is trained, and of the statistics of batch norm."""
+    return {
+        name: max(
+            float(np.abs(a.numpy() - b.numpy()).max())
+            for a, b in zip(getattr(one, name), getattr(other, name), strict=True)
+        )
+        for name in ("trainable_weights", "non_trainable_weights")
+        if getattr(one, name)
+    }
 
 
 def _odd_batch():
