@@ -31,7 +31,7 @@ class Size:
 
 
 SIZES = {
-    "smallest": Size(num_subjects=10, longitudinal_epochs=1, grading_epochs=1, spider_epochs=1),
+    "smallest": Size(num_subjects=12, longitudinal_epochs=1, grading_epochs=1, spider_epochs=1),
     "small": Size(num_subjects=36, longitudinal_epochs=4, grading_epochs=12, spider_epochs=10),
 }
 

@@ -14,11 +14,36 @@ from spine_tf.data import augmentation, records, schema
 _PREFETCH = 4
 
 
+def compile_preprocess(
+    kind: str,
+    stored_scale: float,
+    preprocess: Callable,
+    inputs: augmentation.InputConfig,
+) -> Callable:
+    """Compiles parsing and preprocessing of one item, once for all epochs of a run.
+
+    Args:
+        kind: Kind of record.
+        stored_scale: Crop scale of the records.
+        preprocess: (example, inputs, seed) -> tensors of one item, see `Task.preprocess`.
+        inputs: Scales and augmentation.
+
+    Returns:
+        (serialized, item, seed) -> tensors of one item.
+    """
+
+    def process(serialized, item, seed):
+        example = schema.parse(kind, serialized, stored_scale)
+        example["item"] = item
+        return preprocess(example, inputs, seed)
+
+    return tf.function(process, autograph=False)
+
+
 def items(
     index: records.Index,
     plan: np.ndarray,
-    preprocess: Callable,
-    inputs: augmentation.InputConfig,
+    process: Callable,
     *,
     seed: int,
     first_step: int = 0,
@@ -28,8 +53,7 @@ def items(
     Args:
         index: The records.
         plan: [steps, items, width] int32, see `Task.plan`.
-        preprocess: (example, inputs, seed) -> tensors of one item, see `Task.preprocess`.
-        inputs: Scales and augmentation.
+        process: From `compile_preprocess`.
         seed: With the step and the place in the batch, the seed of an item's augmentation.
         first_step: Steps to leave out at the start.
 
@@ -40,15 +64,14 @@ def items(
     count = plan.shape[1]
     numbers = (steps[:, None] * count + np.arange(count)).astype(np.int32)
 
+    @tf.autograph.experimental.do_not_convert
     def read(item, number):
+        # Reading has no state, so determinism does not force one item at a time.
         serialized = tf.numpy_function(
             lambda record: index.read(int(record)), [item[0]], tf.string, stateful=False
         )
-        example = schema.parse(index.kind, tf.ensure_shape(serialized, []), index.crop_scale)
-        example["item"] = item[1:]
-        return preprocess(example, inputs, tf.stack([seed, number]))
+        return process(tf.ensure_shape(serialized, []), item[1:], tf.stack([seed, number]))
 
-    # A batch may hold two records at once per core; more would only cost memory.
     flat = tf.data.Dataset.from_tensor_slices((plan[first_step:], numbers)).unbatch()
     batches = flat.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(count)
     numbered = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(steps), batches))

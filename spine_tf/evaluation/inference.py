@@ -50,7 +50,8 @@ def map_crops(
     plan = np.resize(items, (num_steps, batch_size, 2)).astype(np.int32)
     compiled = tf.function(function, reduce_retracing=True)
     found: dict[str, list[np.ndarray]] = {}
-    for _, batch in pipeline.items(index, plan, preprocess, inputs, seed=0):
+    process = pipeline.compile_preprocess(index.kind, index.crop_scale, preprocess, inputs)
+    for _, batch in pipeline.items(index, plan, process, seed=0):
         for name, value in compiled(batch).items():
             found.setdefault(name, []).append(value.numpy())
     return {name: np.concatenate(parts)[: len(items)] for name, parts in found.items()}

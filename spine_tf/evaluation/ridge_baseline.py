@@ -100,7 +100,8 @@ def index_features(index: records.Index) -> np.ndarray:
         return {name: example[name] for name in ("image", "slice_is_valid", "corners_mm", "level")}
 
     found = []
-    for _, batch in data_pipeline.items(index, plan, preprocess, None, seed=0):
+    process = data_pipeline.compile_preprocess(index.kind, index.crop_scale, preprocess, None)
+    for _, batch in data_pipeline.items(index, plan, process, seed=0):
         disc = {name: value[0].numpy() for name, value in batch.items()}
         corners_mm = disc["corners_mm"].reshape(4, 3)
         level = disc["level"].decode()

@@ -19,6 +19,11 @@ def _facts(example, inputs, seed):
     return {"key": example["key"], "item": example["item"], "seed": seed}
 
 
+def _items(index, plan, preprocess, **options):
+    process = pipeline.compile_preprocess(index.kind, index.crop_scale, preprocess, INPUTS)
+    return pipeline.items(index, plan, process, **options)
+
+
 def _all(dataset):
     return [
         (int(step), {name: value.numpy() for name, value in batch.items()})
@@ -28,7 +33,7 @@ def _all(dataset):
 
 def test_every_batch_holds_what_was_planned(index):
     plan = np.array([[[3, 7], [0, 8]], [[1, 9], [3, 10]]], np.int32)
-    found = _all(pipeline.items(index, plan, _facts, INPUTS, seed=5))
+    found = _all(_items(index, plan, _facts, seed=5))
     keys = index.column("key")
     assert [step for step, _ in found] == [0, 1]
     for (_, batch), planned in zip(found, plan, strict=True):
@@ -38,7 +43,7 @@ def test_every_batch_holds_what_was_planned(index):
 
 def test_seeds_follow_from_step_and_place(index):
     plan = np.zeros((3, 2, 1), np.int32)
-    found = _all(pipeline.items(index, plan, _facts, INPUTS, seed=5))
+    found = _all(_items(index, plan, _facts, seed=5))
     seeds = np.concatenate([batch["seed"] for _, batch in found])
     np.testing.assert_array_equal(seeds, [[5, number] for number in range(6)])
 
@@ -46,8 +51,8 @@ def test_seeds_follow_from_step_and_place(index):
 def test_a_later_start_gives_the_same_batches(index):
     task = grading.Grading().configure(index)
     plan = task.plan(index, 3, seed=1)
-    whole = _all(pipeline.items(index, plan, task.preprocess, INPUTS, seed=2))
-    later = _all(pipeline.items(index, plan, task.preprocess, INPUTS, seed=2, first_step=1))
+    whole = _all(_items(index, plan, task.preprocess, seed=2))
+    later = _all(_items(index, plan, task.preprocess, seed=2, first_step=1))
     assert len(later) == len(whole) - 1
     for (step, batch), (other_step, other) in zip(whole[1:], later, strict=True):
         assert step == other_step
@@ -59,8 +64,7 @@ def test_the_same_seed_gives_the_same_epoch(index):
     task = grading.Grading().configure(index)
     plan = task.plan(index, 4, seed=1)
     one, again, other = (
-        _all(pipeline.items(index, plan, task.preprocess, INPUTS, seed=seed))[0][1]["crop"]
-        for seed in (2, 2, 3)
+        _all(_items(index, plan, task.preprocess, seed=seed))[0][1]["crop"] for seed in (2, 2, 3)
     )
     np.testing.assert_array_equal(one, again)
     assert np.any(one != other)
@@ -69,12 +73,12 @@ def test_the_same_seed_gives_the_same_epoch(index):
 
 def test_a_plan_without_steps_is_empty(index):
     plan = np.zeros((0, 2, 1), np.int32)
-    assert _all(pipeline.items(index, plan, _facts, INPUTS, seed=0)) == []
+    assert _all(_items(index, plan, _facts, seed=0)) == []
 
 
 def test_shapes_are_known(index):
     task = grading.Grading().configure(index)
-    dataset = pipeline.items(index, task.plan(index, 3, 0), task.preprocess, INPUTS, seed=0)
+    dataset = _items(index, task.plan(index, 3, 0), task.preprocess, seed=0)
     step, batch = dataset.element_spec
     assert step.dtype == tf.int32
     assert batch["crop"].shape[1:] == (9, 56, 112)
