@@ -11,7 +11,12 @@ import numpy as np
 CANONICAL_AXES = ((0, 1.0), (2, -1.0), (1, 1.0))
 
 
-def affine_from_axes(slice_step_mm, row_step_mm, column_step_mm, origin_mm) -> np.ndarray:
+def affine_from_axes(
+    slice_step_mm: np.ndarray,
+    row_step_mm: np.ndarray,
+    column_step_mm: np.ndarray,
+    origin_mm: np.ndarray,
+) -> np.ndarray:
     """Builds an affine from the three steps of one index and the position of index (0, 0, 0).
 
     Args:
@@ -76,14 +81,13 @@ def canonicalise(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.
     """
     affine = np.asarray(affine, np.float64)
     directions = affine[:3, :3] / spacing_mm(affine)
-    order = []
-    for patient_axis, _ in CANONICAL_AXES:
-        order.append(int(np.argmax(np.abs(directions[patient_axis]))))
-    if sorted(order) != [0, 1, 2]:
+    follows = list(np.argmax(np.abs(directions), axis=0))  # index axis -> patient axis
+    if sorted(follows) != [0, 1, 2]:
         raise ValueError(
             "`affine` must follow the three patient axes within 45 degrees, got directions"
             f" {np.round(directions, 3).tolist()}."
         )
+    order = [follows.index(patient_axis) for patient_axis, _ in CANONICAL_AXES]
     array = np.transpose(array, order)
     affine = affine[:, order + [3]]
     for axis, (patient_axis, sign) in enumerate(CANONICAL_AXES):

@@ -35,7 +35,7 @@ def define_flags() -> None:
     cli.define_dataclass_flags(config.TrainConfig)
 
 
-def main(argv) -> None:
+def main(argv: list[str]) -> None:
     """Trains."""
     del argv
     import keras

@@ -119,7 +119,15 @@ def _augmented(image, slice_is_valid, mask, shape, inputs: InputConfig, seed) ->
     return tf.where(valid, image, 0.0)
 
 
-def warp(*, angle_rad, scale, shift_rows, shift_columns, from_size, to_size) -> tf.Tensor:
+def warp(
+    *,
+    angle_rad: tf.Tensor,
+    scale: tf.Tensor,
+    shift_rows: tf.Tensor,
+    shift_columns: tf.Tensor,
+    from_size: tuple[int, int],
+    to_size: tuple[int, int],
+) -> tf.Tensor:
     """Returns the [8] projective transform that takes output pixels to input pixels.
 
     The output's middle is the input's middle plus the shift; around it the content is turned by

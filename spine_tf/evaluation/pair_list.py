@@ -7,7 +7,7 @@ one family, kept apart. Source: methods 1.9, P2, P3 and P5.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -171,7 +171,7 @@ def matched_weights(pairs_used: Pairs, used: np.ndarray, negative_kind: int) -> 
     return np.where(positive & (num_negative[pairs_used.stratum] > 0), 1.0, weights)
 
 
-def blockwise(values: np.ndarray, visits: Visits, found: Pairs, function) -> np.ndarray:
+def blockwise(values: np.ndarray, visits: Visits, found: Pairs, function: Callable) -> np.ndarray:
     """Applies a function of all against all to each fold and level, and picks the pairs.
 
     Args:

@@ -5,6 +5,7 @@ MatConvNet's VGG-M for strides, padding and normalisation; methods 1.3, tables A
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -92,8 +93,8 @@ def initializer(norm: str, seed: int) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=0.01, seed=seed)
 
 
-def normalise(x, norm: str, name: str, *, local: bool):
-    """Adds the activation and the normalisation of one layer.
+def normalise(x: Any, norm: str, name: str, *, local: bool) -> Any:
+    """Adds the activation and the normalisation of one layer to a symbolic or real tensor.
 
     Batch norm comes before the ReLU; local response normalisation after it, and only where VGG-M
     has it (`local`).

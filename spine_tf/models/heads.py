@@ -4,13 +4,17 @@ Source: Jamaludin 2017, section 3; methods 1.3. FC7 after its ReLU and before dr
 embedding.
 """
 
+from typing import Any
+
 import keras
 
 from spine_tf import config
 from spine_tf.models import encoder
 
 
-def embedding(conv5, model_config: config.ModelConfig, *, prefix: str = "", seed: int = 0):
+def embedding(
+    conv5: Any, model_config: config.ModelConfig, *, prefix: str = "", seed: int = 0
+) -> Any:
     """Adds pool5, FC6 and FC7.
 
     Args:
@@ -38,13 +42,13 @@ def embedding(conv5, model_config: config.ModelConfig, *, prefix: str = "", seed
 
 
 def logits(
-    embedded,
+    embedded: Any,
     num_classes: int,
     model_config: config.ModelConfig,
     *,
     prefix: str = "",
     seed: int = 0,
-):
+) -> Any:
     """Adds FC8: [batch, fc7] to [batch, num_classes] float32 logits."""
     x = embedded
     if model_config.norm == "lrn":

@@ -7,6 +7,7 @@ validation loss, stop at the next); methods 1.7.
 
 import dataclasses
 import os
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -83,7 +84,7 @@ def watch(
 
 
 def manager(
-    model_dir: str, model: keras.Model, optimizer, state: RunState, keep: int
+    model_dir: str, model: keras.Model, optimizer: Any, state: RunState, keep: int
 ) -> tf.train.CheckpointManager:
     """Returns the manager of the run's checkpoints; it keeps the last `keep`."""
     whole = tf.train.Checkpoint(model=model, optimizer=optimizer, state=state)

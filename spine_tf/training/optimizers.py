@@ -1,6 +1,7 @@
 """Optimizers: the one place where the two stacks differ."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,7 +10,7 @@ _MOMENTUM = 0.9
 _ADDONS = "addons:"
 
 
-def make(name: str, learning_rate: float):
+def make(name: str, learning_rate: float) -> Any:
     """Makes an optimizer.
 
     Args:
@@ -42,7 +43,7 @@ def _from_addons(name: str, learning_rate: float):
     return getattr(addons, name)(learning_rate=learning_rate)
 
 
-def build(optimizer, variables: Sequence[tf.Variable]) -> None:
+def build(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
     """Makes the slots before the first step, so that a checkpoint finds them."""
     if hasattr(optimizer, "build"):
         optimizer.build(variables)
@@ -50,11 +51,11 @@ def build(optimizer, variables: Sequence[tf.Variable]) -> None:
         optimizer._create_all_weights(variables)
 
 
-def set_learning_rate(optimizer, learning_rate: float) -> None:
+def set_learning_rate(optimizer: Any, learning_rate: float) -> None:
     """Sets the rate of the next steps."""
     optimizer.learning_rate = learning_rate
 
 
-def get_learning_rate(optimizer) -> float:
+def get_learning_rate(optimizer: Any) -> float:
     """Returns the rate of the next step."""
     return float(tf.convert_to_tensor(optimizer.learning_rate))

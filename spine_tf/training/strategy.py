@@ -1,6 +1,7 @@
 """Which devices a run uses, and how a batch is split over them."""
 
 import functools
+from typing import Any
 
 import tensorflow as tf
 
@@ -23,7 +24,7 @@ def make(name: str) -> tf.distribute.Strategy:
     raise ValueError(f"`strategy` must be one or mirrored, got {name!r}.")
 
 
-def split(strategy: tf.distribute.Strategy, batch):
+def split(strategy: tf.distribute.Strategy, batch: Any) -> Any:
     """Splits the leading axis of every tensor of a batch evenly over the replicas.
 
     Raises:
@@ -46,14 +47,14 @@ def split(strategy: tf.distribute.Strategy, batch):
     return strategy.experimental_distribute_values_from_function(values)
 
 
-def total(strategy: tf.distribute.Strategy, values):
+def total(strategy: tf.distribute.Strategy, values: Any) -> Any:
     """Adds up what every replica returned."""
     return tf.nest.map_structure(
         lambda value: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None), values
     )
 
 
-def joined(strategy: tf.distribute.Strategy, values):
+def joined(strategy: tf.distribute.Strategy, values: Any) -> Any:
     """Concatenates what every replica returned along the leading axis."""
     return tf.nest.map_structure(
         lambda value: tf.concat(strategy.experimental_local_results(value), 0), values

@@ -163,7 +163,6 @@ def test_axes_that_follow_the_same_patient_axis_are_refused():
         geometry.canonicalise(np.zeros((2, 2, 2)), affine)
 
 
-@pytest.mark.xfail(strict=True, reason="canonicalise lets some affines beyond 45 degrees pass")
 def test_any_rotation_is_refused_or_becomes_canonical():
     generator = np.random.default_rng(0)
     for _ in range(500):

@@ -4,7 +4,7 @@ import tensorflow as tf
 from skimage import draw
 
 from spine_tf import geometry
-from spine_tf.data import crops
+from spine_tf.data import crops, intensity
 
 # A body 36 mm wide and 26 mm high, head first, front first; a disc 10 mm high lies between two.
 WIDTH_MM, HEIGHT_MM, STEP_MM = 36.0, 26.0, 36.0
@@ -156,7 +156,7 @@ def test_inside_polygon_equals_scikit_image():
     rng = np.random.default_rng(0)
     for _ in range(10):
         quad = np.array([[5, 5], [6, 34], [33, 35], [32, 4]]) + rng.uniform(-4, 4, (4, 2))
-        found = crops.inside_polygon(tf.constant(quad, tf.float32), 40, 42).numpy()
+        found = intensity.inside_polygon(tf.constant(quad, tf.float32), 40, 42).numpy()
         np.testing.assert_array_equal(found, draw.polygon2mask((40, 42), quad))
 
 
