@@ -2,8 +2,8 @@
 
     spine-tf convert-dicom --input_dir=studies --output_dir=data
 
-Every file below --input_dir is looked at. One sagittal T2 series per study is chosen by its headers
-and printed with the tags that decided. Annotations are matched by UID:
+Every file below --input_dir is looked at. One sagittal T2 series per study is chosen by its headers;
+OUTPUT_DIR/local/choices.txt says which, and the tags that decided. Annotations are matched by UID:
 
     vertebrae   `vertebrae/1` JSON, by series_instance_uid
     gradings    CSV: study_instance_uid, disc, grading, value
@@ -15,11 +15,15 @@ OUTPUT_DIR/local, which must not be shared.
 """
 
 import os
+from collections.abc import Sequence
 
 from absl import flags
 
 from data_prep import settings
 from spine_tf import cli
+
+_CHOICES = os.path.join("local", "choices.txt")
+_MOST_SHOWN = 3  # studies whose choice is printed
 
 
 def define_flags() -> None:
@@ -51,7 +55,7 @@ def main(argv: list[str]) -> int:
     )
     key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
     plan = convert_dicom_lib.plan(inputs, deidentify.load_or_make_key(key_file))
-    print("\n".join(plan.lines))
+    _say(plan.lines, len(plan.requests), values.output_dir)
     report = dataset_lib.convert(
         plan.requests,
         convert_dicom_lib.load,
@@ -64,6 +68,20 @@ def main(argv: list[str]) -> int:
     print(report)
     print(f"Keep {key_file}, and do not share it: it is the key of the pseudonyms.")
     return report.exit_status
+
+
+def _say(lines: Sequence[str], num_scans: int, output_dir: str) -> None:
+    """Prints how the series were chosen, or of a large tree where that stands."""
+    from spine_tf import files
+
+    path = os.path.join(output_dir, _CHOICES)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with files.atomic_write(path, permissions=0o600) as file:
+        file.writelines(f"{line}\n" for line in lines)
+    if num_scans <= _MOST_SHOWN:
+        print("\n".join(lines))
+    else:
+        print(f"{num_scans} scans; {path} says which series was chosen and by which tags.")
 
 
 if __name__ == "__main__":
