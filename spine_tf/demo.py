@@ -213,7 +213,11 @@ _FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_string("output_dir", "demo_output", "Where everything goes.")
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Where everything goes; demo_output, or demo_output_spider with --data_dir, by default.",
+    )
     flags.DEFINE_string("data_dir", "", "Folder in SPIDER's layout, instead of the phantom.")
     flags.DEFINE_enum(
         "size", "small", ["smallest", "small"], "small takes some minutes; smallest tests the way."
@@ -225,12 +229,14 @@ def main(argv: list[str]) -> int:
     del argv
     size = SIZES[_FLAGS.size]
     if _FLAGS.data_dir:
-        steps = spider_steps(_FLAGS.data_dir, _FLAGS.output_dir, size)
+        output_dir = _FLAGS.output_dir or "demo_output_spider"
+        steps = spider_steps(_FLAGS.data_dir, output_dir, size)
     else:
-        steps = phantom_steps(_FLAGS.output_dir, size)
-    status = run(steps, _FLAGS.output_dir)
+        output_dir = _FLAGS.output_dir or "demo_output"
+        steps = phantom_steps(output_dir, size)
+    status = run(steps, output_dir)
     if status in (cli.EXIT_DONE, cli.EXIT_REJECTED):
-        print(summary(_FLAGS.output_dir))
+        print(summary(output_dir))
     return status
 
 
