@@ -93,8 +93,8 @@ def test_keys_agree(name, data):
     task.check_keys(batch, outputs, losses)
     assert set(made.metrics()) == set(losses) >= set(made.loss_weights())
     for key, loss in losses.items():
-        count = outputs[key].shape[0]
-        assert loss(batch.labels[key], outputs[key]).shape == (count,) == batch.weights[key].shape
+        found = loss(batch.labels[key], outputs[key]).shape
+        assert found == batch.weights[key].shape and found[0] == outputs[key].shape[0]
 
 
 @each_task
@@ -176,14 +176,20 @@ def test_the_network_of_the_paper_makes_a_step(name):
     model = model_folder.build_model(made, model_config, statistics, seed=0)
     rng = np.random.default_rng(0)
     inputs = {
-        key: rng.uniform(0, 1, (2, *tensor.shape[1:])).astype(np.float32)
+        key: rng.uniform(0, 1, (2, *tensor.shape[1:])).astype(
+            tf.as_dtype(tensor.dtype).as_numpy_dtype
+        )
         for key, tensor in make_model_folders.inputs_of(model).items()
     }
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
         outputs = model(inputs, training=True)
         losses = made.losses(statistics)
-        total = tf.add_n([loss(tf.constant([0, 1]), outputs[key]) for key, loss in losses.items()])
+        labels = {key: np.zeros(outputs[key].shape[:1], np.int32) for key in losses}
+        labels |= {"same_subject": np.array([[1, 0], [1, 0]])} if name == "longitudinal" else {}
+        total = tf.add_n(
+            [tf.reduce_sum(loss(labels[key], outputs[key])) for key, loss in losses.items()]
+        )
     gradients = tape.gradient(total, variables)
     optimizer = optimizers.make("sgd", 1e-3)
     before = model_folder.find_encoder(model).get_weights()

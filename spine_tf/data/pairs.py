@@ -7,6 +7,7 @@ Source: Jamaludin 2017, section 3.1; methods 1.6, P2, P3 and P5.
 """
 
 import itertools
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +16,11 @@ from spine_tf.data import records
 
 DEFAULT_MIN_INTERVAL_DAYS = 180
 _GROUP = 4  # positives of one level that stand together in a batch
+
+
+def group_size(num_positives: int) -> int:
+    """Returns how many positives of one level stand together: 4, or 2 where 4 does not divide."""
+    return math.gcd(_GROUP, num_positives)
 
 
 def positives(index: records.Index, min_interval_days: int) -> np.ndarray:
@@ -50,7 +56,7 @@ def plan(pairs: np.ndarray, levels: np.ndarray, num_positives: int, seed: int) -
         positives of the same levels.
     """
     rng = np.random.default_rng(seed)
-    size = min(_GROUP, num_positives)
+    size = group_size(num_positives)
     groups = []
     for level in np.unique(levels):
         members = rng.permutation(np.flatnonzero(levels == level))
@@ -67,6 +73,9 @@ def negative_partners(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws, for every positive, the one whose later visit makes a negative with its earlier.
 
+    It is drawn from the positive's own group, so that a batch can be split over devices between
+    groups.
+
     Args:
         level: [batch] level code.
         family: [batch] family, any type that compares.
@@ -76,8 +85,11 @@ def negative_partners(
     Returns:
         partner [batch] int32 positions in the batch, and exists [batch] bool.
     """
+    count = level.shape[0]
+    group = tf.range(count) // group_size(count)
     allowed = (
-        (level[:, None] == level[None])
+        (group[:, None] == group[None])
+        & (level[:, None] == level[None])
         & (family[:, None] != family[None])
         & (second_field_t[:, None] == second_field_t[None])
     )

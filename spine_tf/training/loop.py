@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -291,6 +292,10 @@ class _Run:
         losses, outputs = self._strategy.run(step, (batch,))
         return strategies.total(self._strategy, losses), strategies.joined(self._strategy, outputs)
 
+    def _split(self, batch: task.Batch) -> Any:
+        size = next(iter(batch.weights.values())).shape[0]
+        return strategies.split(self._strategy, batch, self._folder.task.unit(size))
+
     # Epochs.
 
     def restore(self, say: Callable[[str], None]) -> None:
@@ -320,7 +325,7 @@ class _Run:
         total, done = self._batches.num_steps("train"), int(state.step)
         with journal.bar(total, done, epoch, self._settings.epochs) as bar:
             for step, batch in self._batches.of_epoch("train", epoch, done):
-                losses = self._train_step(strategies.split(self._strategy, batch))
+                losses = self._train_step(self._split(batch))
                 losses = {name: float(value) for name, value in losses.items()}
                 if not math.isfinite(losses["loss"]):
                     raise ValueError(
@@ -340,7 +345,7 @@ class _Run:
         sums: dict[str, float] = {}
         steps = 0
         for _, batch in self._batches.of_epoch("validation", 0):
-            losses, outputs = self._test_step(strategies.split(self._strategy, batch))
+            losses, outputs = self._test_step(self._split(batch))
             task.check_keys(batch, outputs, self._losses)
             steps += 1
             for name, value in losses.items():

@@ -24,8 +24,13 @@ def make(name: str) -> tf.distribute.Strategy:
     raise ValueError(f"`strategy` must be one or mirrored, got {name!r}.")
 
 
-def split(strategy: tf.distribute.Strategy, batch: Any) -> Any:
+def split(strategy: tf.distribute.Strategy, batch: Any, unit: int = 1) -> Any:
     """Splits the leading axis of every tensor of a batch evenly over the replicas.
+
+    Args:
+        strategy: The strategy.
+        batch: Tensors with the same leading axis.
+        unit: Neighbours that must stay on one replica.
 
     Raises:
         ValueError: If it cannot be split evenly.
@@ -36,8 +41,11 @@ def split(strategy: tf.distribute.Strategy, batch: Any) -> Any:
 
     def part(tensor, replica: int):
         size = int(tensor.shape[0])
-        if size % count:
-            raise ValueError(f"`batch_size` must be a multiple of {count} devices, got {size}.")
+        if size % (count * unit):
+            raise ValueError(
+                f"`batch_size` must give each of {count} devices a multiple of {unit} examples, got"
+                f" {size} examples."
+            )
         return tensor[replica * size // count : (replica + 1) * size // count]
 
     def values(context):

@@ -51,9 +51,9 @@ def stop_at(monkeypatch, number):
     """Lets a run fail when it takes its batch of that number, from 1 on."""
     split, count = loop.strategies.split, iter(range(1, 1_000_000))
 
-    def stopping(strategy, batch):
+    def stopping(strategy, batch, unit=1):
         if next(count) == number:
             raise KeyboardInterrupt
-        return split(strategy, batch)
+        return split(strategy, batch, unit)
 
     monkeypatch.setattr(loop.strategies, "split", stopping)

@@ -22,14 +22,22 @@ LEVEL_NAMES = tuple(level.value for level in levels.LUMBAR_VERTEBRAE)
 _CALIBRATION_BATCHES = 4
 
 
-class PairDistance(keras.layers.Layer):
-    """Distance [batch] of embeddings stacked as [first; second], [2 * batch, units]."""
+class PairDistances(keras.layers.Layer):
+    """Distances of a positive and of the negative made from it.
+
+    From embeddings stacked as [first; second], [2 * batch, units], and the place of each
+    negative's second member relative to the positive's own, [batch], to [batch, 2].
+    """
 
     def call(self, inputs):
-        return contrastive.pair_distance(*tf.split(tf.cast(inputs, tf.float32), 2))
+        stacked, offset = inputs
+        first, second = tf.split(tf.cast(stacked, tf.float32), 2)
+        other = tf.gather(second, tf.range(tf.shape(offset)[0]) + offset)
+        same = contrastive.pair_distance(first, second)
+        return tf.stack([same, contrastive.pair_distance(first, other)], 1)
 
     def compute_output_shape(self, input_shape):
-        return input_shape[:1]
+        return (input_shape[1][0], 2)
 
 
 class HalfBatch(keras.layers.Layer):
@@ -55,7 +63,8 @@ class Longitudinal(task.Task):
 
     Attributes:
         margin: Margin of the contrastive loss; 0 sets it once to 1.25 times the median distance of
-            negatives before training, because FC7 has no scale of its own.
+            negatives before training, because FC7 has no scale of its own. The share of the loss
+            is then divided by the margin's square, so that it starts as large as the level loss.
         min_interval_days: Visits closer than this are no positive pair.
         contrastive_weight: Share of the contrastive loss.
         level_weight: Share of the level loss.
@@ -82,17 +91,20 @@ class Longitudinal(task.Task):
             inputs, labels, _ = batch(number)
             distance = model(inputs, training=True)["same_subject"].numpy()
             distances.append(distance[labels["same_subject"].numpy() == 0])
-        return dataclasses.replace(
-            self, margin=round(1.25 * float(np.median(np.concatenate(distances))), 4)
-        )
+        margin = round(1.25 * float(np.median(np.concatenate(distances))), 4)
+        weight = self.contrastive_weight / margin**2
+        return dataclasses.replace(self, margin=margin, contrastive_weight=weight)
+
+    def unit(self, num_items: int) -> int:
+        return pairs.group_size(num_items)
 
     def class_counts(self, index: records.Index) -> dict[str, list[int]]:
         found = index.column("level")
         return {"level": [found.count(name) for name in LEVEL_NAMES]}
 
     def plan(self, index: records.Index, batch_size: int, seed: int) -> np.ndarray:
-        if batch_size < 4 or batch_size % 2:
-            raise ValueError(f"`batch_size` must be even and at least 4, got {batch_size!r}.")
+        if batch_size % 4:
+            raise ValueError(f"`batch_size` must be a multiple of 4 pairs, got {batch_size!r}.")
         found = pairs.positives(index, self.min_interval_days)
         codes = np.array([LEVEL_NAMES.index(name) for name in index.column("level")])
         return pairs.plan(found, codes[found[:, 0]], batch_size // 2, seed)
@@ -131,18 +143,19 @@ class Longitudinal(task.Task):
             flip = tf.gather(draws < 0.5, level)
             first, second = augmentation.reflect(first, flip), augmentation.reflect(second, flip)
         ones = tf.ones_like(level, tf.float32)
-        weight = tf.concat([ones, tf.cast(exists, tf.float32)], 0)
-        both = tf.tile(level, [2])
         labels = {
-            "same_subject": tf.concat([ones, tf.zeros_like(ones)], 0),
-            "level_first": both,
-            "level_second": both,
+            "same_subject": tf.stack([ones, tf.zeros_like(ones)], 1),
+            "level_first": level,
+            "level_second": level,
         }
-        inputs = {
-            "first": tf.tile(first, [2, 1, 1, 1])[..., None],
-            "second": tf.concat([second, tf.gather(second, partner)], 0)[..., None],
+        weights = {
+            "same_subject": tf.stack([ones, tf.cast(exists, tf.float32)], 1),
+            "level_first": ones,
+            "level_second": ones,
         }
-        return task.Batch(inputs, labels, {name: weight for name in labels})
+        offset = tf.where(exists, partner - tf.range(level.shape[0]), 0)
+        inputs = {"first": first[..., None], "second": second[..., None], "offset": offset}
+        return task.Batch(inputs, labels, weights)
 
     def build(
         self, encoder: keras.Model, model_config: config.ModelConfig, seed: int
@@ -150,15 +163,17 @@ class Longitudinal(task.Task):
         tower = self._tower(encoder, model_config, seed)
         first = keras.Input(encoder.input_shape[1:], name="first")
         second = keras.Input(encoder.input_shape[1:], name="second")
+        offset = keras.Input((), name="offset", dtype="int32")
         # Both branches in one batch, so that batch norm sees both scanners at once.
         stacked = keras.layers.Concatenate(axis=0, name="stack")([first, second])
         found = tower(stacked)
         outputs = {
-            "same_subject": PairDistance(name="distance", dtype="float32")(found["embedding"]),
+            "same_subject": PairDistances(name="distances")([found["embedding"], offset]),
             "level_first": HalfBatch(0, name="level_first")(found["level"]),
             "level_second": HalfBatch(1, name="level_second")(found["level"]),
         }
-        return keras.Model({"first": first, "second": second}, outputs, name="longitudinal")
+        inputs = {"first": first, "second": second, "offset": offset}
+        return keras.Model(inputs, outputs, name="longitudinal")
 
     def _tower(
         self, encoder: keras.Model, model_config: config.ModelConfig, seed: int

@@ -7,6 +7,7 @@ from sklearn import metrics
 
 from spine_tf.data import pairs, records
 from spine_tf.tasks.pretext import longitudinal
+from tests.spine_tf import listed_pairs
 
 
 def _index(*days):
@@ -73,6 +74,8 @@ def test_negatives_keep_level_and_field_and_leave_the_family(batch, seed):
     partner, exists = partner.numpy(), exists.numpy()
     for item, other in enumerate(partner):
         allowed = (level == level[item]) & (family != family[item]) & (field_t == field_t[item])
+        size = pairs.group_size(len(batch))
+        allowed &= np.arange(len(batch)) // size == item // size
         assert exists[item] == allowed.any()
         if exists[item]:
             assert allowed[other]
@@ -128,10 +131,11 @@ def many_batches():
 
 def _agreement_auc(batches, fact):
     labels, agreement, weights = [], [], []
-    for inputs, label, weight in batches:
-        labels.append(label["same_subject"].numpy())
-        agreement.append(fact(inputs["first"]) == fact(inputs["second"]))
-        weights.append(weight["same_subject"].numpy())
+    for batch in batches:
+        first, second, label, weight = listed_pairs.listed(batch)
+        labels.append(label)
+        agreement.append(fact(first) == fact(second))
+        weights.append(weight)
     labels, agreement, weights = map(np.concatenate, (labels, agreement, weights))
     return metrics.roc_auc_score(labels, agreement, sample_weight=weights)
 
@@ -144,10 +148,10 @@ def test_reflection_and_padding_do_not_tell_the_label(many_batches, fact):
 def test_both_members_and_both_labels_are_reflected_alike(many_batches):
     share = np.mean([np.mean(_is_flipped(inputs["first"])) for inputs, _, _ in many_batches])
     assert 0.4 < share < 0.6
-    for inputs, _, weight in many_batches[:20]:
-        used = weight["same_subject"].numpy() > 0
-        first, second = _is_flipped(inputs["first"]), _is_flipped(inputs["second"])
-        np.testing.assert_array_equal(first[used], second[used])
+    for batch in many_batches[:20]:
+        first, second, _, weight = listed_pairs.listed(batch)
+        used = weight > 0
+        np.testing.assert_array_equal(_is_flipped(first)[used], _is_flipped(second)[used])
 
 
 def test_a_batch_is_positives_then_negatives_without_partners_of_weight_zero():
@@ -159,10 +163,11 @@ def test_a_batch_is_positives_then_negatives_without_partners_of_weight_zero():
         "second_field_t": tf.constant([1.5, 1.5, 3.0, 1.5]),
     }
     task = longitudinal.Longitudinal()
-    inputs, labels, weights = task.prepare_batch(batch, False, tf.constant([0, 0]))
-    np.testing.assert_array_equal(labels["same_subject"], [1, 1, 1, 1, 0, 0, 0, 0])
-    np.testing.assert_array_equal(labels["level_second"], [0, 0, 0, 1] * 2)
+    made = task.prepare_batch(batch, False, tf.constant([0, 0]))
+    first, second, labels, weights = listed_pairs.listed(made)
+    np.testing.assert_array_equal(labels, [1, 1, 1, 1, 0, 0, 0, 0])
+    np.testing.assert_array_equal(made.labels["level_second"], [0, 0, 0, 1])
     # Items 0 and 1 are each other's only partner; item 2 is at 3 T, item 3 alone at its level.
-    np.testing.assert_array_equal(weights["same_subject"], [1, 1, 1, 1, 1, 1, 0, 0])
-    np.testing.assert_array_equal(np.ravel(inputs["first"]), [0, 1, 2, 3] * 2)
-    np.testing.assert_array_equal(np.ravel(inputs["second"])[:6], [10, 11, 12, 13, 11, 10])
+    np.testing.assert_array_equal(weights, [1, 1, 1, 1, 1, 1, 0, 0])
+    np.testing.assert_array_equal(np.ravel(first), [0, 1, 2, 3] * 2)
+    np.testing.assert_array_equal(np.ravel(second)[:6], [10, 11, 12, 13, 11, 10])

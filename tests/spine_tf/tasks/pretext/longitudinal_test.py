@@ -6,12 +6,14 @@ import tensorflow as tf
 from spine_tf.data import records
 from spine_tf.tasks import task
 from spine_tf.tasks.pretext import longitudinal
+from tests.spine_tf import listed_pairs
 
 
 def test_distances_of_stacked_embeddings():
     embedded = tf.constant([[0.0, 0.0], [1.0, 1.0], [3.0, 4.0], [1.0, 1.0]])
-    found = longitudinal.PairDistance()(embedded).numpy()
-    np.testing.assert_allclose(found, [5.0, 0.0], atol=1e-5)
+    # First members (0, 0) and (1, 1), second (3, 4) and (1, 1); each other's negatives.
+    found = longitudinal.PairDistances()([embedded, tf.constant([1, -1])]).numpy()
+    np.testing.assert_allclose(found, [[5.0, 2**0.5], [0.0, 13**0.5]], atol=1e-5)
 
 
 def test_halves():
@@ -30,7 +32,7 @@ def test_levels_are_counted():
 @pytest.mark.parametrize("batch_size", [2, 5])
 def test_batches_that_hold_no_pairs(batch_size):
     index = records.Index("", "vertebra_pairs", 0.5, ())
-    with pytest.raises(ValueError, match=f"even and at least 4, got {batch_size}"):
+    with pytest.raises(ValueError, match=f"a multiple of 4 pairs, got {batch_size}"):
         longitudinal.Longitudinal().plan(index, batch_size, 0)
 
 
@@ -58,17 +60,26 @@ def _items(levels, families):
 
 
 def test_negatives_are_two_families_at_one_level():
-    items = _items([0, 0, 4], ["a", "b", "c"])
+    items = _items([0, 0, 4, 5], ["a", "b", "c", "d"])
     batch = longitudinal.Longitudinal().prepare_batch(items, False, tf.constant([0, 1]))
-    first, second = (batch.inputs[name][:, 0, 0, 0, 0].numpy() for name in ("first", "second"))
-    assert first.tolist() == [0, 10, 20, 0, 10, 20]
-    assert second[:5].tolist() == [1, 11, 21, 11, 1]  # 0 and 1 are each other's partners
-    assert batch.labels["same_subject"].numpy().tolist() == [1, 1, 1, 0, 0, 0]
-    for name in ("level_first", "level_second"):
-        assert batch.labels[name].numpy().tolist() == [0, 0, 4, 0, 0, 4]
+    first, second, labels, weights = listed_pairs.listed(batch)
+    assert first[:, 0, 0, 0, 0].tolist() == [0, 10, 20, 30] * 2
+    # 0 and 1 are each other's partners.
+    assert second[:6, 0, 0, 0, 0].tolist() == [1, 11, 21, 31, 11, 1]
+    assert labels.tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
     # The only pair at its level has no negative.
-    for weight in batch.weights.values():
-        assert weight.numpy().tolist() == [1, 1, 1, 1, 1, 0]
+    assert weights.tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
+    for name in ("level_first", "level_second"):
+        assert batch.labels[name].numpy().tolist() == [0, 0, 4, 5]
+        assert batch.weights[name].numpy().tolist() == [1, 1, 1, 1]
+
+
+def test_negatives_stay_within_their_group():
+    items = _items([0] * 8, [str(i) for i in range(8)])
+    batch = longitudinal.Longitudinal().prepare_batch(items, False, tf.constant([0, 1]))
+    other = np.arange(8) + batch.inputs["offset"].numpy()
+    np.testing.assert_array_equal(other // 4, np.arange(8) // 4)
+    assert longitudinal.Longitudinal().unit(8) == 4
 
 
 def test_in_training_all_crops_of_a_level_are_reflected_or_none():
@@ -82,9 +93,8 @@ def test_in_training_all_crops_of_a_level_are_reflected_or_none():
         for name in ("first", "second")
     ]
     np.testing.assert_array_equal(rises[0], rises[1])
-    by_level = rises[0].reshape(2, 5, 2)
+    by_level = rises[0].reshape(5, 2)
     np.testing.assert_array_equal(by_level[..., 0], by_level[..., 1])
-    np.testing.assert_array_equal(by_level[0], by_level[1])
     assert by_level.any() and not by_level.all()
 
 
@@ -99,6 +109,7 @@ def test_the_margin_is_set_from_the_median_distance_of_negatives():
     made = longitudinal.Longitudinal().calibrate(model, batch)
     # Negatives of batches 0 to 3: 1 3, 2 4, 3 5, 4 6; their median is 3.5, times 1.25 is 4.375.
     assert made.margin == 4.375
+    assert made.contrastive_weight == pytest.approx(1 / 4.375**2)
     assert made.calibrate(model, None) is made
 
 
