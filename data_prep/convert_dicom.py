@@ -2,8 +2,9 @@
 
     spine-tf convert-dicom --input_dir=studies --output_dir=data
 
-Every file below --input_dir is looked at. One sagittal T2 series per study is chosen by its headers;
-OUTPUT_DIR/local/choices.txt says which, and the tags that decided. Annotations are matched by UID:
+Every file below --input_dir is looked at. One sagittal T2 series per study is chosen by its
+headers; OUTPUT_DIR/local/choices.txt says which, and the tags that decided. Annotations are
+matched by UID:
 
     vertebrae   `vertebrae/1` JSON, by series_instance_uid
     gradings    CSV: study_instance_uid, disc, grading, value

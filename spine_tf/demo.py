@@ -43,7 +43,7 @@ class Size:
 
 SIZES = {
     "smallest": Size(num_subjects=12, longitudinal_epochs=1, grading_epochs=1, spider_epochs=1),
-    "small": Size(num_subjects=36, longitudinal_epochs=4, grading_epochs=12, spider_epochs=10),
+    "small": Size(num_subjects=26, longitudinal_epochs=3, grading_epochs=10, spider_epochs=10),
 }
 
 
@@ -204,7 +204,7 @@ def summary(output_dir: str) -> str:
         path = os.path.join(output_dir, name)
         if os.path.exists(path):
             rows.append(("look at", path))
-    lines = [f"{title:36}{value}" for title, value in rows]
+    lines = [f"{title:40}{value}" for title, value in rows]
     return "\n".join(["", *lines, _NOTE])
 
 
