@@ -12,6 +12,7 @@ so that `--help` answers at once.
 import dataclasses
 import difflib
 import enum
+import logging
 import os
 import runpy
 import sys
@@ -57,8 +58,16 @@ class UsageError(ValueError):
 
 def run(define_flags: Callable[[], None], main: Callable[[list[str]], int | None]) -> NoReturn:
     """Runs a script on the arguments of this process and exits with its status."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _quiet_libraries()
     sys.exit(call(define_flags, main, sys.argv[1:]))
+
+
+def _quiet_libraries() -> None:
+    """Keeps the libraries' own notes (retracing, optional clients) out of what a person reads."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # Beam says at its import that a client of Google Cloud is missing.
+    logging.getLogger().addFilter(lambda record: "apitools" not in record.getMessage())
 
 
 def call(
