@@ -56,7 +56,7 @@ def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
         (["--task=jigsaw"], 1, "`task` must be one of longitudinal, grading, got 'jigsaw'."),
         (["--task=grading", "--task_options={"], 1, "`task_options` must be JSON"),
         (["--task=grading", "--fold=7"], 1, "`fold` must be all or one of 0, 1, got '7'."),
-        (["--task=longitudinal", "--batch_size=3"], 1, "even and at least 4, got 3."),
+        (["--task=longitudinal", "--batch_size=3"], 1, "a multiple of 4 pairs, got 3."),
         (["--task=grading", "--init_from=nowhere"], 1, "nowhere: is not a model folder"),
         (["--task=grading", "--learning_rate=0"], 2, "`learning_rate` must be positive"),
         (["--task=grading", "--optimizer=best"], 1, "`optimizer` must be sgd, adam or addons:N"),

@@ -52,7 +52,8 @@ def test_predictions_hold_probabilities_lowest_grade_first(found):
         probabilities = np.array([float(p) for p in row["probabilities"].split()])
         grades = {"disc_degeneration": [1, 2, 3, 4], "disc_bulging": [0, 1]}[row["grading"]]
         assert probabilities.sum() == pytest.approx(1, abs=1e-4)
-        assert row["predicted"] == grades[int(np.argmax(probabilities))]
+        predicted = probabilities[grades.index(row["predicted"])]
+        assert predicted >= probabilities.max() - 1e-6  # six decimals can hide a difference
         assert float(row["expected_grade"]) == pytest.approx(probabilities @ grades, abs=1e-3)
     keys = [(row["grading"], row["key"]) for row in _table(found)]
     assert keys == sorted(set(keys))
