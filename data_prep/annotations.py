@@ -125,30 +125,42 @@ def read_vertebrae(
     known, found, rejections = set(series_uids), {}, []
     for path in paths:
         try:
-            loaded = vertebrae.load(path)
+            items = vertebrae.read_items(path)
         except ValueError as error:
             reason = str(error).removeprefix(f"{path}: ")
             rejections.append(rejection.Rejection(path, "", reason))
             continue
-        for annotation in loaded:
-            uid = annotation.series_instance_uid or ""
-            reason = _why_not_usable(uid, known, found)
-            if reason:
+        absent = []
+        for number, item in enumerate(items):
+            uid = str(item.get("series_instance_uid") or "") if isinstance(item, dict) else ""
+            if uid and uid not in known:
+                absent.append(uid)
+                continue
+            try:
+                found[uid] = _usable(item, uid, found)
+            except (ValueError, TypeError, AttributeError) as error:
+                reason = str(error) if uid else f"annotation {number + 1}: {error}"
                 rejections.append(rejection.Rejection(path, uid, reason))
-            else:
-                found[uid] = annotation
+        if absent:
+            rejections.append(rejection.Rejection(path, absent[0], _absent(len(absent))))
     return found, rejections
 
 
-def _why_not_usable(uid: str, known: set[str], found: Mapping) -> str:
+def _usable(item, uid: str, found: Mapping) -> vertebrae.Annotation:
+    annotation = vertebrae.parse(item)
     if not uid:
-        return "`series_instance_uid` is missing; name the series that was annotated"
-    if uid not in known:
-        return (
-            "annotates a series that is not here; give the study that it belongs to, or correct"
-            " its `series_instance_uid`"
-        )
-    return "annotates a series a second time; remove one of the two" if uid in found else ""
+        raise ValueError("`series_instance_uid` is missing; name the series that was annotated")
+    if uid in found:
+        raise ValueError("annotates a series a second time; remove one of the two")
+    return annotation
+
+
+def _absent(count: int) -> str:
+    others = f" (and {count - 1} more of the file)" if count > 1 else ""
+    return (
+        f"annotates a series that is not here{others}; give the study that it belongs to, or"
+        " correct its `series_instance_uid`"
+    )
 
 
 def read_gradings(

@@ -1,9 +1,9 @@
 """From scans to a data set: the Beam pipeline that every converter ends in.
 
 Splits are made first, from families alone. Then each scan is cropped by one worker, which writes
-its records to a part of its own; a part that is whole is kept, so a run that was stopped goes on
-where it was. Last, the parts are grouped by a stable hash of their keys and sorted, so the shards
-are the same bytes for any number of processes.
+its records to a part of its own; a part that is whole and made from the same input is kept, so a
+run that was stopped goes on where it was. Last, the parts are grouped by a stable hash of their
+keys and sorted, so the shards are the same bytes for any number of processes.
 """
 
 import collections
@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import pickle
 import platform
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -102,7 +103,7 @@ def convert(
     Args:
         requests: The scans.
         load: Reads one scan in a worker: a module-level function that raises `RejectedInput`.
-        settings: settings_lib.Settings.
+        settings: How it is made.
         output_dir: Folder of the data set; made if missing.
         source: What the scans are, for the manifest.
         rejections: What was rejected before.
@@ -115,6 +116,8 @@ def convert(
         ValueError: If there is no scan, or none could be converted.
     """
     if not requests:
+        os.makedirs(os.path.join(output_dir, LOCAL), mode=0o700, exist_ok=True)
+        _write_rejects(output_dir, rejections)
         raise ValueError(_nothing("no scan to convert", rejections))
     if os.path.exists(os.path.join(output_dir, records.MANIFEST)):
         raise ValueError(
@@ -151,12 +154,16 @@ def _nothing(what: str, rejected: Sequence[rejection.Rejection]) -> str:
 
 
 def _run(requests, load: Load, settings: settings_lib.Settings, output_dir: str) -> None:
+    for name in os.listdir(os.path.join(output_dir, PARTS)):
+        if name.endswith(".jsonl"):  # of shards, which are always written anew
+            os.remove(os.path.join(output_dir, PARTS, name))
     done = [os.path.join(output_dir, PARTS, f"{request.scan_key}.json") for request in requests]
+    origins = {request.scan_key: _origin(request, settings) for request in requests}
     with beam_runner.pipeline(settings.num_processes, done, "scans") as pipeline:
         (
             pipeline
             | "Requests" >> beam.Create(list(requests), reshuffle=True)
-            | "Convert" >> beam.ParDo(_ConvertScan(load, settings, output_dir))
+            | "Convert" >> beam.ParDo(_ConvertScan(load, settings, output_dir, origins))
             | "Group" >> beam.GroupByKey()
             | "Write" >> beam.Map(_write_shard, output_dir, settings)
         )
@@ -170,22 +177,31 @@ def shard_of(key: str, num_shards: int) -> int:
 class _ConvertScan(beam.DoFn):
     """Writes the part of one scan and says which of its records belong to which shard."""
 
-    def __init__(self, load: Load, settings: settings_lib.Settings, output_dir: str):
+    def __init__(
+        self,
+        load: Load,
+        settings: settings_lib.Settings,
+        output_dir: str,
+        origins: Mapping[str, str],
+    ):
         self._load, self._settings, self._output_dir = load, settings, output_dir
+        self._origins = origins
 
     def process(self, request: ScanRequest):
         result = _read_part(self._output_dir, request.scan_key)
-        if result is None or result["settings"] != _content_settings(self._settings):
-            result = _convert_scan(request, self._load, self._settings, self._output_dir)
+        origin = self._origins[request.scan_key]
+        if result is None or result["origin"] != origin or "rejection" in result:
+            result = _convert_scan(request, self._load, self._settings, self._output_dir, origin)
         for kind, spans in result.get("kinds", {}).items():
             for key, offset, length in spans:
                 shard = shard_of(key, self._settings.num_shards)
                 yield (kind, shard), (key, request.visit, request.scan_key, offset, length)
 
 
-def _content_settings(settings: settings_lib.Settings) -> dict:
-    """The settings on which the bytes of a part depend."""
-    return {"crop_scale": settings.crop_scale, "schema_version": schema.SCHEMA_VERSION}
+def _origin(request: ScanRequest, settings: settings_lib.Settings) -> str:
+    """A hash of everything a part is made from: headers, annotation, grades, family, scale."""
+    made_from = (request, settings.crop_scale, schema.SCHEMA_VERSION)
+    return hashlib.sha256(pickle.dumps(made_from)).hexdigest()
 
 
 def _part_path(output_dir: str, scan_key: str, ending: str) -> str:
@@ -201,9 +217,13 @@ def _read_part(output_dir: str, scan_key: str) -> dict | None:
 
 
 def _convert_scan(
-    request: ScanRequest, load: Load, settings: settings_lib.Settings, output_dir: str
+    request: ScanRequest,
+    load: Load,
+    settings: settings_lib.Settings,
+    output_dir: str,
+    origin: str,
 ) -> dict:
-    result = {"settings": _content_settings(settings)}
+    result = {"origin": origin}
     try:
         examples = _examples(request, load, settings.crop_scale)
     except rejection.RejectedInput as error:

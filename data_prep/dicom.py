@@ -129,12 +129,25 @@ def read_pixels(path: str) -> np.ndarray:
             uid = str(dataset.get("SOPInstanceUID", ""))
             return _decode(dataset)
     except Exception as error:  # Decoders raise nearly anything for a broken file.
-        raise rejection.RejectedInput(
-            path,
-            uid,
-            f"its pixels cannot be read ({type(error).__name__}: {_first_line(error)});"
-            " export the file again",
-        ) from error
+        raise rejection.RejectedInput(path, uid or _uid(path), _why(error, uid)) from error
+
+
+def _why(error: Exception, uid: str) -> str:
+    if not uid:  # pydicom gives up on a compressed file that ends early
+        return "its pixels cannot be read, the file is cut off; export the file again"
+    return (
+        f"its pixels cannot be read ({type(error).__name__}: {_first_line(error)}); export the"
+        " file again"
+    )
+
+
+def _uid(path: str) -> str:
+    """SOPInstanceUID by the header alone, which a file that is cut off still has."""
+    try:
+        header = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        return str(header.get("SOPInstanceUID", ""))
+    except Exception:  # the file is reported anyway
+        return ""
 
 
 def _first_line(error: Exception) -> str:

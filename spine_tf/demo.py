@@ -145,6 +145,11 @@ def run(steps: Sequence[Step], output_dir: str) -> int:
     os.makedirs(output_dir, exist_ok=True)
     path = os.path.join(output_dir, _DONE)
     done = _load(path) or {}
+    if set(done) - {str(step) for step in steps}:
+        raise ValueError(
+            f"`output_dir` must be new or of the same demo, got {output_dir}. Choose another folder"
+            " or delete this one."
+        )
     rejected = False
     for number, step in enumerate(steps, 1):
         print(f"[{number}/{len(steps)}] {step}", flush=True)
@@ -216,7 +221,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "output_dir",
         None,
-        "Where everything goes; demo_output, or demo_output_spider with --data_dir, by default.",
+        "Where everything goes; a folder of its own for each size in demo_output by default.",
     )
     flags.DEFINE_string("data_dir", "", "Folder in SPIDER's layout, instead of the phantom.")
     flags.DEFINE_enum(
@@ -228,11 +233,11 @@ def main(argv: list[str]) -> int:
     """Runs the demo; returns the exit status."""
     del argv
     size = SIZES[_FLAGS.size]
+    kind = "spider" if _FLAGS.data_dir else "phantom"
+    output_dir = _FLAGS.output_dir or os.path.join("demo_output", f"{kind}_{_FLAGS.size}")
     if _FLAGS.data_dir:
-        output_dir = _FLAGS.output_dir or "demo_output_spider"
         steps = spider_steps(_FLAGS.data_dir, output_dir, size)
     else:
-        output_dir = _FLAGS.output_dir or "demo_output"
         steps = phantom_steps(output_dir, size)
     status = run(steps, output_dir)
     if status in (cli.EXIT_DONE, cli.EXIT_REJECTED):

@@ -53,7 +53,7 @@ class Grading:
         return self.grades[class_index]
 
 
-_SPINENET = "SpineNet, Jamaludin et al. 2017 (MedIA); methods 1.8"
+_SPINENET = "SpineNet, Jamaludin et al. 2017 (MedIA)"
 _SPIDER = "SPIDER, van der Graaf et al. 2024"
 
 GRADINGS = {

@@ -44,11 +44,15 @@ def main(argv: list[str]) -> None:
     from spine_tf import tasks, train_lib
     from spine_tf.data import records
 
+    try:
+        made = tasks.make(_FLAGS.task, _FLAGS.task_options)
+    except ValueError as error:
+        raise cli.UsageError(str(error)) from error
     settings = cli.dataclass_from_flags(config.TrainConfig)
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
     train_lib.train_folds(
-        tasks.make(_FLAGS.task, _FLAGS.task_options),
+        made,
         config.preset(_FLAGS.preset),
         settings,
         records.open_folder(_FLAGS.data_dir),

@@ -169,16 +169,28 @@ def to_json(annotation: Annotation) -> dict:
     return content
 
 
+def read_items(path: str) -> list:
+    """Reads a file with one `vertebrae/1` object, or a JSON list of them, for `parse`.
+
+    Raises:
+        ValueError: If the file is not JSON; the message names it.
+    """
+    with open(path, encoding="utf-8") as file:
+        try:
+            content = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{path}: must be {FORMAT} JSON, got {error}.") from error
+    return content if isinstance(content, list) else [content]
+
+
 def load(path: str) -> list[Annotation]:
     """Reads a file with one `vertebrae/1` object, or a JSON list of them.
 
     Raises:
         ValueError: If the file is not such a file; the message names it.
     """
+    items = read_items(path)
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-        items = content if isinstance(content, list) else [content]
         return [parse(item) for item in items]
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {error}") from error

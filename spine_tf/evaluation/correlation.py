@@ -1,7 +1,7 @@
 """The plain baseline of verification: normalised cross-correlation of two crops, unmoved.
 
 Each slice is normalised by itself, and only slices that both scans have count, so that padding
-tells nothing. Source: peers 1.1 (plain image similarity is a baseline to beat).
+tells nothing. Plain image similarity is the baseline to beat.
 """
 
 import numpy as np

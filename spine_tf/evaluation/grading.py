@@ -1,6 +1,6 @@
 """Grading: agreement with the reader, per grading and per level, beside plain references.
 
-Source: Jamaludin 2017, section 4.2; methods 1.9 and P18; peers 1.2.
+Source: Jamaludin 2017, section 4.2; methods 1.9 and P18.
 """
 
 import dataclasses

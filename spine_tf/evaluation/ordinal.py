@@ -1,7 +1,7 @@
 """Agreement of two graders from their confusion matrix [..., true, predicted] of class indices.
 
 Everything is vectorised over leading axes, so that a bootstrap is one call. NaN where a value is
-not defined. Source: methods 1.9 and P18; peers 1.2 for kappa, Lin's CCC and errors over one grade.
+not defined. Source: methods 1.9 and P18.
 """
 
 import numpy as np

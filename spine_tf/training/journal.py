@@ -1,6 +1,7 @@
 """What a run writes down while it goes: metrics.csv, TensorBoard, a progress bar."""
 
 import csv
+import functools
 import os
 from collections.abc import Mapping
 
@@ -37,11 +38,17 @@ def write(model_dir: str, epoch: int, values: Mapping[str, float]) -> None:
         writer = csv.DictWriter(file, list(rows[-1]), lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-    logs = tf.summary.create_file_writer(os.path.join(model_dir, "logs"))
+    logs = _logs(model_dir)
     with logs.as_default(step=epoch):
         for name, value in values.items():
             tf.summary.scalar(name, value)
-    logs.close()
+    logs.flush()
+
+
+@functools.cache
+def _logs(model_dir: str) -> tf.summary.SummaryWriter:
+    """The TensorBoard file of a run: one per process."""
+    return tf.summary.create_file_writer(os.path.join(model_dir, "logs"))
 
 
 def line(epoch: int, epochs: int, values: Mapping[str, float]) -> str:

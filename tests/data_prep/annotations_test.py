@@ -37,6 +37,24 @@ def test_find_says_what_is_missing(tmp_path):
         annotations.find(str(tmp_path / "absent"), "gradings.csv", [])
 
 
+def test_one_bad_annotation_of_a_list_leaves_the_others(tmp_path):
+    path = tmp_path / "vertebrae.json"
+    content = [vertebrae.to_json(dicom_samples.make_annotation(uid)) for uid in ("1.1", "1.2")]
+    content[0]["vertebrae"].append(content[0]["vertebrae"][0])
+    path.write_text(json.dumps(content))
+    found, (rejected,) = annotations.read_vertebrae([str(path)], ["1.1", "1.2"])
+    assert list(found) == ["1.2"]
+    assert (rejected.path, rejected.uid) == (str(path), "1.1")
+    assert "name each level once" in rejected.reason
+
+
+def test_annotations_of_absent_series_are_counted_in_one_line(tmp_path):
+    path = write_vertebrae(tmp_path / "vertebrae.json", "1.1", "1.2", "1.3")
+    found, (rejected,) = annotations.read_vertebrae([path], ["1.1"])
+    assert list(found) == ["1.1"] and rejected.uid == "1.2"
+    assert "(and 1 more of the file)" in rejected.reason
+
+
 def test_vertebrae_of_several_files_are_matched_by_series(tmp_path):
     one = write_vertebrae(tmp_path / "one.json", "1.1")
     two = write_vertebrae(tmp_path / "two.json", "1.2", "1.3")

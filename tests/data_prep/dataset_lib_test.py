@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import hashlib
 import json
 import os
@@ -170,6 +171,27 @@ def test_only_missing_parts_are_made_again(whole, tmp_path, monkeypatch):
     assert _files(folder) == _files(whole[0])
 
 
+def test_parts_of_other_input_and_rejections_are_made_again(tmp_path, monkeypatch):
+    folder, log = tmp_path / "data", tmp_path / "log"
+    requests = scans.make_requests(log)
+    mended = requests[0]
+    broken = dataclasses.replace(
+        mended, payload=scans.make_request(log, "a", problem="rejected").payload
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset_lib, "_write_manifest", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            _convert(folder, [broken, *requests[1:]])
+    regraded = dataclasses.replace(requests[1], gradings={"L4-L5": {"pfirrmann": 5}})
+    report = _convert(folder, [mended, regraded, *requests[2:]])
+    assert not report.rejections
+    again = collections.Counter(scans.loaded(log))
+    assert again[regraded.scan_key] == 2 and again[requests[2].scan_key] == 1
+    rows = records.open_folder(str(folder)).index("disc").rows
+    (row,) = (r for r in rows if r["scan"] == [regraded.scan_key] and r["level"] == "L4-L5")
+    assert row["grades"] == {"pfirrmann": 5}
+
+
 def _stop(*unused):
     raise KeyboardInterrupt
 
@@ -209,7 +231,7 @@ def test_nothing_to_convert(tmp_path):
     rejected = [rejection.Rejection("study", "", "it is empty")]
     with pytest.raises(ValueError, match="no scan to convert.\nrejected: study: it is empty"):
         _convert(tmp_path / "data", [], rejections=rejected)
-    assert not (tmp_path / "data").exists()
+    assert (tmp_path / "data" / "local" / "rejects.jsonl").read_text().count("\n") == 1
 
 
 def test_nothing_that_could_be_converted(tmp_path):

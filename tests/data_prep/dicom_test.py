@@ -136,6 +136,17 @@ def test_truncated_file_is_rejected_by_name(tmp_path):
         dicom.read_volume(only_series(tmp_path))
 
 
+@pytest.mark.real_data
+def test_truncated_compressed_file_is_rejected_by_name_and_uid(tmp_path):
+    (source, *_) = sorted((_DATA / "lumbar_study" / "dicom" / "SagT2frFSES").glob("*.dcm"))
+    uid = pydicom.dcmread(source, stop_before_pixels=True).SOPInstanceUID
+    path = tmp_path / "cut.dcm"
+    path.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    with pytest.raises(rejection.RejectedInput, match="cut.dcm.*cut off; export") as caught:
+        dicom.read_pixels(str(path))
+    assert caught.value.rejection.uid == uid
+
+
 def test_more_frames_than_the_header_tells_are_rejected(tmp_path):
     (path, *_) = dicom_samples.write_series(tmp_path)
     dicom_samples.edit(path, PixelData=bytes(2 * 2 * 6 * 5))
