@@ -7,6 +7,7 @@ keys and sorted, so the shards are the same bytes for any number of processes.
 """
 
 import collections
+import csv
 import dataclasses
 import hashlib
 import json
@@ -31,6 +32,7 @@ PARTS = "parts"
 LOCAL = "local"
 QC = "qc"
 REJECTS = "rejects.jsonl"
+SCANS = "scans.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +136,7 @@ def convert(
         num_folds=settings.folds,
     )
     files.write_json(os.path.join(output_dir, records.SPLITS), made)
+    _write_scans(output_dir, requests)
     _run(requests, load, settings, output_dir)
     results = [_read_part(output_dir, request.scan_key) for request in requests]
     rejected = [*rejections]
@@ -366,6 +369,15 @@ def _write_manifest(
         },
     }
     files.write_json(os.path.join(output_dir, records.MANIFEST), manifest)
+
+
+def _write_scans(output_dir: str, requests: Sequence[ScanRequest]) -> None:
+    """Writes which scan a pseudonym, and so a picture in `qc/`, is of; never to be shared."""
+    path = os.path.join(output_dir, LOCAL, SCANS)
+    with files.atomic_write(path, permissions=0o600) as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("scan", "uid", "path"))
+        rows.writerows(sorted((r.scan_key, r.uid, r.path) for r in requests))
 
 
 def _write_rejects(output_dir: str, rejected: Sequence[rejection.Rejection]) -> None:

@@ -227,6 +227,15 @@ def test_what_cannot_be_used_is_rejected_and_the_rest_converted(tmp_path, capsys
     assert len(records.open_folder(str(folder)).index(schema.DISC)) == 2
 
 
+def test_pictures_can_be_traced_at_home(whole):
+    path = whole[0] / "local" / "scans.csv"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    header, *rows = path.read_text().splitlines()
+    assert header == "scan,uid,path"
+    pictures = {picture.stem for picture in (whole[0] / "qc").glob("*.png")}
+    assert {row.split(",")[0] for row in rows} == pictures
+
+
 def test_nothing_to_convert(tmp_path):
     rejected = [rejection.Rejection("study", "", "it is empty")]
     with pytest.raises(ValueError, match="no scan to convert.\nrejected: study: it is empty"):
