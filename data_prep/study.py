@@ -205,7 +205,8 @@ def _only_study(study_dir: str, scan: dicom.FolderScan) -> StudyFiles:
     if not studies:
         raise ValueError(no_dicom_message(study_dir, scan))
     if len(studies) > 1:
-        folders = ", ".join(f"{item.folder} ({item.uid})" for item in studies)
+        folders = ", ".join(f"{item.folder} ({item.uid})" for item in studies[:3])
+        folders += ", ..." if len(studies) > 3 else ""
         raise ValueError(f"{study_dir}: holds {len(studies)} studies; give one of {folders}.")
     return studies[0]
 

@@ -94,7 +94,8 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
     if not batches.num_steps("train"):
         raise ValueError(
             f"{request.data.path}: has no example for this task in the training split of"
-            f" {request.protocol!r}."
+            f" {request.protocol!r}. Grading needs graded discs, longitudinal subjects with"
+            " follow-ups."
         )
     strategy = strategies.make(request.train_config.strategy)
     # What cannot be is said before anything is written.

@@ -127,7 +127,7 @@ def load(path: str) -> ModelFolder:
     if not os.path.isfile(config_path):
         raise FileNotFoundError(
             f"{path}: is not a model folder, it has no {CONFIG}. Give the --model_dir of spine-tf"
-            " train."
+            " train, or one fold of it (fold0, ...)."
         )
     with open(config_path, encoding="utf-8") as file:
         try:
