@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import tensorflow as tf
 
 import spine_tf
@@ -324,7 +323,6 @@ def _summary(rows: Sequence[Mapping]) -> dict:
     for row in rows:
         for name, grade in row["grades"].items():
             class_counts[name][grade] += 1
-    stacked = np.array([mean for row in rows for mean in row["slice_mean"]], np.float64)
     return {
         "level_counts": dict(collections.Counter(row["level"] for row in rows)),
         "num_visits": dict(collections.Counter(str(len(row["visit"])) for row in rows)),
@@ -332,10 +330,7 @@ def _summary(rows: Sequence[Mapping]) -> dict:
             name: {str(grade): counts[grade] for grade in gradings.GRADINGS[name].grades}
             for name, counts in class_counts.items()
         },
-        "slice_means": [
-            round(float(column[~np.isnan(column)].mean()), 5) if not np.isnan(column).all() else 0.0
-            for column in stacked.T
-        ],
+        "slice_means": records.slice_means(rows),
     }
 
 

@@ -217,15 +217,22 @@ def statistics(index: Index, class_counts: Mapping[str, Sequence[int]]) -> Stati
     for row in index.rows:
         for name in row["grades"]:
             graded[name].add(row["level"])
-    stacked = np.array(
-        [mean for row in index.rows for mean in row["slice_mean"]], np.float64
-    ).reshape(-1, crops.STORED_SLICES)
-    count = np.maximum(np.sum(~np.isnan(stacked), 0), 1)
     return Statistics(
         class_counts={name: list(map(int, counts)) for name, counts in class_counts.items()},
         graded_levels={name: sorted(found) for name, found in sorted(graded.items())},
-        slice_means=[round(float(m), 5) for m in np.nansum(stacked, 0) / count],
+        slice_means=slice_means(index.rows),
     )
+
+
+def slice_means(rows: Iterable[Mapping[str, Any]]) -> list[float]:
+    """Returns [15] the mean intensity of each stored slice of the rows of an index.
+
+    Slices that a scan does not have are left out; a slice that none has is 0.
+    """
+    means = [mean for row in rows for mean in row["slice_mean"]]
+    stacked = np.array(means, np.float64).reshape(-1, crops.STORED_SLICES)
+    count = np.maximum(np.sum(~np.isnan(stacked), 0), 1)
+    return [round(float(mean), 5) for mean in np.nansum(stacked, 0) / count]
 
 
 def manifest_hash(folder: DataFolder) -> str:
