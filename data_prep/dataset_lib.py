@@ -7,7 +7,6 @@ keys and sorted, so the shards are the same bytes for any number of processes.
 """
 
 import collections
-import csv
 import dataclasses
 import hashlib
 import json
@@ -22,16 +21,13 @@ import apache_beam as beam
 import tensorflow as tf
 
 import spine_tf
-from data_prep import beam_runner, qc, rejection, scan_crops
+from data_prep import beam_runner, local_files, qc, rejection, scan_crops
 from data_prep import settings as settings_lib
 from spine_tf import files, gradings, vertebrae, volume
 from spine_tf.data import records, schema, splits
 
 PARTS = "parts"
-LOCAL = "local"
 QC = "qc"
-REJECTS = "rejects.jsonl"
-SCANS = "scans.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +94,7 @@ def convert(
     source: str,
     rejections: Sequence[rejection.Rejection] = (),
     not_needed: Mapping[str, int] | None = None,
+    protocols: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Report:
     """Writes a data set.
 
@@ -109,24 +106,26 @@ def convert(
         source: What the scans are, for the manifest.
         rejections: What was rejected before.
         not_needed: What was found and is not needed -> count.
+        protocols: Protocol -> family key -> split, in place of or besides those of
+            `splits.make_splits`; a protocol may leave families out.
 
     Returns:
         What was done.
 
     Raises:
-        ValueError: If there is no scan, or none could be converted.
+        ValueError: If there is no scan, or none could be converted, or a protocol names a family
+            or a split that there is not.
     """
     if not requests:
-        os.makedirs(os.path.join(output_dir, LOCAL), mode=0o700, exist_ok=True)
-        _write_rejects(output_dir, rejections)
+        local_files.write_rejects(output_dir, rejections)
         raise ValueError(_nothing("no scan to convert", rejections))
     if os.path.exists(os.path.join(output_dir, records.MANIFEST)):
         raise ValueError(
             f"`output_dir` must be a new folder or an unfinished conversion, got {output_dir},"
             " which holds a whole data set. Choose another folder or delete this one."
         )
-    for folder, mode in ((PARTS, 0o755), (QC, 0o755), (LOCAL, 0o700)):
-        os.makedirs(os.path.join(output_dir, folder), mode=mode, exist_ok=True)
+    for folder in (PARTS, QC):
+        os.makedirs(os.path.join(output_dir, folder), exist_ok=True)
     families = splits.families_of((r.family_key, r.subject_key, r.visit) for r in requests)
     made = splits.make_splits(
         families,
@@ -134,13 +133,14 @@ def convert(
         held_out_fraction=settings.held_out_fraction,
         num_folds=settings.folds,
     )
+    _add_protocols(made["protocols"], protocols or {}, {family.key for family in families})
     files.write_json(os.path.join(output_dir, records.SPLITS), made)
-    _write_scans(output_dir, requests)
+    local_files.write_scans(output_dir, ((r.scan_key, r.uid, r.path) for r in requests))
     _run(requests, load, settings, output_dir)
     results = [_read_part(output_dir, request.scan_key) for request in requests]
     rejected = [*rejections]
     rejected += [rejection.Rejection(**r["rejection"]) for r in results if "rejection" in r]
-    _write_rejects(output_dir, rejected)
+    local_files.write_rejects(output_dir, rejected)
     num_scans = sum("rejection" not in result for result in results)
     if not num_scans:
         raise ValueError(_nothing("no scan could be converted", rejected))
@@ -149,6 +149,19 @@ def convert(
     shutil.rmtree(os.path.join(output_dir, PARTS))
     num_records = {kind: found["num_records"] for kind, found in kinds.items()}
     return Report(output_dir, num_scans, num_records, rejected, dict(not_needed or {}))
+
+
+def _add_protocols(made: dict, protocols: Mapping, families: set[str]) -> None:
+    for name, split_of in protocols.items():
+        for what, found, allowed in (
+            ("families of the scans", set(split_of) - families, "their keys"),
+            ("splits", set(split_of.values()) - set(splits.SPLITS), ", ".join(splits.SPLITS)),
+        ):
+            if found:
+                raise ValueError(
+                    f"`protocols` must hold {what} ({allowed}), got {min(found)!r} in {name!r}."
+                )
+        made[name] = dict(split_of)
 
 
 def _nothing(what: str, rejected: Sequence[rejection.Rejection]) -> str:
@@ -364,19 +377,3 @@ def _write_manifest(
         },
     }
     files.write_json(os.path.join(output_dir, records.MANIFEST), manifest)
-
-
-def _write_scans(output_dir: str, requests: Sequence[ScanRequest]) -> None:
-    """Writes which scan a pseudonym, and so a picture in `qc/`, is of; never to be shared."""
-    path = os.path.join(output_dir, LOCAL, SCANS)
-    with files.atomic_write(path, permissions=0o600) as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("scan", "uid", "path"))
-        rows.writerows(sorted((r.scan_key, r.uid, r.path) for r in requests))
-
-
-def _write_rejects(output_dir: str, rejected: Sequence[rejection.Rejection]) -> None:
-    path = os.path.join(output_dir, LOCAL, REJECTS)
-    with files.atomic_write(path, permissions=0o600) as file:
-        for item in rejected:
-            file.write(json.dumps(dataclasses.asdict(item), sort_keys=True) + "\n")

@@ -119,6 +119,31 @@ def test_splits_are_those_of_the_families(whole):
     assert written == splits.make_splits(families, seed=0)
 
 
+def test_further_protocols(tmp_path):
+    requests = [scans.make_request(tmp_path / "log", s) for s in "ab"]
+    mine = {"family-b": "test"}  # a protocol may leave families out
+    _convert(tmp_path / "data", requests, protocols={"mine": mine})
+    folder = records.open_folder(str(tmp_path / "data"))
+    assert folder.protocols == ["grading", "longitudinal", "mine"]
+    assert set(folder.index(schema.DISC, "mine", "test").column("subject")) == {"b"}
+    assert not folder.index(schema.DISC, "mine", "train").rows
+
+
+@pytest.mark.parametrize(
+    "protocols, message",
+    [
+        ({"grading": {}}, "must have names other than longitudinal, grading, got 'grading'"),
+        ({"mine": {"nobody": "test"}}, "hold families of the scans .* got 'nobody' in 'mine'"),
+        ({"mine": {"family-a": "dev"}}, "splits .train, validation, test., got 'dev' in 'mine'"),
+    ],
+)
+def test_wrong_protocols(tmp_path, protocols, message):
+    request = scans.make_request(tmp_path / "log", "a")
+    with pytest.raises(ValueError, match=message):
+        _convert(tmp_path / "data", [request], protocols=protocols)
+    assert not (tmp_path / "data" / "splits.json").exists()
+
+
 def test_pictures(whole):
     picture = tf.io.decode_png((whole[0] / "qc" / "a-0.png").read_bytes())
     # Three bodies of 160 columns and a gap of 2; 160 rows of bodies and 96 of discs, two gaps.

@@ -1,0 +1,40 @@
+"""What lies in `local/` of a data set, readable by its owner only and never to be shared."""
+
+import csv
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Sequence
+
+from data_prep import rejection
+from spine_tf import files
+
+LOCAL = "local"
+REJECTS = "rejects.jsonl"
+SCANS = "scans.csv"
+
+
+def write_scans(output_dir: str, scans: Iterable[tuple[str, str, str]]) -> None:
+    """Writes which scan a pseudonym, and so a picture in `qc/`, is of.
+
+    Args:
+        output_dir: Folder of the data set.
+        scans: (pseudonym, UID, path) of each scan.
+    """
+    with files.atomic_write(_path(output_dir, SCANS), permissions=0o600) as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("scan", "uid", "path"))
+        rows.writerows(sorted(scans))
+
+
+def write_rejects(output_dir: str, rejected: Sequence[rejection.Rejection]) -> None:
+    """Writes a line of JSON per rejection."""
+    with files.atomic_write(_path(output_dir, REJECTS), permissions=0o600) as file:
+        for item in rejected:
+            file.write(json.dumps(dataclasses.asdict(item), sort_keys=True) + "\n")
+
+
+def _path(output_dir: str, name: str) -> str:
+    folder = os.path.join(output_dir, LOCAL)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return os.path.join(folder, name)
