@@ -95,6 +95,11 @@ class TrainConfig:
     )
     steps_per_epoch: int = _option(0, "Stop an epoch after so many steps; 0 is the whole epoch.")
     checkpoint_steps: int = _option(0, "Steps between checkpoints; 0 is one per epoch.")
+    feature_draws: int = _option(
+        10,
+        "Draws of augmented features that are computed once and reused over epochs when the"
+        " encoder is frozen; 0 computes them anew every epoch.",
+    )
     keep_checkpoints: int = _option(2, "Checkpoints kept.")
     seed: int = _option(0, "Seed of weights, order, pairs and augmentation.")
 
@@ -102,7 +107,8 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "patience", "keep_checkpoints"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
-        for name in ("steps_per_epoch", "checkpoint_steps", "max_drops", "weight_decay"):
+        counts = ("steps_per_epoch", "checkpoint_steps", "feature_draws", "max_drops")
+        for name in (*counts, "weight_decay"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)!r}.")
         if not self.learning_rate > 0:

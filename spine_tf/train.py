@@ -32,6 +32,11 @@ def define_flags() -> None:
         "Number of a fold, or all for every fold into MODEL_DIR/fold0 and so on; empty is the split"
         " of the task's own protocol.",
     )
+    flags.DEFINE_string(
+        "protocol",
+        "",
+        "Protocol of the data set's splits.json, grading240 say; empty is the task's own.",
+    )
     cli.define_dataclass_flags(config.TrainConfig)
 
 
@@ -44,6 +49,8 @@ def main(argv: list[str]) -> None:
     from spine_tf import tasks, train_lib
     from spine_tf.data import records
 
+    if _FLAGS.fold and _FLAGS.protocol:
+        raise cli.UsageError("--fold and --protocol cannot both be given.")
     try:
         made = tasks.make(_FLAGS.task, _FLAGS.task_options)
     except ValueError as error:
@@ -58,6 +65,7 @@ def main(argv: list[str]) -> None:
         records.open_folder(_FLAGS.data_dir),
         _FLAGS.model_dir,
         fold=_FLAGS.fold,
+        protocol=_FLAGS.protocol,
         init_from=_FLAGS.init_from,
         freeze_encoder=_FLAGS.freeze_encoder,
     )

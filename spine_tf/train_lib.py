@@ -10,19 +10,27 @@ from spine_tf.training import loop
 ALL = "all"
 
 
-def protocols(made: task.Task, data: records.DataFolder, fold: str) -> dict[str, str]:
+def protocols(
+    made: task.Task, data: records.DataFolder, fold: str, protocol: str = ""
+) -> dict[str, str]:
     """Returns sub-folder -> protocol of what shall be trained.
 
     Args:
         made: The task.
         data: The data set.
-        fold: "" for the task's own protocol, a number, or "all".
+        fold: "" for `protocol`, a number, or "all".
+        protocol: Name of a protocol of the data set; "" is the task's own.
 
     Raises:
-        ValueError: If the data set has no such fold.
+        ValueError: If the data set has no such fold or protocol, or both are asked for.
     """
+    if fold and protocol:
+        raise ValueError(f"`protocol` must be empty with `fold`, got {protocol!r}. Give one.")
     if not fold:
-        return {"": made.protocol}
+        if protocol and protocol not in data.protocols:
+            choices = ", ".join(data.protocols)
+            raise ValueError(f"`protocol` must be one of {choices}, got {protocol!r}.")
+        return {"": protocol or made.protocol}
     found = [name for name in data.protocols if name.startswith("fold")]
     wanted = found if fold == ALL else [f"fold{fold}"]
     if not found or wanted[0] not in found:
@@ -42,6 +50,7 @@ def train_folds(
     model_dir: str,
     *,
     fold: str = "",
+    protocol: str = "",
     init_from: str = "",
     freeze_encoder: bool = False,
 ) -> None:
@@ -50,7 +59,7 @@ def train_folds(
     Raises:
         ValueError: If anything asked for cannot be.
     """
-    for folder, protocol in protocols(made, data, fold).items():
+    for folder, name in protocols(made, data, fold, protocol).items():
         path = os.path.join(model_dir, folder) if folder else model_dir
         loop.train(
             loop.Request(
@@ -58,7 +67,7 @@ def train_folds(
                 model_config=model_config,
                 train_config=train_config,
                 data=data,
-                protocol=protocol,
+                protocol=name,
                 model_dir=path,
                 init_from=init_from,
                 freeze_encoder=freeze_encoder,

@@ -1,9 +1,11 @@
 """From planned items to batches: a tf.data pipeline that is a pure function of plan and seed.
 
-Because every batch follows from the plan, the seed and the number of the step, a run resumes at any
-step without a stored iterator.
+Because every batch follows from the plan and the seed, a run resumes at any step without a stored
+iterator. An item's augmentation follows from the seed and the item itself, not from its place in
+the plan: a record looks the same in one epoch of any subset that holds it.
 """
 
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -40,6 +42,19 @@ def compile_preprocess(
     return tf.function(process, autograph=False)
 
 
+def item_numbers(index: records.Index, plan: np.ndarray) -> np.ndarray:
+    """Returns the number [...] int32 of every item of a plan [..., width].
+
+    It is a hash of the record's key and of what else the plan says of the item.
+    """
+    keys = index.column("key")
+    numbers = [
+        zlib.crc32(f"{keys[item[0]]}/{item[1:]}".encode()) & 0x7FFFFFFF
+        for item in plan.reshape(-1, plan.shape[-1]).tolist()
+    ]
+    return np.array(numbers, np.int32).reshape(plan.shape[:-1])
+
+
 def items(
     index: records.Index,
     plan: np.ndarray,
@@ -54,7 +69,7 @@ def items(
         index: The records.
         plan: [steps, items, width] int32, see `Task.plan`.
         process: From `compile_preprocess`.
-        seed: With the step and the place in the batch, the seed of an item's augmentation.
+        seed: With the item's own number, the seed of its augmentation.
         first_step: Steps to leave out at the start.
 
     Returns:
@@ -62,7 +77,7 @@ def items(
     """
     steps = np.arange(first_step, len(plan), dtype=np.int32)
     count = plan.shape[1]
-    numbers = (steps[:, None] * count + np.arange(count)).astype(np.int32)
+    numbers = item_numbers(index, plan[first_step:])
 
     @tf.autograph.experimental.do_not_convert
     def read(item, number):

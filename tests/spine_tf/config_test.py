@@ -53,6 +53,7 @@ def test_models_that_cannot_be(values):
         {"steps_per_epoch": -1},
         {"checkpoint_steps": -1},
         {"max_drops": -1},
+        {"feature_draws": -1},
         {"weight_decay": -0.1},
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},

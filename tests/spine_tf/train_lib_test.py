@@ -35,6 +35,16 @@ def test_folds_that_are_not_there(names, fold, choices):
         train_lib.protocols(made, _folder(names), fold)
 
 
+def test_a_protocol_by_its_name():
+    made = tiny_runs.make_task("grading")
+    assert train_lib.protocols(made, _folder(PROTOCOLS), "", "fold1") == {"": "fold1"}
+    choices = "longitudinal, grading, fold0, fold1"
+    with pytest.raises(ValueError, match=f"`protocol` must be one of {choices}, got 'grading9'"):
+        train_lib.protocols(made, _folder(PROTOCOLS), "", "grading9")
+    with pytest.raises(ValueError, match="`protocol` must be empty with `fold`, got 'grading'"):
+        train_lib.protocols(made, _folder(PROTOCOLS), "1", "grading")
+
+
 def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
     seen = []
     monkeypatch.setattr(loop, "train", seen.append)

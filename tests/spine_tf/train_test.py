@@ -56,6 +56,12 @@ def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
         (["--task=jigsaw"], 2, "`task` must be one of longitudinal, grading, got 'jigsaw'."),
         (["--task=grading", "--task_options={"], 2, "`task_options` must be JSON"),
         (["--task=grading", "--fold=7"], 1, "`fold` must be all or one of 0, 1, got '7'."),
+        (
+            ["--task=grading", "--protocol=x"],
+            1,
+            "`protocol` must be one of fold0, fold1, grading, ",
+        ),
+        (["--task=grading", "--protocol=x", "--fold=1"], 2, "--fold and --protocol cannot both"),
         (["--task=longitudinal", "--batch_size=3"], 1, "a multiple of 4 pairs, got 3."),
         (["--task=grading", "--init_from=nowhere"], 1, "nowhere: is not a model folder"),
         (["--task=grading", "--learning_rate=0"], 2, "`learning_rate` must be positive"),

@@ -78,17 +78,17 @@ class Grading(task.Task):
             inputs,
             seed,
         )
+        if inputs.augment:
+            flip = tf.random.stateless_uniform([1], seed + 2) < 0.5
+            image = augmentation.reflect(image[None], flip)[0]
         labels = {name: schema.class_index(example, name) for name in self.gradings}
-        return {"crop": image, **labels}
+        return {"crop": image[..., None], **labels}
 
     def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
-        crop = batch["crop"]
-        if training:
-            flip = tf.random.stateless_uniform(tf.shape(crop)[:1], seed) < 0.5
-            crop = augmentation.reflect(crop, flip)
+        del training, seed  # reflection is drawn per crop, in `preprocess`
         labels = {name: batch[name] for name in self.gradings}
         weights = {name: tf.cast(label >= 0, tf.float32) for name, label in labels.items()}
-        return task.Batch({"crop": crop[..., None]}, labels, weights)
+        return task.Batch({"crop": batch["crop"]}, labels, weights)
 
     def build(
         self, encoder: keras.Model, model_config: config.ModelConfig, seed: int

@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -41,11 +43,14 @@ def test_every_batch_holds_what_was_planned(index):
         np.testing.assert_array_equal(batch["item"], planned[:, 1:])
 
 
-def test_seeds_follow_from_step_and_place(index):
-    plan = np.zeros((3, 2, 1), np.int32)
+def test_seeds_follow_from_the_item_and_not_from_its_place(index):
+    plan = np.array([[[0, 1], [1, 1]], [[0, 2], [1, 1]]], np.int32)
     found = _all(_items(index, plan, _facts, seed=5))
     seeds = np.concatenate([batch["seed"] for _, batch in found])
-    np.testing.assert_array_equal(seeds, [[5, number] for number in range(6)])
+    assert set(seeds[:, 0]) == {5}
+    keys = index.column("key")
+    expected = [f"{keys[0]}/[1]", f"{keys[1]}/[1]", f"{keys[0]}/[2]", f"{keys[1]}/[1]"]
+    assert list(seeds[:, 1]) == [zlib.crc32(text.encode()) % 2**31 for text in expected]
 
 
 def test_a_later_start_gives_the_same_batches(index):
@@ -68,7 +73,7 @@ def test_the_same_seed_gives_the_same_epoch(index):
     )
     np.testing.assert_array_equal(one, again)
     assert np.any(one != other)
-    assert one.dtype == np.float32 and one.shape == (4, 9, 56, 112)
+    assert one.dtype == np.float32 and one.shape == (4, 9, 56, 112, 1)
 
 
 def test_a_plan_without_steps_is_empty(index):
@@ -81,4 +86,4 @@ def test_shapes_are_known(index):
     dataset = _items(index, task.plan(index, 3, 0), task.preprocess, seed=0)
     step, batch = dataset.element_spec
     assert step.dtype == tf.int32
-    assert batch["crop"].shape[1:] == (9, 56, 112)
+    assert batch["crop"].shape[1:] == (9, 56, 112, 1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spine_tf.data import records
+from spine_tf.data import augmentation, crops, records
 from spine_tf.tasks.downstream import grading
 
 ROWS = (
@@ -44,25 +44,39 @@ def test_discs_without_a_grade_that_is_asked_for_are_not_planned():
     assert grading.Grading(("modic_",)[:0]).plan(INDEX, 2, seed=0).shape == (0, 2, 1)
 
 
-def _batch(made, labels, training=False):
-    crop = tf.reshape(tf.range(len(labels) * 12, dtype=tf.float32), [len(labels), 3, 2, 2])
+def _batch(made, labels):
+    crop = tf.reshape(tf.range(len(labels) * 12, dtype=tf.float32), [len(labels), 3, 2, 2, 1])
     items = {"crop": crop, "pfirrmann": tf.constant(labels)}
-    return crop, made.prepare_batch(items, training, tf.constant([1, 2]))
+    return crop, made.prepare_batch(items, True, tf.constant([1, 2]))
 
 
 def test_a_missing_label_has_no_weight():
     crop, batch = _batch(grading.Grading(("pfirrmann",)), [3, -1])
     assert batch.weights["pfirrmann"].numpy().tolist() == [1.0, 0.0]
     assert batch.labels["pfirrmann"].numpy().tolist() == [3, -1]
-    np.testing.assert_array_equal(batch.inputs["crop"][..., 0], crop)
+    np.testing.assert_array_equal(batch.inputs["crop"], crop)
 
 
-def test_in_training_some_crops_are_reflected_as_a_whole():
-    crop, batch = _batch(grading.Grading(("pfirrmann",)), [0] * 16, training=True)
-    found = batch.inputs["crop"][..., 0].numpy()
-    same = [(a == b).all() for a, b in zip(found, crop.numpy(), strict=True)]
-    reflected = [(a == b[::-1]).all() for a, b in zip(found, crop.numpy(), strict=True)]
-    assert any(same) and any(reflected) and all(np.array(same) ^ np.array(reflected))
+@pytest.mark.parametrize("augment", [augmentation.AugmentConfig(0, 0, 0, 0, 0, 0), None])
+def test_in_training_some_crops_are_reflected_as_a_whole(augment):
+    shape = crops.DISC.stored_shape(0.5)
+    slices = tf.range(shape[0], dtype=tf.float32)[:, None, None] / 10
+    example = {
+        "image": tf.broadcast_to(slices, shape),
+        "slice_is_valid": tf.ones(shape[0], tf.bool),
+        "pixel_is_valid": tf.ones(shape[1:], tf.bool),
+        "grading/pfirrmann": tf.constant(5, tf.int64),
+    }
+    inputs = augmentation.InputConfig(0.5, 0.5, augment)
+    found = set()
+    for number in range(8):
+        made = grading.Grading(("pfirrmann",))
+        item = made.preprocess(example, inputs, tf.constant([1, number]))
+        assert item["pfirrmann"] == 4 and item["crop"].shape == (9, 56, 112, 1)
+        found.add(tuple(np.round(item["crop"][:, 20, 20, 0].numpy() * 10).astype(int)))
+    # Of 15 slices 3 to 11 are the middle 9.
+    middle = tuple(range(3, 12))
+    assert found == ({middle, middle[::-1]} if augment else {middle})
 
 
 def test_two_examples_of_which_one_is_masked_cost_what_one_costs():
