@@ -8,7 +8,16 @@ import re
 import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
-_BASE = {"config", "files", "geometry", "gradings", "levels", "vertebrae", "volume"}
+_BASE = {
+    "config",
+    "files",
+    "geometry",
+    "gradings",
+    "header_facts",
+    "levels",
+    "vertebrae",
+    "volume",
+}
 _SCRIPTS = {
     "train",
     "evaluate",

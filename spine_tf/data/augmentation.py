@@ -18,9 +18,9 @@ class AugmentConfig:
 
     Attributes:
         rotation_deg: Largest rotation either way.
-        shift_columns: Largest shift along the columns, in pixels at crop scale 1.
-        shift_rows: Largest shift along the rows, in pixels at crop scale 1.
-        shift_slices: Largest shift of the slice window.
+        shift_columns: Largest shift along the columns, in pixels of an input of 224 columns.
+        shift_rows: Largest shift along the rows, in the same pixels.
+        shift_slices: Largest shift of the slice window; no more than the stored slices allow.
         scale: Largest relative change of size either way.
         intensity: Largest change of intensity either way; the median is 0.5.
     """
@@ -72,7 +72,7 @@ def network_input(
     """Turns one stored crop into one network input.
 
     Args:
-        image: [15, rows, columns] float32 in [0, 2], as stored.
+        image: [15, rows, columns] float32 in [0, 2], as stored; a plain image has 1 slice.
         slice_is_valid: [15] bool.
         pixel_is_valid: [rows, columns] bool.
         kind: What was cropped.
@@ -80,7 +80,7 @@ def network_input(
         seed: [2] int32; the same seed gives the same result. Not used without augmentation.
 
     Returns:
-        [9, rows, columns] float32 in [0, 2] of `kind.network_shape(inputs.crop_scale)`.
+        [9, rows, columns] float32 in [0, 2], of `kind.network_shape(inputs.crop_scale)`.
     """
     image = crops.reduce_scale(image, inputs.reduction)
     mask = crops.reduce_scale(tf.cast(pixel_is_valid, tf.float32), inputs.reduction)
@@ -98,18 +98,18 @@ def _middle(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
 def _augmented(image, slice_is_valid, mask, shape, inputs: InputConfig, seed) -> tf.Tensor:
     options = inputs.augment
     draws = tf.random.stateless_uniform([5], seed, -1.0, 1.0)
-    window = tf.random.stateless_uniform(
-        [], seed + 1, -options.shift_slices, options.shift_slices + 1, tf.int32
-    )
-    begin = (image.shape[0] - shape[0]) // 2 + window
+    margin = (image.shape[0] - shape[0]) // 2
+    most = min(options.shift_slices, margin)
+    begin = margin + tf.random.stateless_uniform([], seed + 1, -most, most + 1, tf.int32)
     image = tf.ensure_shape(image[begin : begin + shape[0]], [shape[0], None, None])
     slice_is_valid = tf.ensure_shape(slice_is_valid[begin : begin + shape[0]], [shape[0]])
     planes = tf.concat([image, mask[None]], 0)
+    pixels = shape[2] / crops.NETWORK_COLUMNS
     transform = warp(
         angle_rad=draws[0] * options.rotation_deg * (math.pi / 180),
         scale=1.0 + draws[1] * options.scale,
-        shift_rows=draws[2] * options.shift_rows * inputs.crop_scale,
-        shift_columns=draws[3] * options.shift_columns * inputs.crop_scale,
+        shift_rows=draws[2] * options.shift_rows * pixels,
+        shift_columns=draws[3] * options.shift_columns * pixels,
         from_size=planes.shape[1:],
         to_size=shape[1:],
     )

@@ -13,6 +13,8 @@ from spine_tf.data import intensity
 
 NUM_SLICES = 9  # what the networks see
 STORED_SLICES = 15  # what records hold, so that augmentation reads real pixels
+NETWORK_COLUMNS = 224  # of a body or disc at scale 1
+IMAGE_STEP = 32  # rows and columns of plain images are multiples of it
 MIN_SLICE_PITCH_MM = 4.0
 MEDIAN_INTENSITY = 0.5
 MAX_INTENSITY = 2.0
@@ -20,15 +22,17 @@ MAX_INTENSITY = 2.0
 
 @dataclasses.dataclass(frozen=True)
 class CropKind:
-    """How one anatomy is cropped, at scale 1.
+    """How one anatomy is cropped, at scale 1, or how plain images are stored.
 
     Attributes:
-        name: "vertebra" or "disc".
+        name: "vertebra", "disc" or "image".
         rows: Rows of the network's input.
         columns: Columns of the network's input.
         stored_rows: Rows of a record.
         stored_columns: Columns of a record.
-        pixels_per_width: Crop pixels over the width of the body or disc.
+        pixels_per_width: Crop pixels over the width of the body or disc; 0 of plain images.
+        num_slices: Slices of the network's input.
+        stored_slices: Slices of a record.
     """
 
     name: str
@@ -37,19 +41,50 @@ class CropKind:
     stored_rows: int
     stored_columns: int
     pixels_per_width: float
+    num_slices: int = NUM_SLICES
+    stored_slices: int = STORED_SLICES
 
     def stored_shape(self, scale: float) -> tuple[int, int, int]:
         """[slices, rows, columns] of a record at `scale`."""
-        return (STORED_SLICES, round(self.stored_rows * scale), round(self.stored_columns * scale))
+        rows, columns = round(self.stored_rows * scale), round(self.stored_columns * scale)
+        return (self.stored_slices, rows, columns)
 
     def network_shape(self, scale: float) -> tuple[int, int, int]:
         """[slices, rows, columns] of the network's input at `scale`."""
-        return (NUM_SLICES, round(self.rows * scale), round(self.columns * scale))
+        return (self.num_slices, round(self.rows * scale), round(self.columns * scale))
 
 
-VERTEBRA = CropKind("vertebra", 224, 224, 320, 320, 112.0)
-DISC = CropKind("disc", 112, 224, 192, 320, 113.5)
+VERTEBRA = CropKind("vertebra", 224, NETWORK_COLUMNS, 320, 320, 112.0)
+DISC = CropKind("disc", 112, NETWORK_COLUMNS, 192, 320, 113.5)
 KINDS = {kind.name: kind for kind in (VERTEBRA, DISC)}
+
+
+def image_kind(rows: int, columns: int) -> CropKind:
+    """Returns how plain 2-D images are stored whose network input has a size.
+
+    A stored image is an eighth larger than the network's input: the network sees the middle, and
+    augmentation also what lies around it.
+
+    Args:
+        rows: Rows of the network's input at scale 1.
+        columns: Its columns.
+
+    Raises:
+        ValueError: If one is not a multiple of IMAGE_STEP, so that no scale cuts a pixel.
+    """
+    for name, value in (("image_rows", rows), ("image_columns", columns)):
+        if value < IMAGE_STEP or value % IMAGE_STEP:
+            raise ValueError(f"`{name}` must be a multiple of {IMAGE_STEP}, got {value!r}.")
+    return CropKind(
+        name="image",
+        rows=rows,
+        columns=columns,
+        stored_rows=rows + rows // 8,
+        stored_columns=columns + columns // 8,
+        pixels_per_width=0.0,
+        num_slices=1,
+        stored_slices=1,
+    )
 
 
 def disc_corners_mm(upper: tf.Tensor, lower: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from spine_tf.data import augmentation, records, schema
+from spine_tf.data import augmentation, crops, records, schema
 
 _PREFETCH = 4
 
@@ -21,6 +21,7 @@ def compile_preprocess(
     stored_scale: float,
     preprocess: Callable,
     inputs: augmentation.InputConfig,
+    crop_kind: crops.CropKind | None = None,
 ) -> Callable:
     """Compiles parsing and preprocessing of one item, once for all epochs of a run.
 
@@ -29,13 +30,14 @@ def compile_preprocess(
         stored_scale: Crop scale of the records.
         preprocess: (example, inputs, seed) -> tensors of one item, see `Task.preprocess`.
         inputs: Scales and augmentation.
+        crop_kind: See `schema.parse`.
 
     Returns:
         (serialized, item, seed) -> tensors of one item.
     """
 
     def process(serialized, item, seed):
-        example = schema.parse(kind, serialized, stored_scale)
+        example = schema.parse(kind, serialized, stored_scale, crop_kind)
         example["item"] = item
         return preprocess(example, inputs, seed)
 

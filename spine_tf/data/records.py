@@ -69,12 +69,14 @@ class Index:
         kind: Kind of record.
         crop_scale: Scale of the stored crops.
         rows: One dictionary per record, see `schema.facts`, with file, offset and length.
+        crop_kind: How they were cropped; None is `schema.CROP_KINDS[kind]`.
     """
 
     folder: str
     kind: str
     crop_scale: float
     rows: tuple[Mapping[str, Any], ...]
+    crop_kind: crops.CropKind | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -129,20 +131,28 @@ class DataFolder:
         with tf.io.gfile.GFile(os.path.join(self.path, index_name(kind))) as file:
             rows = [json.loads(line) for line in file]
         if protocol is not None:
-            keep = self._families(protocol, split)
+            if split is not None and split not in splits.SPLITS:
+                raise ValueError(
+                    f"`split` must be one of {', '.join(splits.SPLITS)}, got {split!r}."
+                )
+            split_of = self.families(protocol)
+            keep = {key for key, name in split_of.items() if split in (None, name)}
             rows = [row for row in rows if row["family"] in keep]
-        return Index(self.path, kind, self.crop_scale, tuple(rows))
+        crop_kind = schema.crop_kind(kind, self.manifest["settings"])
+        return Index(self.path, kind, self.crop_scale, tuple(rows), crop_kind)
 
-    def _families(self, protocol: str, split: str | None) -> set[str]:
+    def families(self, protocol: str) -> Mapping[str, str]:
+        """Returns family -> split of one protocol.
+
+        Raises:
+            ValueError: If there is no such protocol.
+        """
         if protocol not in self.splits["protocols"]:
             raise ValueError(
                 f"`protocol` must be one of {', '.join(self.protocols)}, got {protocol!r}. Convert"
                 " with --folds to get folds."
             )
-        if split is not None and split not in splits.SPLITS:
-            raise ValueError(f"`split` must be one of {', '.join(splits.SPLITS)}, got {split!r}.")
-        families = self.splits["protocols"][protocol]
-        return {key for key, name in families.items() if split in (None, name)}
+        return self.splits["protocols"][protocol]
 
 
 def open_folder(path: str) -> DataFolder:
@@ -171,12 +181,56 @@ def open_folder(path: str) -> DataFolder:
     return DataFolder(path, manifest, _load_json(os.path.join(path, SPLITS)))
 
 
+def check_protocol(folder: DataFolder, protocol: str) -> None:
+    """Checks the splits of a protocol, which may have been edited, against the records.
+
+    Args:
+        folder: The data set.
+        protocol: Name of the protocol.
+
+    Raises:
+        ValueError: If there is no such protocol, it names a split that there is not, a subject
+            stands in two splits, or a family in none though the protocol is one that holds all.
+    """
+    listed = folder.families(protocol)
+    rows = [row for kind in folder.manifest["kinds"] for row in folder.index(kind).rows]
+    where = f"{os.path.join(folder.path, SPLITS)}: `{protocol}`"
+    for family, split in listed.items():
+        if split not in splits.SPLITS:
+            raise ValueError(
+                f"{where} must hold {', '.join(splits.SPLITS)}, got {split!r} for family {family}."
+            )
+    seen: dict[str, str] = {}
+    for subject, family in sorted({(row["subject"], row["family"]) for row in rows}):
+        split = listed.get(family)
+        if split and seen.setdefault(subject, split) != split:
+            raise ValueError(
+                f"{where} must have every subject in one split, got {subject} in {seen[subject]}"
+                f" and in {split}, under two families. Convert again with one family per subject."
+            )
+    missing = sorted({row["family"] for row in rows} - set(listed))
+    if missing and splits.holds_all(protocol):
+        raise ValueError(
+            f"{where} must hold every family, got {len(missing)} that are missing, such as"
+            f" {missing[0]}. Convert again, or give each a split."
+        )
+
+
 def _load_json(path: str):
     with tf.io.gfile.GFile(path) as file:
         try:
-            return json.loads(file.read())
+            return json.loads(file.read(), object_pairs_hook=_object)
         except ValueError as error:
             raise ValueError(f"{path}: is not valid JSON ({error}).") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; a name given twice, such as a family in two splits, is an error."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = collections.Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return found
 
 
 def _check_size(path: str, size: int) -> None:
@@ -195,7 +249,7 @@ class Statistics:
     Attributes:
         class_counts: Name -> count per class index: gradings of discs, or "level".
         graded_levels: Grading -> published names of the levels that were graded.
-        slice_means: [15] mean intensity of each stored slice over valid pixels.
+        slice_means: [15] (plain images: [1]) mean intensity of each stored slice over valid pixels.
     """
 
     class_counts: Mapping[str, Sequence[int]]
@@ -225,12 +279,13 @@ def statistics(index: Index, class_counts: Mapping[str, Sequence[int]]) -> Stati
 
 
 def slice_means(rows: Iterable[Mapping[str, Any]]) -> list[float]:
-    """Returns [15] the mean intensity of each stored slice of the rows of an index.
+    """Returns [15] ([1]) the mean intensity of each stored slice of the rows of an index.
 
     Slices that a scan does not have are left out; a slice that none has is 0.
     """
     means = [mean for row in rows for mean in row["slice_mean"]]
-    stacked = np.array(means, np.float64).reshape(-1, crops.STORED_SLICES)
+    num_slices = len(means[0]) if means else crops.STORED_SLICES
+    stacked = np.array(means, np.float64).reshape(-1, num_slices)
     count = np.maximum(np.sum(~np.isnan(stacked), 0), 1)
     return [round(float(mean), 5) for mean in np.nansum(stacked, 0) / count]
 

@@ -1,29 +1,36 @@
 """The one definition of every record: names, types, encoding and parsing.
 
-Two kinds. `disc` is one disc of one scan with its gradings. `vertebra_pairs` is one vertebral
-body of one subject at all its visits, in time order: two visits are one positive pair, three
-visits three, and a single visit can only be the other side of a negative. Negatives are made in the
-batch and are never stored.
+`disc` is one disc of one scan with its gradings. `vertebra_pairs` is one vertebral body of one
+subject at all its visits, in time order: two visits are one positive pair, three visits three, and
+a single visit can only be the other side of a negative. Negatives are made in the batch and are
+never stored. `disc_pairs` is the same of a disc, and `image_pairs` of plain 2-D images of one view
+or landmark, which is their level.
 
 Crops are uint16, little endian, over [0, 2]; a step is 3.1e-5, so rounding costs at most 1.6e-5.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from spine_tf import gradings
+from spine_tf import gradings, header_facts
 from spine_tf.data import crops
 
 SCHEMA_VERSION = 1
 DISC = "disc"
 VERTEBRA_PAIRS = "vertebra_pairs"
-CROP_KINDS = {DISC: crops.DISC, VERTEBRA_PAIRS: crops.VERTEBRA}
+DISC_PAIRS = "disc_pairs"
+IMAGE_PAIRS = "image_pairs"
+PAIRS = (VERTEBRA_PAIRS, DISC_PAIRS, IMAGE_PAIRS)  # kinds that hold all visits
+# The size of plain images is a setting of a data set: see `crop_kind`.
+CROP_KINDS = {DISC: crops.DISC, VERTEBRA_PAIRS: crops.VERTEBRA, DISC_PAIRS: crops.DISC}
 
 _UINT16_PER_UNIT = 65535 / crops.MAX_INTENSITY
 _GRADING_PREFIX = "grading/"
+_HEADER_PREFIX = "header/"
 # Of a subject and a level.
 _TEXT = ("kind", "key", "subject", "family", "level")
 # Of a visit: a list as long as there are visits (one in a `disc` record).
@@ -31,11 +38,16 @@ _VISIT_TEXT = ("scan", "image", "pixel_is_valid")
 _VISIT_INTS = ("visit", "days")
 _VISIT_FLOATS = ("field_strength_t", "slice_pitch_mm", "width_mm", "angle_deg", "median")
 _VISIT_VECTORS = {"spacing_mm": 3, "corners_mm": 12}
+_PER_VISIT = (*_VISIT_TEXT, *_VISIT_INTS, *_VISIT_FLOATS, *_VISIT_VECTORS, "slice_is_valid")
+# Of a visit where it was asked for: class indices, see `spine_tf.header_facts`.
+_VISIT_HEADER = tuple(_HEADER_PREFIX + name for name in header_facts.FACTS)
 
 
 @dataclasses.dataclass(frozen=True)
 class Crop:
     """One crop of one visit with the facts that go with it.
+
+    A plain image has no geometry: its spacing, pitch, width, angle and corners are 0.
 
     Attributes:
         subject: Pseudonym of the subject.
@@ -44,8 +56,8 @@ class Crop:
         visit: 0-based visit of the subject.
         days: Days since the subject's first study.
         field_strength_t: Tesla; 0 is unknown.
-        level: Published name of the vertebra or disc.
-        image: [15, rows, columns] float32 in [0, 2].
+        level: Published name of the vertebra or disc; view or landmark of a plain image.
+        image: [15, rows, columns] float32 in [0, 2]; a plain image has 1 slice.
         slice_is_valid: [15] bool, False where the scan has no such slice.
         pixel_is_valid: [rows, columns] bool, False outside the scan.
         spacing_mm: [3] distance between slices, rows and columns of the scan.
@@ -55,6 +67,7 @@ class Crop:
         median: Intensity that became 0.5.
         corners_mm: [4, 3] the quad, LPS mm.
         grades: Grading name -> published grade; of discs only.
+        header_facts: Name of a fact -> class index, of the facts that were asked for.
     """
 
     subject: str
@@ -74,6 +87,7 @@ class Crop:
     median: float
     corners_mm: np.ndarray
     grades: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def encode_pixels(image: np.ndarray) -> bytes:
@@ -102,7 +116,7 @@ def _floats(*values: float) -> tf.train.Feature:
 
 
 def encode(kind: str, crop: Crop) -> tf.train.Example:
-    """Returns the record of one crop: a `disc`, or `vertebra_pairs` with one visit."""
+    """Returns the record of one crop: a `disc`, or one of `PAIRS` with one visit."""
     key = "/".join([crop.subject, str(crop.visit), crop.level])
     texts = {
         "kind": kind,
@@ -123,6 +137,8 @@ def encode(kind: str, crop: Crop) -> tf.train.Example:
         feature[name] = _floats(getattr(crop, name))
     for name in _VISIT_VECTORS:
         feature[name] = _floats(*np.ravel(getattr(crop, name)))
+    for name, found in crop.header_facts.items():
+        feature[_HEADER_PREFIX + name] = _ints(found)
     if kind == DISC:
         for name in gradings.GRADINGS:
             grade = crop.grades.get(name, gradings.NOT_GRADED)
@@ -132,7 +148,7 @@ def encode(kind: str, crop: Crop) -> tf.train.Example:
 
 
 def merge_visits(examples: Sequence[tf.train.Example]) -> tf.train.Example:
-    """Joins `vertebra_pairs` records of one subject and level into one, in time order.
+    """Joins records of one subject and level into one, in time order.
 
     Raises:
         ValueError: If two of them have different keys or the same visit.
@@ -144,14 +160,26 @@ def merge_visits(examples: Sequence[tf.train.Example]) -> tf.train.Example:
         raise ValueError(f"`examples` must be visits of one body, got {keys} at {visits}.")
     merged = tf.train.Example()
     merged.CopyFrom(examples[0])
-    per_visit = (*_VISIT_TEXT, *_VISIT_INTS, *_VISIT_FLOATS, *_VISIT_VECTORS, "slice_is_valid")
+    asked_for = [name for name in _VISIT_HEADER if name in merged.features.feature]
     for example in examples[1:]:
-        for name in per_visit:
+        for name in (*_PER_VISIT, *asked_for):
             merged.features.feature[name].MergeFrom(example.features.feature[name])
     return merged
 
 
-def _specification(kind: str) -> dict[str, tf.io.FixedLenFeature]:
+def crop_kind(kind: str, settings: Mapping[str, Any]) -> crops.CropKind:
+    """Returns how the records of one kind were cropped.
+
+    Args:
+        kind: Kind of record.
+        settings: Those in the data set's manifest; of plain images image_rows and image_columns.
+    """
+    if kind == IMAGE_PAIRS:
+        return crops.image_kind(settings["image_rows"], settings["image_columns"])
+    return CROP_KINDS[kind]
+
+
+def _specification(kind: str, num_slices: int) -> dict[str, tf.io.FixedLenFeature]:
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in _TEXT}
     spec["schema_version"] = tf.io.FixedLenFeature([], tf.int64)
 
@@ -162,35 +190,46 @@ def _specification(kind: str) -> dict[str, tf.io.FixedLenFeature]:
     spec |= {name: per_visit([], tf.int64) for name in _VISIT_INTS}
     spec |= {name: per_visit([], tf.float32) for name in _VISIT_FLOATS}
     spec |= {name: per_visit([size], tf.float32) for name, size in _VISIT_VECTORS.items()}
-    spec["slice_is_valid"] = per_visit([crops.STORED_SLICES], tf.int64)
+    spec |= {name: per_visit([], tf.int64) for name in _VISIT_HEADER}
+    spec["slice_is_valid"] = per_visit([num_slices], tf.int64)
     if kind == DISC:
         for name in gradings.GRADINGS:
             spec[_GRADING_PREFIX + name] = tf.io.FixedLenFeature([], tf.int64, gradings.NOT_GRADED)
     return spec
 
 
-def parse(kind: str, serialized: tf.Tensor, crop_scale: float) -> dict[str, tf.Tensor]:
+def parse(
+    kind: str,
+    serialized: tf.Tensor,
+    crop_scale: float,
+    crop_kind: crops.CropKind | None = None,
+) -> dict[str, tf.Tensor]:
     """Parses one record.
 
     Args:
-        kind: DISC or VERTEBRA_PAIRS.
+        kind: DISC or one of PAIRS.
         serialized: Scalar string, a serialized tf.train.Example.
         crop_scale: The data set's crop scale; it fixes the shape of a crop.
+        crop_kind: How it was cropped, see `Index.crop_kind`; only `image_pairs` need it.
 
     Returns:
-        The features by name. Of `vertebra_pairs` everything of a visit has a leading axis of
-        visits; of `disc` it has none. image is [15, rows, columns] float32 in [0, 2],
-        pixel_is_valid [rows, columns] bool, slice_is_valid [15] bool.
-        Gradings are "grading/NAME", int64, as published, -1 = not graded.
+        The features by name. Of PAIRS everything of a visit has a leading axis of visits; of `disc`
+        it has none. image is [15, rows, columns] float32 in [0, 2], pixel_is_valid [rows, columns]
+        bool, slice_is_valid [15] bool; a plain image has 1 slice.
+        Gradings are "grading/NAME", int64, as published, -1 = not graded. What a header told is
+        "header/NAME", int64, a class index, -1 = not known or not asked for.
     """
-    shape = CROP_KINDS[kind].stored_shape(crop_scale)
-    parsed = tf.io.parse_single_example(serialized, _specification(kind))
+    shape = (crop_kind or CROP_KINDS[kind]).stored_shape(crop_scale)
+    parsed = tf.io.parse_single_example(serialized, _specification(kind, shape[0]))
+    for name in _VISIT_HEADER:
+        absent = tf.size(parsed["visit"]) - tf.size(parsed[name])
+        parsed[name] = tf.pad(parsed[name], [[0, absent]], constant_values=header_facts.UNKNOWN)
     parsed["image"] = decode_pixels(parsed["image"], shape)
     valid = tf.io.decode_raw(parsed["pixel_is_valid"], tf.uint8)
     parsed["pixel_is_valid"] = tf.reshape(valid, [-1, *shape[1:]]) > 0
     parsed["slice_is_valid"] = parsed["slice_is_valid"] > 0
     if kind == DISC:
-        for name in (*_VISIT_TEXT, *_VISIT_INTS, *_VISIT_FLOATS, *_VISIT_VECTORS, "slice_is_valid"):
+        for name in (*_PER_VISIT, *_VISIT_HEADER):
             parsed[name] = parsed[name][0]
     return parsed
 
@@ -206,7 +245,8 @@ def facts(example: tf.train.Example) -> dict:
     """Returns what an index holds of a record: everything but pixels, as plain Python.
 
     `slice_mean` is the mean of every slice over its valid pixels, per visit; None where the scan
-    has no such slice.
+    has no such slice. `header_facts` is there where a header told something: name -> class index
+    per visit, -1 = not known.
     """
     feature = example.features.feature
     found = {name: feature[name].bytes_list.value[0].decode() for name in _TEXT}
@@ -220,14 +260,22 @@ def facts(example: tf.train.Example) -> dict:
         if name.startswith(_GRADING_PREFIX)
         and feature[name].int64_list.value[0] != gradings.NOT_GRADED
     }
+    header = {
+        name: list(feature[name].int64_list.value) for name in _VISIT_HEADER if name in feature
+    }
+    known = {name: facts for name, facts in header.items() if max(facts) != header_facts.UNKNOWN}
+    if known:
+        found["header_facts"] = {
+            name[len(_HEADER_PREFIX) :]: facts for name, facts in known.items()
+        }
     found["slice_mean"] = _slice_means(feature)
     return found
 
 
 def _slice_means(feature) -> list[list[float | None]]:
-    num_slices = crops.STORED_SLICES
-    valid = np.reshape(feature["slice_is_valid"].int64_list.value, [-1, num_slices])
-    means = []
+    num_visits = len(feature["visit"].int64_list.value)
+    valid = np.reshape(feature["slice_is_valid"].int64_list.value, [num_visits, -1])
+    num_slices, means = valid.shape[1], []
     for visit, content in enumerate(feature["image"].bytes_list.value):
         pixels = np.frombuffer(content, "<u2").reshape(num_slices, -1) / _UINT16_PER_UNIT
         inside = np.frombuffer(feature["pixel_is_valid"].bytes_list.value[visit], np.uint8) > 0

@@ -15,6 +15,7 @@ Source: Jamaludin 2017, sections 2 and 4; methods 1.1 and P1.
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 
 SPLITS = ("train", "validation", "test")
@@ -121,6 +122,11 @@ def _folds(families: list[Family], seed: int, num_folds: int) -> dict[str, dict[
             for key, place in fold_of.items()
         }
     return protocols
+
+
+def holds_all(protocol: str) -> bool:
+    """Whether a protocol of `make_splits` holds every family: grading and the folds do."""
+    return protocol == GRADING or re.fullmatch(r"fold\d+", protocol) is not None
 
 
 def make_splits(

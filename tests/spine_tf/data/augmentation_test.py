@@ -187,3 +187,44 @@ def test_reflect_reverses_the_slices_of_what_is_chosen():
     found = augmentation.reflect(images, tf.constant([True, False]))
     np.testing.assert_array_equal(found[0], images[0, ::-1])
     np.testing.assert_array_equal(found[1], images[1])
+
+
+def _plain(size, augment, seed=SEED, scale=1.0):
+    kind = crops.image_kind(*size)
+    shape = kind.stored_shape(scale)
+    image = tf.random.stateless_uniform(shape, [3, 4], 0.2, 1.8)
+    inputs = augmentation.InputConfig(scale, scale, augment)
+    found = augmentation.network_input(
+        image, tf.ones(1, tf.bool), tf.ones(shape[1:], tf.bool), kind, inputs, seed
+    )
+    return image.numpy(), found.numpy()
+
+
+def test_the_middle_of_a_plain_image():
+    image, found = _plain((64, 96), None)
+    # Stored with an eighth more: 72 rows and 108 columns, 4 and 6 on each side.
+    np.testing.assert_array_equal(found, image[:, 4:-4, 6:-6])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plain_image_keeps_its_only_slice(seed):
+    _, found = _plain((64, 96), augmentation.AugmentConfig(), tf.constant([seed, 1]), 0.5)
+    assert found.shape == (1, 32, 48) and found.max() > 0.5
+
+
+def test_shifts_are_relative_to_224_columns():
+    only_columns = augmentation.AugmentConfig(0, 48, 0, 0, 0, 0)
+    shifts = []
+    for seed in range(12):
+        image, found = _plain((96, 96), only_columns, tf.constant([seed, 5]))
+        column = found[0, 48]
+        stored = image[0, 6 + 48]
+        errors = [
+            np.abs(
+                np.interp(np.arange(20, 76) + 6 + d, np.arange(108), stored) - column[20:76]
+            ).max()
+            for d in np.linspace(-22, 22, 441)
+        ]
+        shifts.append(np.linspace(-22, 22, 441)[np.argmin(errors)])
+    # 48 columns of 224 are 48 * 96 / 224 = 20.6 of 96.
+    assert 10 < max(map(abs, shifts)) <= 20.7

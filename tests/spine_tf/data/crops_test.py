@@ -341,3 +341,15 @@ def test_reduced_crops_at_scale_one_are_near_those_at_half():
     large = _discs(volume, affine, _column(), scale=1)["image"]
     small = _discs(volume, affine, _column(), scale=0.5)["image"]
     np.testing.assert_allclose(crops.reduce_scale(large, 2), small, atol=0.01)
+
+
+def test_the_shape_of_plain_images():
+    kind = crops.image_kind(224, 192)
+    assert kind.stored_shape(1.0) == (1, 252, 216) and kind.network_shape(1.0) == (1, 224, 192)
+    assert kind.stored_shape(0.5) == (1, 126, 108) and kind.network_shape(0.5) == (1, 112, 96)
+
+
+@pytest.mark.parametrize("rows, columns", [(0, 64), (48, 64), (64, 100), (64, -32)])
+def test_sizes_of_plain_images_that_cannot_be(rows, columns):
+    with pytest.raises(ValueError, match="`image_(rows|columns)` must be a multiple of 32, got"):
+        crops.image_kind(rows, columns)

@@ -141,3 +141,68 @@ def test_statistics_of_a_slice_that_no_scan_has():
 def test_names():
     assert records.shard_name("disc", 3, 16) == "disc-00003-of-00016.tfrecord"
     assert records.index_name("disc") == "index-disc.jsonl"
+
+
+def _edit_splits(folder, change):
+    path = os.path.join(folder, "splits.json")
+    with open(path) as file:
+        content = json.load(file)
+    change(content["protocols"])
+    with open(path, "w") as file:
+        json.dump(content, file)
+    return records.open_folder(str(folder))
+
+
+def test_protocols_as_they_are_made_hold(data_dir):
+    data = records.open_folder(data_dir)
+    for protocol in data.protocols:
+        records.check_protocol(data, protocol)
+    with pytest.raises(ValueError, match="`protocol` must be one of"):
+        records.check_protocol(data, "fold9")
+
+
+def test_a_family_that_is_in_no_split(copy):
+    data = _edit_splits(copy, lambda protocols: [p.pop("f11", None) for p in protocols.values()])
+    for protocol in ("grading", "fold1"):
+        message = f"splits.json: `{protocol}` must hold every family, got 1 .* such as f11"
+        with pytest.raises(ValueError, match=message):
+            records.check_protocol(data, protocol)
+    records.check_protocol(data, "longitudinal")  # f11 has one visit
+
+
+def test_a_split_that_there_is_not(copy):
+    data = _edit_splits(copy, lambda protocols: protocols["grading"].update(f03="dev"))
+    with pytest.raises(ValueError, match="train, validation, test, got 'dev' for family f03"):
+        records.check_protocol(data, "grading")
+
+
+def test_a_subject_with_two_families_in_two_splits(copy):
+    path = copy / "index-disc.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    (row,) = (r for r in rows if r["key"] == "s01/0/L4-L5")
+    row["family"] = "f02"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def change(protocols):
+        protocols["grading"] |= {"f01": "train", "f02": "test"}
+        protocols["fold0"] |= {"f01": "train", "f02": "train"}
+
+    data = _edit_splits(copy, change)
+    with pytest.raises(
+        ValueError, match="every subject in one split, got s01 in train and in test"
+    ):
+        records.check_protocol(data, "grading")
+    records.check_protocol(data, "fold0")
+
+
+def test_a_family_that_stands_in_two_splits_of_one_protocol(copy):
+    path = copy / "splits.json"
+    path.write_text('{"seed": 0, "protocols": {"grading": {"f01": "train", "f01": "test"}}}')
+    with pytest.raises(ValueError, match="splits.json: is not valid JSON .'f01' stands twice"):
+        records.open_folder(str(copy))
+
+
+def test_slice_means_of_plain_images():
+    rows = [{"slice_mean": [[0.5], [0.25]]}, {"slice_mean": [[0.75]]}]
+    assert records.slice_means(rows) == [0.5]
+    assert records.slice_means([]) == [0.0] * 15

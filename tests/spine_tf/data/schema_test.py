@@ -123,3 +123,67 @@ def test_slice_means_are_of_pixels_inside_the_scan():
     crop = small_data.crop(schema.DISC, image, pixel_is_valid=inside)
     (means,) = schema.facts(schema.encode(schema.DISC, crop))["slice_mean"]
     np.testing.assert_allclose(means, 1.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", schema.CROP_KINDS)
+def test_header_facts_that_were_not_asked_for_leave_no_trace(kind):
+    example = schema.encode(kind, small_data.crop(kind, _image(kind)))
+    assert not [name for name in example.features.feature if name.startswith("header/")]
+    assert "header_facts" not in schema.facts(example)
+    found = _parsed(kind, example)
+    for name in ("header/sex", "header/age", "header/weight"):
+        assert found[name].tolist() == (-1 if kind == schema.DISC else [-1])
+        assert found[name].dtype == np.int64
+
+
+def test_header_facts_of_visits():
+    first = _visit(0, header_facts={"sex": 1, "age": -1, "weight": -1})
+    second = _visit(1, header_facts={"sex": 1, "age": 4, "weight": -1})
+    merged = schema.merge_visits([second, first])
+    # Weight is known of no visit.
+    assert schema.facts(merged)["header_facts"] == {"sex": [1, 1], "age": [-1, 4]}
+    found = _parsed(schema.VERTEBRA_PAIRS, merged)
+    assert found["header/sex"].tolist() == [1, 1]
+    assert found["header/age"].tolist() == [-1, 4]
+    assert found["header/weight"].tolist() == [-1, -1]
+
+
+def test_a_header_fact_of_a_disc_is_one_number():
+    crop = small_data.crop(schema.DISC, _image(schema.DISC), header_facts={"age": 3})
+    assert _parsed(schema.DISC, schema.encode(schema.DISC, crop))["header/age"] == 3
+
+
+def test_pairs_of_discs_are_merged_as_bodies_are():
+    kind = schema.DISC_PAIRS
+    visits = [
+        schema.encode(
+            kind, small_data.crop(kind, _image(kind, visit), visit=visit, grades={"modic": 1})
+        )
+        for visit in range(2)
+    ]
+    merged = schema.merge_visits(visits)
+    found = _parsed(kind, merged)
+    assert found["key"] == b"s00/L1-L2" and found["image"].shape == (2, 15, 96, 160)
+    assert not [name for name in found if name.startswith("grading/")]
+    assert schema.facts(merged)["grades"] == {}
+
+
+def test_plain_images_have_one_slice_and_the_size_of_their_data_set():
+    size = schema.crop_kind(schema.IMAGE_PAIRS, {"image_rows": 64, "image_columns": 96})
+    assert size.stored_shape(1.0) == (1, 72, 108) and size.network_shape(1.0) == (1, 64, 96)
+    image = np.random.default_rng(0).uniform(0, 2, (1, 36, 54))
+    fields = {"slice_is_valid": np.ones(1), "pixel_is_valid": np.ones((36, 54)), "level": "view"}
+    visits = [
+        schema.encode(
+            schema.IMAGE_PAIRS,
+            small_data.crop(schema.DISC, image / (1 + visit), visit=visit, **fields),
+        )
+        for visit in range(2)
+    ]
+    merged = schema.merge_visits(visits)
+    found = schema.parse(schema.IMAGE_PAIRS, merged.SerializeToString(), 0.5, size)
+    assert found["image"].shape == (2, 1, 36, 54) and found["slice_is_valid"].shape == (2, 1)
+    assert np.abs(found["image"][1] - image / 2).max() <= 1.6e-5
+    first, second = schema.facts(merged)["slice_mean"]
+    assert first == pytest.approx([image.mean()], abs=1e-4)
+    assert second == pytest.approx([image.mean() / 2], abs=1e-4)
