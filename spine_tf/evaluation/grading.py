@@ -202,8 +202,7 @@ def agreement(
         Every metric of `ordinal.METRICS` with its interval, class counts, and the confusion matrix
         [true][predicted].
     """
-    per_unit = np.zeros((counts.shape[1], num_classes, num_classes))
-    np.add.at(per_unit, (units, true, predicted), 1)
+    per_unit = ordinal.confusion_per_unit(true, predicted, num_classes, units, counts.shape[1])
     confusion = (
         metrics.confusion_matrix(true, predicted, labels=range(num_classes))
         if len(true)

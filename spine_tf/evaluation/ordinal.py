@@ -9,6 +9,23 @@ import numpy as np
 ONE_GRADE = "only one grade occurs"
 
 
+def confusion_per_unit(
+    true: np.ndarray, predicted: np.ndarray, num_classes: int, units: np.ndarray, num_units: int
+) -> np.ndarray:
+    """Returns the confusion matrix [units, true, predicted] of every subject or family.
+
+    Args:
+        true: [n] class index.
+        predicted: [n] class index.
+        num_classes: Number of classes.
+        units: [n] code of the subject or family.
+        num_units: Number of subjects or families.
+    """
+    found = np.zeros((num_units, num_classes, num_classes))
+    np.add.at(found, (units, true, predicted), 1)
+    return found
+
+
 def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Returns the mean over true classes of the share recognised; NaN if only one occurs."""
     per_class = confusion.sum(-1)

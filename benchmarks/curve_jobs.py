@@ -1,0 +1,285 @@
+"""The jobs of the learning curve: what each trains, in which order, and how one is run.
+
+A job is one model. Its folder is WORK_DIR/NAME; when it is done WORK_DIR/results/NAME.json says how
+it went, and a job whose result is there is not run again. A job that was stopped goes on.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from data_prep import paper_cohort
+from spine_tf import config, files, tasks
+from spine_tf.data import records, schema, splits
+from spine_tf.evaluation import options as options_lib
+from spine_tf.evaluation import run
+from spine_tf.training import journal, loop
+
+GRADING = "disc_degeneration"
+SIAMESE, STRONG = "siamese", "strong"
+_TASKS = {SIAMESE: "longitudinal", STRONG: "strong"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Regime:
+    """Where the encoder of a grading model comes from.
+
+    Attributes:
+        source: Pre-training whose encoder is taken, or "".
+        is_frozen: Whether the encoder stays as it is.
+    """
+
+    source: str
+    is_frozen: bool
+
+
+REGIMES = {
+    "scratch": Regime("", False),
+    "longitudinal_frozen": Regime(SIAMESE, True),
+    "strong": Regime(STRONG, True),
+    "frozen_random": Regime("", True),
+    "longitudinal_finetuned": Regime(SIAMESE, False),
+}
+RESERVED = {"context_restoration": "the regime is not built yet"}
+_FIRST_REGIMES = ("scratch", "longitudinal_frozen", "strong")
+_FIRST_SIZES = (670, 240)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One model: a pre-training (no size), or the grading of one regime and size.
+
+    Attributes:
+        kind: Name of a pre-training or of a regime.
+        seed: Seed of weights, order and augmentation.
+        num_subjects: Training subjects; 0 for a pre-training.
+    """
+
+    kind: str
+    seed: int
+    num_subjects: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of its folder and of its result."""
+        size = f"-{self.num_subjects}" if self.num_subjects else "-pretraining"
+        return f"{self.kind}{size}-seed{self.seed}"
+
+    @property
+    def needs(self) -> "Job | None":
+        """The job whose encoder it takes."""
+        source = REGIMES[self.kind].source if self.num_subjects else ""
+        return Job(source, self.seed) if source else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """How one kind of model is trained.
+
+    Attributes:
+        data_dir: The data set; "" if there is none.
+        train_config: Settings; the seed is the job's.
+        task_options: Fields of the task.
+    """
+
+    data_dir: str
+    train_config: config.TrainConfig
+    task_options: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that the jobs share.
+
+    Attributes:
+        stages: "siamese", "strong" and "grading".
+        model_config: Sizes of the network.
+        test_dir: Data set of further subjects, on which every grading model is tested once.
+        work_dir: Where models and results go.
+        num_draws: Bootstrap draws of the evaluations.
+    """
+
+    stages: dict[str, Stage]
+    model_config: config.ModelConfig
+    test_dir: str
+    work_dir: str
+    num_draws: int = 2000
+
+    def folder(self, job: Job) -> str:
+        """Model folder of a job."""
+        return os.path.join(self.work_dir, job.name)
+
+    def result_path(self, job: Job) -> str:
+        """Where the result of a job is."""
+        return os.path.join(self.work_dir, "results", f"{job.name}.json")
+
+    def predictions_path(self, job: Job) -> str:
+        """The predictions of a grading job for the further subjects."""
+        return os.path.join(self._evaluation_dir(job), "predictions.csv")
+
+    def _evaluation_dir(self, job: Job) -> str:
+        return os.path.join(self.work_dir, "evaluations", job.name)
+
+    def result(self, job: Job) -> dict[str, Any] | None:
+        """The result of a job, or None if it is not done."""
+        if not os.path.exists(self.result_path(job)):
+            return None
+        with open(self.result_path(job), encoding="utf-8") as file:
+            return json.load(file)
+
+
+def ordered(regimes: Sequence[str], sizes: Sequence[int], seeds: Sequence[int]) -> list[Job]:
+    """Returns all jobs, the most telling first.
+
+    Seed by seed: the pre-trainings; scratch, longitudinal frozen and strong at the largest and the
+    smallest size, then between; then the other regimes.
+    """
+
+    def rank(job: Job) -> tuple:
+        is_first = job.kind in _FIRST_REGIMES
+        sizes_first = [*_FIRST_SIZES, *sizes]
+        return (not is_first, sizes_first.index(job.num_subjects), list(REGIMES).index(job.kind))
+
+    jobs = []
+    for seed in seeds:
+        graders = [Job(regime, seed, size) for regime in regimes for size in sizes]
+        sources = dict.fromkeys(job.needs for job in graders if job.needs)
+        jobs += sorted(sources, key=lambda job: job.kind) + sorted(graders, key=rank)
+    return jobs
+
+
+def run_all(
+    jobs: Sequence[Job],
+    plan: Plan,
+    budget_hours: float,
+    say: Callable[[str], None],
+    done: Callable[[dict[Job, str]], None],
+) -> dict[Job, str]:
+    """Runs jobs in their order until the budget is used.
+
+    Args:
+        jobs: The jobs.
+        plan: What they share.
+        budget_hours: After so many hours no job is started.
+        say: Takes the lines a person reads.
+        done: Called after every job with what was not run so far.
+
+    Returns:
+        Job -> why it was not run.
+    """
+    start, not_run = time.monotonic(), {}
+    for job in jobs:
+        if plan.result(job):
+            continue
+        reason = _why_not(job, plan)
+        if not reason and time.monotonic() - start > budget_hours * 3600:
+            reason = "the budget was used"
+        if not reason:
+            say(f"=== {job.name}")
+            try:
+                run_one(job, plan, say)
+            except (ValueError, OSError) as error:
+                reason = f"failed: {error}"
+                say(reason)
+        if reason:
+            not_run[job] = reason
+        done(not_run)
+    return not_run
+
+
+def _why_not(job: Job, plan: Plan) -> str:
+    if job.needs and not plan.result(job.needs):
+        return f"{job.needs.name} is missing"
+    if not plan.stages.get(job.kind, plan.stages["grading"]).data_dir:
+        return "there is no data set for it"
+    if _TASKS.get(job.kind, "grading") not in tasks.TASKS:
+        return "the task is not built yet"
+    return ""
+
+
+def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> None:
+    """Trains and evaluates one job and writes its result."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(job.seed)
+    request = _request(job, plan)
+    loop.train(request, say=say)
+    result = dataclasses.asdict(job) | _progress(request.model_dir)
+    result |= _evaluate_grader(job, plan, request) if job.num_subjects else _evaluate(job, plan)
+    os.makedirs(os.path.dirname(plan.result_path(job)), exist_ok=True)
+    files.write_json(plan.result_path(job), result)
+
+
+def _request(job: Job, plan: Plan) -> loop.Request:
+    stage = plan.stages[job.kind if not job.num_subjects else "grading"]
+    made = tasks.make("grading" if job.num_subjects else _TASKS[job.kind], _json(stage))
+    regime = REGIMES[job.kind] if job.num_subjects else Regime("", False)
+    return loop.Request(
+        task=made,
+        model_config=plan.model_config,
+        train_config=dataclasses.replace(stage.train_config, seed=job.seed),
+        data=records.open_folder(stage.data_dir),
+        protocol=paper_cohort.protocol_name(job.num_subjects)
+        if job.num_subjects
+        else made.protocol,
+        model_dir=plan.folder(job),
+        init_from=plan.folder(job.needs) if job.needs else "",
+        freeze_encoder=regime.is_frozen,
+    )
+
+
+def _json(stage: Stage) -> str:
+    return json.dumps(stage.task_options)
+
+
+def _progress(model_dir: str) -> dict[str, Any]:
+    """How the training went: epochs, seconds, and the epoch that validation chose."""
+    rows = journal.read(model_dir)
+    best = min(rows, key=lambda row: float(row["val_loss"]))
+    return {
+        "epochs": len(rows),
+        "seconds": round(sum(float(row["seconds"]) for row in rows), 1),
+        "best_epoch": int(best["epoch"]) + 1,
+        "validation": {name: float(v) for name, v in best.items() if name.startswith("val_")},
+    }
+
+
+def _evaluate(job: Job, plan: Plan) -> dict[str, Any]:
+    """Verification of the longitudinal model on its test subjects; nothing for the strong one."""
+    if _TASKS[job.kind] not in run.EVALUATIONS:
+        return {}
+    options = options_lib.Options(num_draws=plan.num_draws)
+    data_dir = plan.stages[job.kind].data_dir
+    found = run.evaluate(plan.folder(job), data_dir, plan._evaluation_dir(job), options)
+    return {"test": found["results"]}
+
+
+def _evaluate_grader(job: Job, plan: Plan, request: loop.Request) -> dict[str, Any]:
+    """Tests a grading model on the further subjects."""
+    options = options_lib.Options(other_data=True, num_draws=plan.num_draws)
+    found = run.evaluate(plan.folder(job), plan.test_dir, plan._evaluation_dir(job), options)
+    train = request.data.index(schema.DISC, request.protocol, splits.SPLITS[0])
+    validation = f"val_{GRADING}/balanced_accuracy"
+    best = _progress(request.model_dir)["validation"]
+    return {
+        "num_scans": len({scan for row in train.rows for scan in row["scan"]}),
+        "validation_balanced_accuracy": best[validation],
+        "test_balanced_accuracy": found["results"]["gradings"][GRADING]["model"][
+            "balanced_accuracy"
+        ],
+    }
+
+
+def stop_on_signal() -> None:
+    """Lets SIGTERM stop a job as Ctrl-C does; it goes on with the same command."""
+
+    def stop(number, frame):
+        del number, frame
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
