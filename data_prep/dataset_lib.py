@@ -21,9 +21,9 @@ import apache_beam as beam
 import tensorflow as tf
 
 import spine_tf
-from data_prep import beam_runner, local_files, qc, rejection, scan_crops
+from data_prep import beam_runner, finished, local_files, qc, rejection, scan_crops
 from data_prep import settings as settings_lib
-from spine_tf import files, gradings, vertebrae, volume
+from spine_tf import files, vertebrae, volume
 from spine_tf.data import records, schema, splits
 
 PARTS = "parts"
@@ -45,6 +45,7 @@ class ScanRequest:
         path: Where the scan came from; for rejections only.
         uid: Its UID; for rejections only.
         payload: What `load` needs; it must pickle.
+        header_facts: Name of a fact -> class index, of the facts that were asked for.
     """
 
     subject_key: str
@@ -57,9 +58,38 @@ class ScanRequest:
     path: str
     uid: str
     payload: Any
+    header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Those fields of `schema.Crop` that all crops of the scan share."""
+        names = ("visit", "days", "field_strength_t", "header_facts")
+        return {
+            "subject": self.subject_key,
+            "family": self.family_key,
+            "scan": self.scan_key,
+            **{name: getattr(self, name) for name in names},
+        }
 
 
-Load = Callable[[ScanRequest], tuple[volume.Volume, vertebrae.Annotation]]
+Examples = dict[str, list[tf.train.Example]]  # kind of record -> records of one scan
+Load = Callable[[ScanRequest], Any]
+Encode = Callable[[Any, ScanRequest, settings_lib.Settings], Examples]
+
+
+def encode_scan(
+    loaded: tuple[volume.Volume, vertebrae.Annotation],
+    request: ScanRequest,
+    settings: settings_lib.Settings,
+) -> Examples:
+    """Crops and encodes one annotated scan; see `scan_crops.encode_scan`."""
+    return scan_crops.encode_scan(
+        *loaded,
+        request.identity,
+        request.gradings,
+        settings.crop_scale,
+        disc_pairs=settings.disc_pairs,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +122,7 @@ def convert(
     output_dir: str,
     *,
     source: str,
+    encode: Encode = encode_scan,
     rejections: Sequence[rejection.Rejection] = (),
     not_needed: Mapping[str, int] | None = None,
     protocols: Mapping[str, Mapping[str, str]] | None = None,
@@ -100,10 +131,13 @@ def convert(
 
     Args:
         requests: The scans.
-        load: Reads one scan in a worker: a module-level function that raises `RejectedInput`.
+        load: Reads one scan in a worker: a module-level function that raises `RejectedInput`. By
+            default it returns a Volume and its Annotation.
         settings: How it is made.
         output_dir: Folder of the data set; made if missing.
         source: What the scans are, for the manifest.
+        encode: Makes the records of what `load` returned, in a worker: a module-level function. A
+            scan has every kind of record that its settings ask for, if without any record.
         rejections: What was rejected before.
         not_needed: What was found and is not needed -> count.
         protocols: Protocol -> family key -> split, in place of or besides those of
@@ -136,7 +170,7 @@ def convert(
     _add_protocols(made["protocols"], protocols or {}, {family.key for family in families})
     files.write_json(os.path.join(output_dir, records.SPLITS), made)
     local_files.write_scans(output_dir, ((r.scan_key, r.uid, r.path) for r in requests))
-    _run(requests, load, settings, output_dir)
+    _run(requests, _Making(load, encode, settings, output_dir))
     results = [_read_part(output_dir, request.scan_key) for request in requests]
     rejected = [*rejections]
     rejected += [rejection.Rejection(**r["rejection"]) for r in results if "rejection" in r]
@@ -144,9 +178,14 @@ def convert(
     num_scans = sum("rejection" not in result for result in results)
     if not num_scans:
         raise ValueError(_nothing("no scan could be converted", rejected))
-    kinds = {kind: _finish_kind(output_dir, kind, settings) for kind in schema.CROP_KINDS}
+    written = sorted({kind for result in results for kind in result.get("kinds", {})})
+    parts_dir = os.path.join(output_dir, PARTS)
+    kinds = {
+        kind: finished.finish_kind(output_dir, parts_dir, kind, settings.num_shards)
+        for kind in written
+    }
     _write_manifest(output_dir, requests, results, kinds, settings, source)
-    shutil.rmtree(os.path.join(output_dir, PARTS))
+    shutil.rmtree(parts_dir)
     num_records = {kind: found["num_records"] for kind, found in kinds.items()}
     return Report(output_dir, num_scans, num_records, rejected, dict(not_needed or {}))
 
@@ -168,7 +207,18 @@ def _nothing(what: str, rejected: Sequence[rejection.Rejection]) -> str:
     return "\n".join([f"{what}.", *(f"rejected: {item}" for item in rejected)])
 
 
-def _run(requests, load: Load, settings: settings_lib.Settings, output_dir: str) -> None:
+@dataclasses.dataclass(frozen=True)
+class _Making:
+    """What every worker knows."""
+
+    load: Load
+    encode: Encode
+    settings: settings_lib.Settings
+    output_dir: str
+
+
+def _run(requests, making: _Making) -> None:
+    settings, output_dir = making.settings, making.output_dir
     for name in os.listdir(os.path.join(output_dir, PARTS)):
         if name.endswith(".jsonl"):  # of shards, which are always written anew
             os.remove(os.path.join(output_dir, PARTS, name))
@@ -178,7 +228,7 @@ def _run(requests, load: Load, settings: settings_lib.Settings, output_dir: str)
         (
             pipeline
             | "Requests" >> beam.Create(list(requests), reshuffle=True)
-            | "Convert" >> beam.ParDo(_ConvertScan(load, settings, output_dir, origins))
+            | "Convert" >> beam.ParDo(_ConvertScan(making, origins))
             | "Group" >> beam.GroupByKey()
             | "Write" >> beam.Map(_write_shard, output_dir, settings)
         )
@@ -192,30 +242,23 @@ def shard_of(key: str, num_shards: int) -> int:
 class _ConvertScan(beam.DoFn):
     """Writes the part of one scan and says which of its records belong to which shard."""
 
-    def __init__(
-        self,
-        load: Load,
-        settings: settings_lib.Settings,
-        output_dir: str,
-        origins: Mapping[str, str],
-    ):
-        self._load, self._settings, self._output_dir = load, settings, output_dir
-        self._origins = origins
+    def __init__(self, making: _Making, origins: Mapping[str, str]):
+        self._making, self._origins = making, origins
 
     def process(self, request: ScanRequest):
-        result = _read_part(self._output_dir, request.scan_key)
+        result = _read_part(self._making.output_dir, request.scan_key)
         origin = self._origins[request.scan_key]
         if result is None or result["origin"] != origin or "rejection" in result:
-            result = _convert_scan(request, self._load, self._settings, self._output_dir, origin)
+            result = _convert_scan(request, self._making, origin)
         for kind, spans in result.get("kinds", {}).items():
             for key, offset, length in spans:
-                shard = shard_of(key, self._settings.num_shards)
+                shard = shard_of(key, self._making.settings.num_shards)
                 yield (kind, shard), (key, request.visit, request.scan_key, offset, length)
 
 
 def _origin(request: ScanRequest, settings: settings_lib.Settings) -> str:
-    """A hash of everything a part is made from: headers, annotation, grades, family, scale."""
-    made_from = (request, settings.crop_scale, schema.SCHEMA_VERSION)
+    """A hash of everything a part is made from: headers, annotation, grades, family, settings."""
+    made_from = (request, settings.of_records, schema.SCHEMA_VERSION)
     return hashlib.sha256(pickle.dumps(made_from)).hexdigest()
 
 
@@ -231,16 +274,11 @@ def _read_part(output_dir: str, scan_key: str) -> dict | None:
         return json.load(file)
 
 
-def _convert_scan(
-    request: ScanRequest,
-    load: Load,
-    settings: settings_lib.Settings,
-    output_dir: str,
-    origin: str,
-) -> dict:
+def _convert_scan(request: ScanRequest, making: _Making, origin: str) -> dict:
     result = {"origin": origin}
+    output_dir = making.output_dir
     try:
-        examples = _examples(request, load, settings.crop_scale)
+        examples = making.encode(making.load(request), request, making.settings)
     except rejection.RejectedInput as error:
         result["rejection"] = dataclasses.asdict(error.rejection)
     except ValueError as error:
@@ -251,26 +289,12 @@ def _convert_scan(
             kind: _write_part(output_dir, request.scan_key, kind, found)
             for kind, found in examples.items()
         }
-        picture = qc.crop_sheet(examples, settings.crop_scale)
-        with files.atomic_write(
-            os.path.join(output_dir, QC, f"{request.scan_key}.png"), "wb"
-        ) as file:
+        picture = qc.crop_sheet(examples, dataclasses.asdict(making.settings))
+        path = os.path.join(output_dir, QC, f"{request.scan_key}.png")
+        with files.atomic_write(path, "wb") as file:
             file.write(picture)
     files.write_json(_part_path(output_dir, request.scan_key, ".json"), result)
     return result
-
-
-def _examples(request: ScanRequest, load: Load, scale: float) -> dict[str, list[tf.train.Example]]:
-    scan, annotation = load(request)
-    identity = {
-        "subject": request.subject_key,
-        "family": request.family_key,
-        "scan": request.scan_key,
-        "visit": request.visit,
-        "days": request.days,
-        "field_strength_t": request.field_strength_t,
-    }
-    return scan_crops.encode_scan(scan, annotation, identity, request.gradings, scale)
 
 
 def _write_part(output_dir: str, scan_key: str, kind: str, examples) -> list[list]:
@@ -297,7 +321,7 @@ def _write_shard(group, output_dir: str, settings: settings_lib.Settings) -> Non
 
     name = records.shard_name(kind, shard, settings.num_shards)
     spans = records.write_shard(os.path.join(output_dir, name), merged())
-    with files.atomic_write(_part_path(output_dir, f"{kind}-{shard:05d}", ".jsonl")) as file:
+    with files.atomic_write(_part_path(output_dir, finished.lines_name(kind, shard), "")) as file:
         for row, (offset, length) in zip(facts, spans, strict=True):
             row |= {"file": name, "offset": offset, "length": length}
             file.write(json.dumps(row, sort_keys=True) + "\n")
@@ -308,43 +332,6 @@ def _read_example(output_dir: str, kind: str, row) -> tf.train.Example:
     with open(_part_path(output_dir, scan_key, f"-{kind}.tfrecord"), "rb") as file:
         file.seek(offset)
         return tf.train.Example.FromString(file.read(length))
-
-
-def _finish_kind(output_dir: str, kind: str, settings: settings_lib.Settings) -> dict:
-    """Joins the index of one kind, writes shards that got no record, and describes them all."""
-    shards, rows = [], []
-    for shard in range(settings.num_shards):
-        name = records.shard_name(kind, shard, settings.num_shards)
-        path = os.path.join(output_dir, name)
-        lines = _part_path(output_dir, f"{kind}-{shard:05d}", ".jsonl")
-        found = []
-        if os.path.exists(lines):
-            with open(lines, encoding="utf-8") as file:
-                found = file.readlines()
-        else:
-            records.write_shard(path, [])
-        size, digest = os.path.getsize(path), files.sha256(path)
-        shards.append({"name": name, "num_records": len(found), "sha256": digest, "size": size})
-        rows += found
-    with files.atomic_write(os.path.join(output_dir, records.index_name(kind))) as file:
-        file.writelines(rows)
-    return {"files": shards, "num_records": len(rows)} | _summary([json.loads(r) for r in rows])
-
-
-def _summary(rows: Sequence[Mapping]) -> dict:
-    class_counts = collections.defaultdict(collections.Counter)
-    for row in rows:
-        for name, grade in row["grades"].items():
-            class_counts[name][grade] += 1
-    return {
-        "level_counts": dict(collections.Counter(row["level"] for row in rows)),
-        "num_visits": dict(collections.Counter(str(len(row["visit"])) for row in rows)),
-        "class_counts": {
-            name: {str(grade): counts[grade] for grade in gradings.GRADINGS[name].grades}
-            for name, counts in class_counts.items()
-        },
-        "slice_means": records.slice_means(rows),
-    }
 
 
 def _write_manifest(

@@ -1,6 +1,7 @@
 """A picture per scan: the mid-slice of every crop, to look at before training."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,27 +12,29 @@ _SHOWN_SCALE = 0.5
 _GAP = 2
 
 
-def crop_sheet(examples: Mapping[str, Sequence[tf.train.Example]], crop_scale: float) -> bytes:
+# Pairs of discs are the pixels of the discs again.
+_ROWS = (schema.VERTEBRA_PAIRS, schema.DISC, schema.IMAGE_PAIRS)
+
+
+def crop_sheet(
+    examples: Mapping[str, Sequence[tf.train.Example]], settings: Mapping[str, Any]
+) -> bytes:
     """Returns a PNG: vertebral bodies in the first row, discs in the second, head to foot.
 
     Args:
         examples: Kind of record -> the records of one scan.
-        crop_scale: Scale of the records' crops.
+        settings: Those of the data set, as in its manifest: crop_scale, and the size of images.
     """
-    strips = [
-        _strip(kind, examples[kind], crop_scale)
-        for kind in (schema.VERTEBRA_PAIRS, schema.DISC)
-        if examples[kind]
-    ]
+    strips = [_strip(kind, examples[kind], settings) for kind in _ROWS if examples.get(kind)]
     width = max(strip.shape[1] for strip in strips)
     padded = [np.pad(strip, ((0, _GAP), (0, width - strip.shape[1]))) for strip in strips]
     grey = np.clip(np.concatenate(padded) * (255 / crops.MAX_INTENSITY), 0, 255).astype(np.uint8)
     return tf.io.encode_png(grey[..., None]).numpy()
 
 
-def _strip(kind: str, examples: Sequence[tf.train.Example], crop_scale: float) -> np.ndarray:
-    shape = schema.CROP_KINDS[kind].stored_shape(crop_scale)
-    step = round(crop_scale / _SHOWN_SCALE)
+def _strip(kind: str, examples: Sequence[tf.train.Example], settings) -> np.ndarray:
+    shape = schema.crop_kind(kind, settings).stored_shape(settings["crop_scale"])
+    step = round(settings["crop_scale"] / _SHOWN_SCALE)
     tiles = []
     for example in examples:
         content = example.features.feature["image"].bytes_list.value[0]

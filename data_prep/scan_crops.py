@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -114,18 +114,21 @@ def encode_scan(
     identity: Mapping,
     grades: Mapping[str, Mapping[str, int]],
     scale: float,
+    disc_pairs: bool = False,
 ) -> dict[str, list[tf.train.Example]]:
     """Crops and encodes one scan.
 
     Args:
         scan: The scan.
         annotation: Its vertebrae.
-        identity: subject, family, scan, visit, days and field_strength_t of `schema.Crop`.
+        identity: subject, family, scan, visit, days, field_strength_t and header_facts of
+            `schema.Crop`.
         grades: Disc name -> grading -> published grade.
         scale: Crop scale, 1 or 0.5.
+        disc_pairs: Whether to make `disc_pairs`, too.
 
     Returns:
-        Kind of record -> records; those of `vertebra_pairs` hold one visit.
+        Kind of record -> records; those of pairs hold one visit.
 
     Raises:
         ValueError: If no crop can be cut, or one has no intensity to be normalised by.
@@ -140,13 +143,19 @@ def encode_scan(
                 f"the vertebrae beside {name} must lie inside the scan and be brighter than 0, got"
                 " none of their voxels. Is the annotation of another series?"
             )
-    return {
+    examples = {
         schema.DISC: [
             schema.encode(schema.DISC, schema.Crop(**identity, **crop, grades=grades.get(name, {})))
             for name, crop in discs.items()
         ],
-        schema.VERTEBRA_PAIRS: [
-            schema.encode(schema.VERTEBRA_PAIRS, schema.Crop(**identity, **crop))
-            for crop in bodies.values()
-        ],
+        schema.VERTEBRA_PAIRS: _pairs(schema.VERTEBRA_PAIRS, bodies.values(), identity),
     }
+    if disc_pairs:
+        lumbar = {disc.value for disc in levels.LUMBAR_DISCS}
+        found = (crop for name, crop in discs.items() if name in lumbar)
+        examples[schema.DISC_PAIRS] = _pairs(schema.DISC_PAIRS, found, identity)
+    return examples
+
+
+def _pairs(kind: str, found: Iterable[Mapping], identity: Mapping) -> list[tf.train.Example]:
+    return [schema.encode(kind, schema.Crop(**identity, **crop)) for crop in found]

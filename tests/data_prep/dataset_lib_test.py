@@ -13,6 +13,8 @@ from data_prep import dataset_lib, rejection, settings
 from spine_tf.data import records, schema, splits
 from tests.data_prep import scans
 
+KINDS = (schema.DISC, schema.VERTEBRA_PAIRS)
+
 
 def _convert(folder, requests=None, chosen=scans.SETTINGS, **options):
     requests = scans.make_requests(folder.parent / "log") if requests is None else requests
@@ -42,7 +44,7 @@ def _parsed(folder, kind):
 
 def test_the_folder(whole):
     folder, report = whole
-    shards = [f"{kind}-0000{i}-of-00002.tfrecord" for kind in schema.CROP_KINDS for i in (0, 1)]
+    shards = [f"{kind}-0000{i}-of-00002.tfrecord" for kind in KINDS for i in (0, 1)]
     names = {"index-disc.jsonl", "index-vertebra_pairs.jsonl", "splits.json", "manifest.json"}
     assert set(os.listdir(folder)) == {*shards, *names, "qc", "local"}
     keys = [request.scan_key for request in scans.make_requests("")]
@@ -79,7 +81,7 @@ def test_the_manifest(whole):
 
 
 def test_the_index_says_what_the_records_say(whole):
-    for kind in schema.CROP_KINDS:
+    for kind in KINDS:
         index, parsed = _parsed(whole[0], kind)
         keys = index.column("key")
         assert len(set(keys)) == len(keys)
@@ -122,17 +124,18 @@ def test_splits_are_those_of_the_families(whole):
 def test_further_protocols(tmp_path):
     requests = [scans.make_request(tmp_path / "log", s) for s in "ab"]
     mine = {"family-b": "test"}  # a protocol may leave families out
-    _convert(tmp_path / "data", requests, protocols={"mine": mine})
+    grading = {"family-a": "test", "family-b": "train"}  # in place of the one that is made
+    _convert(tmp_path / "data", requests, protocols={"mine": mine, "grading": grading})
     folder = records.open_folder(str(tmp_path / "data"))
     assert folder.protocols == ["grading", "longitudinal", "mine"]
     assert set(folder.index(schema.DISC, "mine", "test").column("subject")) == {"b"}
     assert not folder.index(schema.DISC, "mine", "train").rows
+    assert folder.families("grading") == grading
 
 
 @pytest.mark.parametrize(
     "protocols, message",
     [
-        ({"grading": {}}, "must have names other than longitudinal, grading, got 'grading'"),
         ({"mine": {"nobody": "test"}}, "hold families of the scans .* got 'nobody' in 'mine'"),
         ({"mine": {"family-a": "dev"}}, "splits .train, validation, test., got 'dev' in 'mine'"),
     ],
@@ -259,6 +262,61 @@ def test_pictures_can_be_traced_at_home(whole):
     assert header == "scan,uid,path"
     pictures = {picture.stem for picture in (whole[0] / "qc").glob("*.png")}
     assert {row.split(",")[0] for row in rows} == pictures
+
+
+def test_pairs_of_discs_on_request(whole, tmp_path):
+    folder = tmp_path / "data"
+    chosen = dataclasses.replace(scans.SETTINGS, disc_pairs=True)
+    report = _convert(folder, chosen=chosen)
+    # Two discs of four subjects, beside what is written without the request.
+    assert report.num_records == {"disc": 14, "disc_pairs": 8, "vertebra_pairs": 12}
+    mine, theirs = _files(folder), _files(whole[0])
+    assert all(mine[name] == theirs[name] for name in theirs if name != "manifest.json")
+    assert len(set(mine) - set(theirs)) == 3  # two shards and an index
+    data = records.open_folder(str(folder))
+    assert data.manifest["kinds"]["disc_pairs"]["num_visits"] == {"3": 2, "2": 2, "1": 4}
+    index, parsed = _parsed(folder, schema.DISC_PAIRS)
+    number = index.column("key").index("a/L4-L5")
+    assert parsed[number]["image"].shape == (3, 15, 96, 160)
+    assert parsed[number]["days"].numpy().tolist() == [0, 1000, 2000]
+    discs, crops_of_discs = _parsed(folder, schema.DISC)
+    for visit in range(3):
+        single = crops_of_discs[discs.column("key").index(f"a/{visit}/L4-L5")]["image"]
+        np.testing.assert_array_equal(parsed[number]["image"][visit], single)
+    assert index.rows[number]["grades"] == {}
+    # Subjects with follow-ups are too few to hold any out, so the protocol is empty.
+    assert not data.index(schema.DISC_PAIRS, "longitudinal").rows
+    with pytest.raises(ValueError, match="holds disc, vertebra_pairs, not 'disc_pairs' records"):
+        records.open_folder(str(whole[0])).index(schema.DISC_PAIRS)
+
+
+def test_asking_for_pairs_of_discs_makes_unfinished_parts_again(tmp_path, monkeypatch):
+    folder, log = tmp_path / "data", tmp_path / "log"
+    requests = [scans.make_request(log, "a")]
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset_lib, "_write_manifest", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            _convert(folder, requests)
+    report = _convert(folder, requests, dataclasses.replace(scans.SETTINGS, disc_pairs=True))
+    assert report.num_records == {"disc": 2, "disc_pairs": 2, "vertebra_pairs": 3}
+    assert scans.loaded(log) == ["a-0", "a-0"]
+
+
+def test_header_facts_reach_every_record(tmp_path):
+    folder, log = tmp_path / "data", tmp_path / "log"
+    requests = [
+        scans.make_request(log, "a", visit, header_facts={"sex": 1, "age": 3 + visit, "weight": -1})
+        for visit in range(2)
+    ]
+    _convert(folder, requests, dataclasses.replace(scans.SETTINGS, disc_pairs=True))
+    for kind in (schema.VERTEBRA_PAIRS, schema.DISC_PAIRS):
+        index, parsed = _parsed(folder, kind)
+        for row, record in zip(index.rows, parsed, strict=True):
+            assert row["header_facts"] == {"sex": [1, 1], "age": [3, 4]}
+            assert record["header/age"].numpy().tolist() == [3, 4]
+            assert record["header/weight"].numpy().tolist() == [-1, -1]
+    rows = records.open_folder(str(folder)).index(schema.DISC).rows
+    assert {(*row["visit"], *row["header_facts"]["age"]) for row in rows} == {(0, 3), (1, 4)}
 
 
 def test_nothing_to_convert(tmp_path):

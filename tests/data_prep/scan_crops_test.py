@@ -152,3 +152,15 @@ def test_an_annotation_of_another_place(scan):
     moved = dataclasses.replace(scan, affine=affine)
     with pytest.raises(ValueError, match="must lie inside the scan.*of another series"):
         scan_crops.encode_scan(moved, _annotation("L3", "L4"), IDENTITY, {}, 0.5)
+
+
+def test_pairs_of_discs_are_those_of_the_level_head(scan):
+    found = _renamed(_annotation("L3", "L4", "L5", "S1"), L3="L4", L4="L5", L5="L6")
+    records = scan_crops.encode_scan(scan, found, IDENTITY, {}, 0.5, disc_pairs=True)
+    keys = {
+        kind: [example.features.feature["key"].bytes_list.value[0] for example in examples]
+        for kind, examples in records.items()
+    }
+    assert keys["disc"] == [b"s/1/L4-L5", b"s/1/L5-L6", b"s/1/L6-S1"]
+    # L5-L6 and L6-S1 are no classes of the level head.
+    assert keys["disc_pairs"] == [b"s/L4-L5"]

@@ -1,0 +1,62 @@
+"""One kind of record when all its shards are written: its index, and its part of the manifest."""
+
+import collections
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+from spine_tf import files, gradings
+from spine_tf.data import records
+
+
+def lines_name(kind: str, shard: int) -> str:
+    """Returns the file name of the lines of the index of one shard, until they are joined."""
+    return f"{kind}-{shard:05d}.jsonl"
+
+
+def finish_kind(output_dir: str, parts_dir: str, kind: str, num_shards: int) -> dict:
+    """Joins the index of one kind, writes shards that got no record, and describes them all.
+
+    Args:
+        output_dir: Folder of the data set.
+        parts_dir: Where the lines of the shards' indices are.
+        kind: Kind of record.
+        num_shards: TFRecord files of this kind.
+
+    Returns:
+        What the manifest says of the kind: files with their size and SHA-256, and counts.
+    """
+    shards, rows = [], []
+    for shard in range(num_shards):
+        name = records.shard_name(kind, shard, num_shards)
+        path = os.path.join(output_dir, name)
+        lines = os.path.join(parts_dir, lines_name(kind, shard))
+        found = []
+        if os.path.exists(lines):
+            with open(lines, encoding="utf-8") as file:
+                found = file.readlines()
+        else:
+            records.write_shard(path, [])
+        size, digest = os.path.getsize(path), files.sha256(path)
+        shards.append({"name": name, "num_records": len(found), "sha256": digest, "size": size})
+        rows += found
+    with files.atomic_write(os.path.join(output_dir, records.index_name(kind))) as file:
+        file.writelines(rows)
+    return {"files": shards, "num_records": len(rows)} | summary([json.loads(r) for r in rows])
+
+
+def summary(rows: Sequence[Mapping]) -> dict:
+    """Returns counts of levels, visits and grades of the rows of an index, and slice means."""
+    class_counts = collections.defaultdict(collections.Counter)
+    for row in rows:
+        for name, grade in row["grades"].items():
+            class_counts[name][grade] += 1
+    return {
+        "level_counts": dict(collections.Counter(row["level"] for row in rows)),
+        "num_visits": dict(collections.Counter(str(len(row["visit"])) for row in rows)),
+        "class_counts": {
+            name: {str(grade): counts[grade] for grade in gradings.GRADINGS[name].grades}
+            for name, counts in class_counts.items()
+        },
+        "slice_means": records.slice_means(rows),
+    }
