@@ -1,4 +1,4 @@
-"""Every cross-time pair of vertebral bodies of a split, for verification.
+"""Every cross-time pair of vertebral bodies (or discs) of a split, for verification.
 
 Positive: one subject and level at two visits. Negative: the earlier visit of one positive and the
 later visit of another, same level, another family, and a pair of field strengths that a positive of
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from spine_tf import levels
 from spine_tf.data import pairs, records
 
 NEGATIVE, POSITIVE, TWIN = 0, 1, 2
@@ -26,6 +27,7 @@ class Visits:
         subject: Pseudonym.
         family: Pseudonym.
         level: Published name.
+        scan: Pseudonym of the scan.
         days: Days since the subject's first study.
         field_strength_t: Tesla; 0 is unknown.
         fold: Number of the fold.
@@ -36,9 +38,16 @@ class Visits:
     subject: np.ndarray
     family: np.ndarray
     level: np.ndarray
+    scan: np.ndarray
     days: np.ndarray
     field_strength_t: np.ndarray
     fold: np.ndarray
+
+    def level_names(self) -> list[str]:
+        """The levels there are, head to foot; what is no vertebra or disc last, by name."""
+        known = [level.value for level in (*levels.VertebraLevel, *levels.DiscLevel)]
+        found = set(self.level.tolist())
+        return [name for name in known if name in found] + sorted(found - set(known))
 
 
 def visits_of(index: records.Index, items: np.ndarray, fold: int = 0) -> Visits:
@@ -46,7 +55,7 @@ def visits_of(index: records.Index, items: np.ndarray, fold: int = 0) -> Visits:
     rows = [index.rows[record] for record in items[:, 0]]
     per_visit = {
         name: np.array([row[name][visit] for row, visit in zip(rows, items[:, 1], strict=True)])
-        for name in ("days", "field_strength_t")
+        for name in ("scan", "days", "field_strength_t")
     }
     text = {name: np.array([row[name] for row in rows]) for name in ("subject", "family", "level")}
     return Visits(items[:, 0], items[:, 1], fold=np.full(len(items), fold), **text, **per_visit)

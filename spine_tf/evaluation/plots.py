@@ -8,7 +8,8 @@ from matplotlib import figure
 
 from spine_tf.evaluation import bootstrap
 
-_SAME, _DIFFERENT, _PLAIN = "#1b6ca8", "#d1603d", "#8a8a8a"
+_SAME, _DIFFERENT, _PLAIN, _STUDY = "#1b6ca8", "#d1603d", "#8a8a8a", "#0f2f4a"
+_LINES = ((0, (1, 3)), ":", "--", "-")
 _DPI = 130
 
 
@@ -38,7 +39,7 @@ def roc_curves(
     """
     made, axes = _figure(5.2, 5.2)
     for (name, ((false_rate, true_rate), area)), color in zip(
-        curves.items(), (_SAME, _PLAIN), strict=False
+        curves.items(), (_SAME, _PLAIN, _STUDY), strict=False
     ):
         label = f"{name}: AUC {bootstrap.text(area)}"
         axes.plot(false_rate, true_rate, color=color, linewidth=1.8, label=label)
@@ -57,22 +58,34 @@ def roc_curves(
 
 
 def distance_histogram(
-    histogram: Mapping[str, Sequence[float]], what: str, unit: str = ""
+    histogram: Mapping[str, Sequence[float]],
+    title: str,
+    unit: str = "",
+    thresholds: Mapping[str, float] | None = None,
 ) -> figure.Figure:
-    """Draws the shares of pairs per bin of distance; `histogram` has edges, same, different."""
+    """Draws the shares of pairs per bin of distance.
+
+    Args:
+        histogram: "edges", and the shares "same" and "different".
+        title: Title.
+        unit: What follows the name of the axis.
+        thresholds: Name -> distance, each a line.
+    """
     made, axes = _figure(6.4, 4.0)
     edges = np.asarray(histogram["edges"])
-    for name, title, color in (
+    for name, label, color in (
         ("different", "different subjects", _DIFFERENT),
         ("same", "same subject", _SAME),
     ):
         share = 100 * np.asarray(histogram[name])
-        axes.stairs(share, edges, fill=True, color=color, alpha=0.45, label=title)
+        axes.stairs(share, edges, fill=True, color=color, alpha=0.45, label=label)
         axes.stairs(share, edges, color=color, linewidth=1.0)
     axes.set(
         xlim=(edges[0], edges[-1]), xlabel=f"distance of the embeddings{unit}", ylabel="% of pairs"
     )
-    axes.set_title(f"Distances of pairs of vertebrae\n{what}", fontsize=10)
+    for (label, value), style in zip((thresholds or {}).items(), _LINES, strict=False):
+        axes.axvline(value, color="black", linewidth=0.9, linestyle=style, label=label)
+    axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8, frameon=False)
     _tidy(axes)
     return made

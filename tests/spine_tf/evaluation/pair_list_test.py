@@ -21,6 +21,7 @@ def _index(*rows):
                 "visit": list(range(len(days))),
                 "days": list(days),
                 "field_strength_t": list(field_t),
+                "scan": [f"{subject}-{visit}" for visit in range(len(days))],
             }
             for subject, level, days, field_t in rows
         ),
@@ -59,7 +60,7 @@ def test_the_count_of_the_paper():
     # 42 subjects, each at one level: 42 positives and 42 * 41 ordered negatives.
     rows = [
         {"subject": f"s{i}", "family": f"s{i}", "level": "L1", "visit": [0, 1]}
-        | {"days": [0, 3650], "field_strength_t": [1.0, 1.5]}
+        | {"days": [0, 3650], "field_strength_t": [1.0, 1.5], "scan": ["a", "b"]}
         for i in range(42)
     ]
     index = records.Index("", "vertebra_pairs", 0.5, tuple(rows))
@@ -105,6 +106,7 @@ def _three_visits(seed=0, number=12):
             {"subject": f"s{i}", "family": f"f{i // 2}", "level": "L1"}
             | {"visit": list(range(count)), "days": [3000 * v for v in range(count)]}
             | {"field_strength_t": [1.0, *rng.choice([1.0, 1.5], count - 1).tolist()]}
+            | {"scan": [f"s{i}-{v}" for v in range(count)]}
         )
     return records.Index("", "vertebra_pairs", 0.5, tuple(rows))
 
@@ -152,3 +154,9 @@ def test_blockwise_compares_within_fold_and_level():
     values = np.arange(8.0)[:, None]
     result = pair_list.blockwise(values, visits, found, lambda v: v - v.T)
     np.testing.assert_array_equal(result, found.first - found.second)
+
+
+def test_levels_go_from_head_to_foot():
+    index = _index(*(("A", name, *TWO) for name in ("whole", "S1", "L4-L5", "T12", "L1-L2", "L1")))
+    visits, _ = _pairs(index)
+    assert visits.level_names() == ["T12", "L1", "S1", "L1-L2", "L4-L5", "whole"]

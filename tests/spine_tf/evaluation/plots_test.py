@@ -22,7 +22,11 @@ def test_roc_curves_say_area_and_interval():
 
 def test_histogram_has_percent_on_its_axis():
     histogram = {"edges": [0, 1, 2], "same": [1.0, 0.0], "different": [0.25, 0.75]}
-    (axes,) = plots.distance_histogram(histogram, "9 pairs").axes
+    lines = {"FPR 0.1": 0.5}
+    (axes,) = plots.distance_histogram(histogram, "9 pairs", thresholds=lines).axes
+    assert axes.get_title() == "9 pairs"
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["different subjects", "same subject", "FPR 0.1"]
     assert axes.get_ylabel() == "% of pairs"
     assert axes.get_ylim()[1] > 99
 

@@ -5,56 +5,92 @@ from sklearn import metrics
 from spine_tf.evaluation import bootstrap, roc
 
 
-def _pairs(seed=0, number=60):
+def _sample(seed=0, number=60):
     rng = np.random.default_rng(seed)
     is_positive = rng.random(number) < 0.4
     distance = np.round(rng.normal(1.0 - 0.5 * is_positive, 0.4), 1)  # with ties
     units = rng.integers(0, 8, (number, 2))
     units[is_positive, 1] = units[is_positive, 0]
-    return is_positive, distance, rng.uniform(0.5, 2, number), units
+    return roc.Sample(is_positive, distance, rng.uniform(0.5, 2, number), units)
+
+
+def _of(is_positive, distance, units=None):
+    """A sample of equal weights, each pair of units of its own unless given."""
+    number = len(is_positive)
+    own = np.stack([np.arange(number)] * 2, 1)
+    units = own if units is None else np.array(units)
+    return roc.Sample(
+        np.array(is_positive, bool), np.array(distance, float), np.ones(number), units
+    )
+
+
+def _value(sample, name, *rates):
+    """A measure on the data as they are."""
+    counts = np.ones((1, sample.units.max(initial=0) + 1))
+    return roc.measures(sample, counts, rates)[name][0]
 
 
 def test_area_by_hand():
     # Closer than the negatives at 2 and 3: the positive at 1 to both, the one at 2 to one and a
     # half (a tie): (2 + 1.5) / 4 = 0.875.
-    found = roc.auc(np.array([True, True, False, False]), np.array([1.0, 2, 2, 3]), np.ones(4))
-    assert found == pytest.approx(0.875)
+    assert _value(_of([1, 1, 0, 0], [1, 2, 2, 3]), "auc") == pytest.approx(0.875)
 
 
-@pytest.mark.parametrize("is_positive", [[True, True], [False, False], []])
-def test_area_needs_both_kinds(is_positive):
-    is_positive = np.array(is_positive, bool)
-    number = len(is_positive)
-    assert np.isnan(roc.auc(is_positive, np.arange(number), np.ones(number)))
+@pytest.mark.parametrize("is_positive", [[1, 1], [0, 0], []])
+def test_measures_need_both_kinds(is_positive):
+    sample = _of(is_positive, range(len(is_positive)), np.zeros((len(is_positive), 2), int))
+    for name in ("auc", "equal_error_rate", 0.1):
+        assert np.isnan(_value(sample, name, 0.1))
 
 
-def test_draws_equal_repeated_pairs():
+def test_a_pair_weighs_by_the_product_of_its_subjects():
+    # Subject 0 drawn twice, 1 once, 2 three times. Positives: subject 0 at 1 (weight 2), subject 2
+    # at 3 (weight 3). Negatives: 0 and 1 at 2 (2 * 1), 0 and 2 at 4 (2 * 3).
+    # AUC = (2 * 8 + 3 * 6) / (5 * 8) = 34 / 40. At 2 and less: TPR 2/5, FPR 2/8. At 3: TPR 1.
+    sample = _of([1, 1, 0, 0], [1, 3, 2, 4], [[0, 0], [2, 2], [0, 1], [0, 2]])
+    found = roc.measures(sample, np.array([[2.0, 1, 3]]), (0.1, 0.25))
+    assert found["auc"][0] == pytest.approx(0.85)
+    assert found[0.1][0] == pytest.approx(0.4)
+    assert found[0.25][0] == pytest.approx(1.0)
+    # The curve goes (0, 0.4), (0.25, 0.4), (0.25, 1): misses fall from 0.6 to 0 at 0.25.
+    assert found["equal_error_rate"][0] == pytest.approx(0.25)
+    false_rate, true_rate = roc.rates_within(sample, np.array([[2.0, 1, 3], [1, 1, 1]]), 2.0)
+    np.testing.assert_allclose(false_rate, [0.25, 0.5])
+    np.testing.assert_allclose(true_rate, [0.4, 0.5])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_draws_equal_repeated_pairs(seed):
     # A draw counts a pair as often as the product of its subjects' counts: repeat it so often and
-    # let scikit-learn find the area.
-    is_positive, distance, weight, units = _pairs()
+    # let scikit-learn draw the curve.
+    sample = _sample(seed)
     counts = bootstrap.draw_counts(8, 25, seed=3)
-    found = roc.auc_draws(is_positive, distance, weight, units, counts)
-    one = units[:, 0] == units[:, 1]
-    for drawn, area in zip(counts, found, strict=True):
-        times = drawn[units[:, 0]] * np.where(one, 1, drawn[units[:, 1]])
-        expected = metrics.roc_auc_score(is_positive, -distance, sample_weight=weight * times)
-        assert area == pytest.approx(expected, abs=1e-12)
+    found = roc.measures(sample, counts, (0.05, 0.2))
+    one = sample.units[:, 0] == sample.units[:, 1]
+    for i, drawn in enumerate(counts):
+        times = drawn[sample.units[:, 0]] * np.where(one, 1, drawn[sample.units[:, 1]])
+        rates = roc.curve(sample.is_positive, sample.distance, sample.weight * times)
+        expected = metrics.roc_auc_score(
+            sample.is_positive, -sample.distance, sample_weight=sample.weight * times
+        )
+        assert found["auc"][i] == pytest.approx(expected, abs=1e-12)
+        assert found["equal_error_rate"][i] == pytest.approx(roc.equal_error_rate(*rates))
+        for largest in (0.05, 0.2):
+            assert found[largest][i] == pytest.approx(rates[1][rates[0] <= largest].max())
 
 
 def test_draws_do_not_depend_on_the_chunks(monkeypatch):
-    pairs = _pairs()
+    sample = _sample()
     counts = bootstrap.draw_counts(8, 25, seed=3)
-    expected = roc.auc_draws(*pairs, counts)
+    expected = roc.measures(sample, counts, (0.1,))
     monkeypatch.setattr(roc, "_ELEMENTS_AT_ONCE", 1)
-    np.testing.assert_array_equal(roc.auc_draws(*pairs, counts), expected)
+    for name, drawn in roc.measures(sample, counts, (0.1,)).items():
+        np.testing.assert_allclose(drawn, expected[name], rtol=1e-12)
 
 
 def test_a_draw_without_negatives_has_no_area():
-    is_positive = np.array([True, False])
-    units = np.array([[0, 0], [0, 1]])
-    found = roc.auc_draws(
-        is_positive, np.array([1.0, 2]), np.ones(2), units, np.array([[2.0, 0], [1, 1]])
-    )
+    sample = _of([1, 0], [1, 2], [[0, 0], [0, 1]])
+    found = roc.measures(sample, np.array([[2.0, 0], [1, 1]]))["auc"]
     assert np.isnan(found[0])
     assert found[1] == 1.0
 
