@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from data_prep import settings
-from spine_tf import cli
+from spine_tf import cli, header_facts
 
 _CHOICES = os.path.join("local", "choices.txt")
 _MOST_SHOWN = 3  # studies whose choice is printed
@@ -41,7 +41,7 @@ def define_flags() -> None:
         "Key of the pseudonyms, made on first use; OUTPUT_DIR/local/pseudonym.key by default."
         " Keep it: without it later studies of the same patients cannot be joined.",
     )
-    cli.define_dataclass_flags(settings.Settings)
+    cli.define_dataclass_flags(settings.DicomSettings)
 
 
 def main(argv: list[str]) -> int:
@@ -50,9 +50,13 @@ def main(argv: list[str]) -> int:
     from data_prep import convert_dicom_lib, dataset_lib, deidentify
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(settings.Settings)
+    chosen = cli.dataclass_from_flags(settings.DicomSettings)
     inputs = convert_dicom_lib.Inputs(
-        values.input_dir, values.vertebrae, values.gradings, values.families
+        values.input_dir,
+        values.vertebrae,
+        values.gradings,
+        values.families,
+        header_facts.parse_names(chosen.header_facts),
     )
     key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
     plan = convert_dicom_lib.plan(inputs, deidentify.load_or_make_key(key_file))

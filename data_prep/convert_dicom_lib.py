@@ -32,12 +32,14 @@ class Inputs:
         vertebrae: `vertebrae/1` file or folder.
         gradings: CSV file or folder.
         families: CSV file or folder.
+        header_facts: Which of `spine_tf.header_facts.FACTS` to take from the headers.
     """
 
     input_dir: str
     vertebrae: str | None = None
     gradings: str | None = None
     families: str | None = None
+    header_facts: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +103,7 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
         FileNotFoundError: If a folder or file does not exist.
         ValueError: If there is no study, or no annotation belongs to any of them.
     """
-    scan = dicom.scan_folder(inputs.input_dir, _progress("headers"))
+    scan = dicom.scan_folder(inputs.input_dir, _progress("headers"), inputs.header_facts)
     studies = study.group(scan.series)
     if not studies:
         raise ValueError(study.no_dicom_message(inputs.input_dir, scan))
@@ -233,12 +235,14 @@ def _request(
         path=os.path.dirname(series.paths[0]),
         uid=series.uid,
         payload=Payload(_without_patient(series), item.match.annotation),
+        header_facts=series.first.header_facts,
     )
 
 
 def _without_patient(series: dicom_header.SeriesFiles) -> dicom_header.SeriesFiles:
+    unknown = {"patient_id": "", "study_date": "", "header_facts": {}}
     return dicom_header.SeriesFiles(
-        tuple(dataclasses.replace(item, patient_id="", study_date="") for item in series.slices)
+        tuple(dataclasses.replace(item, **unknown) for item in series.slices)
     )
 
 

@@ -58,7 +58,7 @@ class ScanRequest:
     path: str
     uid: str
     payload: Any
-    header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pydicom
@@ -43,13 +43,16 @@ def list_files(folder: str) -> list[str]:
 
 
 def scan_folder(
-    folder: str, progress: Callable[[Iterable[str]], Iterable[str]] = iter
+    folder: str,
+    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+    facts: Sequence[str] = (),
 ) -> FolderScan:
     """Reads the header of every file below a folder and groups them into series.
 
     Args:
         folder: Where to look, at any depth; file names and extensions do not matter.
         progress: Wraps the list of paths, for example in a progress bar.
+        facts: Which of `spine_tf.header_facts.FACTS` to read.
 
     Returns:
         The series and what was not used. Nothing is raised for a single broken file.
@@ -61,7 +64,7 @@ def scan_folder(
     paths = list_files(folder)
     for path in progress(paths):
         try:
-            slices.extend(dicom_header.read_headers(path))
+            slices.extend(dicom_header.read_headers(path, facts))
         except dicom_header.NotNeeded as reason:
             not_needed[str(reason)] += 1
         except rejection.RejectedInput as error:

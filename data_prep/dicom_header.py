@@ -9,6 +9,7 @@ import datetime
 import logging
 import math
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pydicom.config
 import pydicom.multival
 import pydicom.uid
 
-from data_prep import rejection
+from data_prep import dicom_facts, rejection
 
 # pydicom would show values that break the standard, and they may be the patient's.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -62,6 +63,7 @@ class SliceHeader:
         has_inversion: Whether the sequence starts with an inversion pulse.
         study_date: YYYYMMDD, or "".
         patient_id: As in the file, never shown; "" if absent.
+        header_facts: Name -> class index of the facts that were asked for.
     """
 
     path: str
@@ -84,6 +86,7 @@ class SliceHeader:
     pixel_spacing_mm: tuple[float, float]
     rows: int
     columns: int
+    header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def normal(self) -> np.ndarray:
@@ -140,11 +143,12 @@ class SeriesFiles:
         return self.first.rows * row_mm, self.first.columns * column_mm
 
 
-def read_headers(path: str) -> list[SliceHeader]:
+def read_headers(path: str, facts: Sequence[str] = ()) -> list[SliceHeader]:
     """Reads the header of a file, without its pixels.
 
     Args:
         path: Any file.
+        facts: Which of `spine_tf.header_facts.FACTS` to read.
 
     Returns:
         One header per frame; one for a single-frame file.
@@ -155,16 +159,34 @@ def read_headers(path: str) -> list[SliceHeader]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dataset = _read_dataset(path)
+        dataset = _read_dataset(path, facts)
         _check_is_mr_image(dataset, path)
         try:
-            return _slice_headers(dataset, path)
+            headers = _slice_headers(dataset, path)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise rejection.RejectedInput(
                 path,
                 _text(dataset, "SOPInstanceUID"),
                 f"the header of this MR image is broken: {error}; export the file again",
             ) from None
+        known = _header_facts(dataset, facts)
+    return [dataclasses.replace(header, header_facts=known) for header in headers]
+
+
+def read_facts(path: str, facts: Sequence[str]) -> dict[str, int]:
+    """Reads facts of the patient from the header of any DICOM image; see `dicom_facts.read`.
+
+    Raises:
+        NotNeeded: If the file is not DICOM.
+        rejection.RejectedInput: If it calls itself DICOM and is broken.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _header_facts(_read_dataset(path, facts), facts)
+
+
+def _header_facts(dataset: pydicom.Dataset, facts: Sequence[str]) -> dict[str, int]:
+    return dicom_facts.read(lambda name: _text(dataset, name), _study_date(dataset), facts)
 
 
 def frame_dataset(dataset: pydicom.Dataset, frame: int) -> pydicom.Dataset:
@@ -188,7 +210,7 @@ def _frame_groups(dataset: pydicom.Dataset, frame: int) -> list[pydicom.Dataset]
     return [*shared[:1], *per_frame[frame : frame + 1]]
 
 
-def _looks_like_dicom(path: str) -> bool:
+def looks_like_dicom(path: str) -> bool:
     """Whether the file starts as DICOM does, with or without the preamble."""
     try:
         with open(path, "rb") as file:
@@ -199,17 +221,18 @@ def _looks_like_dicom(path: str) -> bool:
     return start[128:] == b"DICM" or (start[:2] in (b"\x02\0", b"\x08\0") and start[3:4] == b"\0")
 
 
-def _read_dataset(path: str) -> pydicom.Dataset:
+def _read_dataset(path: str, facts: Sequence[str]) -> pydicom.Dataset:
     """The header, or NotNeeded, or RejectedInput."""
     is_named_dicom = path.lower().endswith(_DICOM_NAMES)
-    if not _looks_like_dicom(path):
+    if not looks_like_dicom(path):
         if is_named_dicom:
             raise rejection.RejectedInput(
                 path, "", "is named as DICOM and does not start as DICOM; export the file again"
             )
         raise NotNeeded("not DICOM")
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=True)
+        tags = [*_TAGS, *(tag for name in facts for tag in dicom_facts.TAGS[name])]
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
         dataset.get("SOPClassUID")
         return dataset
     except Exception as error:  # A broken file makes pydicom raise nearly anything.

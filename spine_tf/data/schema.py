@@ -87,7 +87,7 @@ class Crop:
     median: float
     corners_mm: np.ndarray
     grades: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict, repr=False)
 
 
 def encode_pixels(image: np.ndarray) -> bytes:

@@ -87,3 +87,62 @@ def test_good_studies_are_converted_beside_a_bad_one(tmp_path, capsys):
     assert manifest["counts"]["subjects"] == 1
     rejected = (out / "local" / "rejects.jsonl").read_text()
     assert json.loads(rejected)["uid"] == "1.3.1"
+
+
+PLANTED = {  # none of it can turn up by chance
+    "PatientSex": "M",
+    "PatientAge": "057Y",
+    "PatientWeight": "83.417",
+    "PatientBirthDate": "19720405",
+    "PatientName": "Quixotic^Zebulon",
+    "PatientID": "QZX-4711",
+}
+
+
+def _convert_planted(tmp_path, *flags):
+    """A study with known facts beside one with placeholders; returns the data set's folder."""
+    studies, out = tmp_path / "studies", tmp_path / "out"
+    annotations = [
+        write_spine_study(studies / "a", "1.1", study_date="20200101"),
+        write_spine_study(studies / "b", "1.2", study_date="20230101"),
+    ]
+    for path in (studies / "a").iterdir():
+        dicom_samples.edit(str(path), **PLANTED)
+    for path in (studies / "b").iterdir():
+        hidden = {"PatientSex": "O", "PatientAge": "000Y", "PatientWeight": "0"}
+        dicom_samples.edit(str(path), **(PLANTED | hidden))
+    (studies / "vertebrae.json").write_text(json.dumps(annotations))
+    sizes = ("--crop_scale=0.5", "--num_shards=1")
+    assert run(f"--input_dir={studies}", f"--output_dir={out}", *sizes, *flags) == cli.EXIT_DONE
+    return out
+
+
+def _all_bytes(folder):
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def _rows(folder, kind):
+    return [json.loads(line) for line in (folder / f"index-{kind}.jsonl").open()]
+
+
+def test_header_facts_are_classes_and_leave_no_value(tmp_path, capfd):
+    out = _convert_planted(tmp_path, "--header_facts=sex,age,weight")
+    printed = "".join(capfd.readouterr())
+    for value in ("057Y", "83.417", "19720405", "Quixotic", "Zebulon", "QZX"):
+        assert value.encode() not in _all_bytes(out) and value not in printed
+    for row in _rows(out, "vertebra_pairs"):
+        assert row["header_facts"] == {"sex": [1, -1], "age": [4, -1], "weight": [5, -1]}
+    found = {tuple(row["visit"]): row.get("header_facts") for row in _rows(out, "disc")}
+    assert found == {(0,): {"sex": [1], "age": [4], "weight": [5]}, (1,): None}
+
+
+def test_without_the_flag_no_fact_is_kept(tmp_path):
+    out = _convert_planted(tmp_path)
+    assert b"header/" not in _all_bytes(out)
+    assert not any("header_facts" in row for row in _rows(out, "vertebra_pairs"))
+
+
+def test_facts_that_there_are_not_are_wrong_usage(tmp_path, capsys):
+    paths = (f"--input_dir={tmp_path}", f"--output_dir={tmp_path / 'o'}")
+    assert run(*paths, "--header_facts=sex,name") == cli.EXIT_USAGE
+    assert "comma list of sex, age, weight" in capsys.readouterr().err

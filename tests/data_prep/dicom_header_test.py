@@ -139,3 +139,26 @@ def test_series_sorts_its_slices_and_knows_its_angle(tmp_path):
     assert series.tilt_deg == pytest.approx(15, abs=1e-3)
     # 6 rows of 0.9 mm and 5 columns of 0.6 mm.
     assert series.fov_mm == pytest.approx((5.4, 3.0))
+
+
+def test_header_facts_are_read_on_request_only(tmp_path):
+    path = write_one(tmp_path)
+    values = {"PatientSex": "M", "PatientAge": "047Y", "PatientWeight": "83.4"}
+    dicom_samples.edit(path, **values, PatientBirthDate="19720405")
+    (header,) = dicom_header.read_headers(path)
+    assert header.header_facts == {}
+    (header,) = dicom_header.read_headers(path, ("sex", "age", "weight"))
+    assert header.header_facts == {"sex": 1, "age": 3, "weight": 5}
+    assert "header_facts=" not in repr(header)
+    assert dicom_header.read_facts(path, ("age",)) == {"age": 3}
+
+
+@pytest.mark.real_data
+def test_placeholders_of_a_real_study_are_unknown():
+    folder = pathlib.Path(__file__).parents[3] / "shared" / "data" / "lumbar_study" / "dicom"
+    found = [
+        dicom_header.read_facts(str(path), ("sex", "age", "weight"))
+        for path in sorted(folder.rglob("*"))[:40]
+        if path.is_file() and dicom_header.looks_like_dicom(str(path))
+    ]
+    assert found and all(facts == {"sex": -1, "age": -1, "weight": -1} for facts in found)
