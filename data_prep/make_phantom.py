@@ -11,6 +11,10 @@ stopped goes on where it was.
 
 writes the records that convert-dicom would write, without DICOM on the way.
 
+    spine-tf make-phantom --output_dir=data --cohort=paper --direct_records
+
+writes the cohort of Jamaludin 2017: 1016 subjects, 423 with a follow-up, and its protocols.
+
     spine-tf make-phantom --calibrate --num_subjects=240
 
 measures how hard the phantom is, and prints it; with --output_dir it also saves calibration.json.
@@ -28,6 +32,9 @@ def define_flags() -> None:
     from data_prep import settings
 
     flags.DEFINE_string("output_dir", None, "Folder of the cohort, or of the data set.")
+    flags.DEFINE_enum(
+        "cohort", "plain", ["plain", "paper"], "paper fixes the subjects; with --direct_records."
+    )
     flags.DEFINE_integer("num_subjects", 40, "Number of subjects.", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "Seed; another seed, another cohort.", lower_bound=0)
     flags.DEFINE_integer("one_visit_percent", 25, "Share of subjects that come once.")
@@ -49,6 +56,8 @@ def main(argv: list[str]) -> int:
     from spine_tf.phantom import cohort
 
     values = flags.FLAGS
+    if values.cohort == "paper" and (values.calibrate or not values.direct_records):
+        raise cli.UsageError("--cohort=paper needs --direct_records.")
     config = cohort.CohortConfig(
         num_subjects=values.num_subjects,
         seed=values.seed,
@@ -73,7 +82,11 @@ def _write_records(config, values) -> int:
 
     key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
     chosen = cli.dataclass_from_flags(settings.Settings)
-    report = make_phantom_lib.write_records(config, values.output_dir, chosen, key_file)
+    where = (values.output_dir, chosen, key_file)
+    if values.cohort == "paper":
+        report = make_phantom_lib.write_paper_records(values.seed, *where)
+    else:
+        report = make_phantom_lib.write_records(config, *where)
     print(report)
     return report.exit_status
 

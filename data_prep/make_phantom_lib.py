@@ -288,3 +288,29 @@ def write_records(
 
     requests = scan_requests(config, deidentify.load_or_make_key(key_file))
     return dataset_lib.convert(requests, load, settings, output_dir, source="phantom")
+
+
+def write_paper_records(
+    seed: int, output_dir: str, settings: settings.Settings, key_file: str
+) -> "dataset_lib.Report":
+    """Writes the records of the paper's cohort with its protocols, see `paper_cohort`.
+
+    Args:
+        seed: Seed of the cohort.
+        output_dir: Folder of the data set.
+        settings: `settings.Settings`.
+        key_file: Key of the pseudonyms, made on first use.
+
+    Returns:
+        The `dataset_lib.Report`.
+    """
+    from data_prep import dataset_lib, paper_cohort
+
+    key = deidentify.load_or_make_key(key_file)
+    requests = [r for config in paper_cohort.configs(seed) for r in scan_requests(config, key)]
+    protocols = paper_cohort.make_protocols(
+        ((r.family_key, r.subject_key, r.visit) for r in requests), settings.split_seed
+    )
+    return dataset_lib.convert(
+        requests, load, settings, output_dir, source="phantom", protocols=protocols
+    )

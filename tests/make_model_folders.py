@@ -51,7 +51,7 @@ def make(path, name):
     model = folder.build()
     rng = np.random.default_rng(7)
     model.set_weights([_trained(rng, weight) for weight in model.get_weights()])
-    inputs = {key: _input(rng, tensor.shape[1:]) for key, tensor in inputs_of(model).items()}
+    inputs = {key: _crops(rng, tensor.shape[1:]) for key, tensor in inputs_of(model).items()}
     outputs = model(inputs, training=False)
     model.save_weights(os.path.join(folder.path, model_folder.WEIGHTS))
     np.savez_compressed(
@@ -71,11 +71,6 @@ def _trained(rng, weight):
     if weight.ndim == 1:
         return weight + rng.uniform(0.05, 0.5, weight.shape)
     return weight + rng.normal(0, 0.05, weight.shape)
-
-
-def _input(rng, shape):
-    """Crops, or of an input with one number per example (where a negative's member stands) 0."""
-    return _crops(rng, shape) if len(shape) else np.zeros(_BATCH, np.int32)
 
 
 def _crops(rng, shape):

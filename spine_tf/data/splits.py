@@ -4,7 +4,9 @@ Families are ranked by a salted hash and cut at exact quotas, so the same seed g
 on every machine, and a new pseudonym key does not matter more than a new seed. A split belongs to
 a protocol:
 
-- `longitudinal`: families with at least one follow-up, 80:10:10; empty where there are too few.
+- `longitudinal`: families with at least one follow-up, 80:10:10; empty where there are too few. Its
+  training split also holds the single-visit families that grading trains on: they have no
+  positive pair, and are the other side of negatives on request.
 - `grading`: every family. Validation and test hold no family that the longitudinal stage trains or
   validates on; where single-visit families are enough, test holds only those.
 - `fold0`, `fold1`, ... (on request): every family is in test once. Both stages use the same fold,
@@ -152,7 +154,11 @@ def make_splits(
     """
     families = sorted(families, key=lambda family: family.key)
     longitudinal = _longitudinal(families, seed, held_out_fraction)
-    protocols = {LONGITUDINAL: longitudinal, GRADING: _grading(families, longitudinal, seed)}
+    grading = _grading(families, longitudinal, seed)
+    if longitudinal:
+        singles = {family.key for family in families if family.num_visits == 1}
+        longitudinal |= {key: "train" for key in singles if grading[key] == "train"}
+    protocols = {LONGITUDINAL: dict(sorted(longitudinal.items())), GRADING: grading}
     if num_folds:
         protocols |= _folds(families, seed, num_folds)
     return {"seed": seed, "protocols": protocols}

@@ -54,23 +54,48 @@ class SubtractSliceMeans(keras.layers.Layer):
 
 
 class SliceConv3D(keras.layers.Conv3D):
-    """A 3-D convolution of few channels, computed as a 2-D one over stacked neighbour slices.
+    """A 3-D convolution of few channels, computed as 2-D ones: same weights and result.
 
-    Same weights and result. On a CPU the 3-D kernel is 3 times as slow for one input channel, and
-    its gradient 40 times for 12 channels of a disc (docs/architecture.md). Stride 1 over slices,
-    no padding.
+    On a CPU the 3-D kernel is 3 times as slow for one input channel, and its gradient 40 times for
+    12 channels of a disc (docs/architecture.md). Stride 1 over slices, no padding.
     """
 
     def call(self, inputs):
-        depth, _, _, channels, _ = self.kernel.shape
-        slices = inputs.shape[1] - depth + 1
-        stacked = tf.concat([inputs[:, i : i + slices] for i in range(depth)], -1)
-        flat = tf.reshape(stacked, [-1, *stacked.shape[2:]])
-        kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [1, 2, 0, 3, 4])
-        kernel = tf.reshape(kernel, [*kernel.shape[:2], depth * channels, self.filters])
-        found = tf.nn.conv2d(flat, tf.cast(kernel, flat.dtype), self.strides[1:], "VALID")
-        found = tf.nn.bias_add(found, tf.cast(tf.convert_to_tensor(self.bias), flat.dtype))
-        return tf.reshape(found, [-1, slices, *found.shape[1:]])
+        kernel = tf.cast(tf.convert_to_tensor(self.kernel), inputs.dtype)
+        if inputs.shape[-1] == 1 and self.strides[1:] == (2, 2) and not inputs.shape[2] % 2:
+            found = _over_blocks(inputs, kernel)
+        else:
+            found = _over_slices(inputs, kernel, self.strides[1:])
+        return tf.nn.bias_add(found, tf.cast(tf.convert_to_tensor(self.bias), found.dtype))
+
+
+def _over_slices(inputs: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int]) -> tf.Tensor:
+    """Sums one 2-D convolution per slice of the kernel over neighbour slices."""
+    depth, filters = kernel.shape[0], kernel.shape[-1]
+    flat = tf.reshape(inputs, [-1, *inputs.shape[2:]])
+    side_by_side = tf.concat(tf.unstack(kernel), -1)  # all slices of the kernel at once
+    found = tf.nn.conv2d(flat, side_by_side, strides, "VALID")
+    found = tf.reshape(found, [-1, inputs.shape[1], *found.shape[1:]])
+    slices = inputs.shape[1] - depth + 1
+    return tf.add_n(
+        [found[:, i : i + slices, ..., i * filters : (i + 1) * filters] for i in range(depth)]
+    )
+
+
+def _over_blocks(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Stride 2 and one channel: 2x2 blocks become 4 channels, neighbour slices 4 more each."""
+    depth, rows, columns, _, filters = kernel.shape
+    slices = inputs.shape[1] - depth + 1
+    blocks = tf.nn.space_to_depth(tf.reshape(inputs, [-1, *inputs.shape[2:]]), 2)
+    blocks = tf.reshape(blocks, [-1, inputs.shape[1], *blocks.shape[1:]])
+    stacked = tf.concat([blocks[:, i : i + slices] for i in range(depth)], -1)
+    flat = tf.reshape(stacked, [-1, *stacked.shape[2:]])
+    half = ((rows + 1) // 2, (columns + 1) // 2)
+    kernel = tf.pad(kernel, [[0, 0], [0, rows % 2], [0, columns % 2], [0, 0], [0, 0]])
+    kernel = tf.reshape(kernel, [depth, half[0], 2, half[1], 2, filters])
+    kernel = tf.reshape(tf.transpose(kernel, [1, 3, 0, 2, 4, 5]), [*half, 4 * depth, filters])
+    found = tf.nn.conv2d(flat, kernel, 1, "VALID")
+    return tf.reshape(found, [-1, slices, *found.shape[1:]])
 
 
 class SlicePooling(keras.layers.Layer):

@@ -6,7 +6,7 @@ metrics share keys. Adding a task is one file and one line in `tasks/__init__.py
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -124,6 +124,15 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
         """Returns output -> metrics."""
+
+    def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
+        """Returns what looks wrong after an epoch.
+
+        Args:
+            history: Per epoch so far, what metrics.csv says.
+        """
+        del history
+        return []
 
     def loss_weights(self) -> dict[str, float]:
         """Returns output -> share in the total loss, where it is not 1."""

@@ -30,6 +30,11 @@ def read(model_dir: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def history(model_dir: str) -> list[dict[str, float]]:
+    """Returns the rows of metrics.csv as numbers, without what was not measured."""
+    return [{name: float(text) for name, text in row.items() if text} for row in read(model_dir)]
+
+
 def write(model_dir: str, epoch: int, values: Mapping[str, float]) -> None:
     """Adds the row of an epoch to metrics.csv and TensorBoard; later rows are dropped."""
     rows = [row for row in read(model_dir) if int(row["epoch"]) < epoch]

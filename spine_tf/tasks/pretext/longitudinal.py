@@ -1,205 +1,310 @@
-"""Longitudinal pretext: are two vertebral bodies of one person? And which level is it?
+"""Longitudinal pretext: are two crops of one person? And which level is it?
 
 Source: Jamaludin 2017, sections 3.1 and 4.1; methods 1.4 to 1.6.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from spine_tf import config, levels
-from spine_tf.data import augmentation, pairs, records, schema, splits
+from spine_tf import config, header_facts, levels
+from spine_tf.data import augmentation, crops, pairs, records, schema, splits
 from spine_tf.losses import balanced_cross_entropy, contrastive
-from spine_tf.metrics import balanced_accuracy, pair_auc
+from spine_tf.metrics import balanced_accuracy, pair_auc, pair_distance
 from spine_tf.models import heads
 from spine_tf.tasks import task
 
 LEVEL_NAMES = tuple(level.value for level in levels.LUMBAR_VERTEBRAE)
-_CALIBRATION_BATCHES = 4
+# Anatomy -> kind of record; and its levels, where they are known before the data are.
+_RECORD_KINDS = {
+    "vertebra": schema.VERTEBRA_PAIRS,
+    "disc": schema.DISC_PAIRS,
+    "image": schema.IMAGE_PAIRS,
+}
+_LEVEL_NAMES = {
+    "vertebra": LEVEL_NAMES,
+    "disc": tuple(level.value for level in levels.LUMBAR_DISCS),
+}
+_CALIBRATION_NEGATIVES = 512
+_AUC = "val_same_subject/auc"
+_ACTIVE = "val_same_subject/active_negatives"
+_SPREAD = "val_same_subject/embedding_spread"
 
 
 class PairDistances(keras.layers.Layer):
-    """Distances of a positive and of the negative made from it.
+    """Distances [batch, all] of the embeddings [batch, units] to those of the whole batch.
 
-    From embeddings stacked as [first; second], [2 * batch, units], and the place of each
-    negative's second member relative to the positive's own, [batch], to [batch, 2].
+    Where a batch is split over devices, the embeddings of all of them are gathered, so that no pair
+    is lost and the result does not depend on how many there are.
     """
 
     def call(self, inputs):
-        stacked, offset = inputs
-        first, second = tf.split(tf.cast(stacked, tf.float32), 2)
-        other = tf.gather(second, tf.range(tf.shape(offset)[0]) + offset)
-        same = contrastive.pair_distance(first, second)
-        return tf.stack([same, contrastive.pair_distance(first, other)], 1)
+        mine = tf.cast(inputs, tf.float32)
+        every = mine
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            every = context.all_gather(mine, axis=0)
+        return contrastive.pair_distance(mine[:, None], every[None])
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[1][0], 2)
-
-
-class HalfBatch(keras.layers.Layer):
-    """The first or the second half of a stacked batch."""
-
-    def __init__(self, half: int, **kwargs):
-        super().__init__(**kwargs)
-        self.half = half
-
-    def call(self, inputs):
-        return tf.split(inputs, 2)[self.half]
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return super().get_config() | {"half": self.half}
+        return (input_shape[0], None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Longitudinal(task.Task):
-    """Siamese training on vertebral bodies of one subject at two times.
+    """Siamese training on crops of one subject at two times.
 
     Attributes:
+        anatomy: What the pairs are of: vertebra (the paper's), disc, or image for plain 2-D images.
+        mode: sampled (the paper's: as many negatives as positives) or all: every valid pair of the
+            batch, so that N crops give up to N^2 / 4 pairs.
+        baseline_only: Whether subjects of a single visit are the earlier side of negatives.
         margin: Margin of the contrastive loss; 0 sets it once to 1.25 times the median distance of
             negatives before training, because FC7 has no scale of its own. The share of the loss
             is then divided by the margin's square, so that it starts as large as the level loss.
         min_interval_days: Visits closer than this are no positive pair.
-        contrastive_weight: Share of the contrastive loss.
-        level_weight: Share of the level loss.
+        contrastive_weight: Share of the contrastive loss; 0 leaves the level loss alone.
+        level_weight: Share of the level loss; 0 leaves the contrastive loss alone.
+        header_facts: Further heads: sex, age, weight, where the records hold them.
+        level_names: Levels, or labels of plain images; filled in from the records.
+        image_size: Rows and columns of plain images; filled in from the records.
     """
 
-    record_kind: ClassVar[str] = schema.VERTEBRA_PAIRS
-    protocol: ClassVar[str] = splits.LONGITUDINAL
-
+    anatomy: str = "vertebra"
+    mode: str = pairs.SAMPLED
+    baseline_only: bool = False
     margin: float = 0.0
     min_interval_days: int = pairs.DEFAULT_MIN_INTERVAL_DAYS
     contrastive_weight: float = 1.0
     level_weight: float = 1.0
+    header_facts: tuple[str, ...] = ()
+    level_names: tuple[str, ...] = ()
+    image_size: tuple[int, ...] = ()
+
+    protocol = splits.LONGITUDINAL
 
     def __post_init__(self):
-        for name in ("margin", "min_interval_days", "contrastive_weight", "level_weight"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)!r}.")
+        for name, allowed in (
+            ("anatomy", tuple(_RECORD_KINDS)),
+            ("mode", (pairs.SAMPLED, pairs.ALL)),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"`{name}` must be {' or '.join(allowed)}, got {getattr(self, name)!r}."
+                )
+        if self.min_interval_days < 1:
+            raise ValueError(
+                "`min_interval_days` must be at least 1, because two series of one study are no"
+                f" pair, got {self.min_interval_days!r}."
+            )
+        if self.margin < 0:
+            raise ValueError(
+                f"`margin` must be positive, or 0 to set it from the data, got {self.margin!r}."
+            )
+        shares = (self.contrastive_weight, self.level_weight)
+        if min(shares) < 0 or not max(shares):
+            raise ValueError(
+                "`contrastive_weight` and `level_weight` must not be negative and not both 0, got"
+                f" {shares[0]!r} and {shares[1]!r}."
+            )
+        object.__setattr__(
+            self, "header_facts", header_facts.parse_names(",".join(self.header_facts))
+        )
+        names = tuple(self.level_names) or _LEVEL_NAMES.get(self.anatomy, ())
+        object.__setattr__(self, "level_names", names)
+        object.__setattr__(self, "image_size", tuple(self.image_size))
 
-    def calibrate(self, model: keras.Model, batch: Callable[[int], task.Batch]) -> "Longitudinal":
-        if self.margin:
-            return self
-        distances = []
-        for number in range(_CALIBRATION_BATCHES):
-            inputs, labels, _ = batch(number)
-            distance = model(inputs, training=True)["same_subject"].numpy()
-            distances.append(distance[labels["same_subject"].numpy() == 0])
-        margin = round(1.25 * float(np.median(np.concatenate(distances))), 4)
-        weight = self.contrastive_weight / margin**2
-        return dataclasses.replace(self, margin=margin, contrastive_weight=weight)
+    @property
+    def record_kind(self) -> str:
+        return _RECORD_KINDS[self.anatomy]
 
-    def unit(self, num_items: int) -> int:
-        return pairs.group_size(num_items)
+    @property
+    def crop_kind(self) -> crops.CropKind:
+        if self.anatomy == "image":
+            return crops.image_kind(*self.image_size)
+        return schema.CROP_KINDS[self.record_kind]
+
+    # === What it needs of the records ===
+
+    def configure(self, index: records.Index) -> "Longitudinal":
+        names = self.level_names or tuple(sorted(set(index.column("level"))))
+        self._check(index, names)
+        kind = index.crop_kind
+        size = (kind.rows, kind.columns) if self.anatomy == "image" else ()
+        return dataclasses.replace(self, level_names=names, image_size=size)
+
+    def _check(self, index: records.Index, names: Sequence[str]) -> None:
+        """Raises where training could not work, and says what is missing."""
+        found = pairs.positives(index, self.min_interval_days)
+        if not len(found):
+            raise ValueError(
+                f"`data_dir` must hold follow-ups at least {self.min_interval_days} days apart in"
+                " the training split, got none. Convert subjects with two or more visits, or lower"
+                " min_interval_days."
+            )
+        paired = {index.rows[record]["level"] for record in found[:, 0]}
+        seen = set(index.column("level"))
+        missing = [name for name in names if name in seen and name not in paired]
+        if missing:
+            raise ValueError(
+                "`data_dir` must hold a positive pair at every level of the training split, got"
+                f" none at {', '.join(missing)}. Convert more follow-ups."
+            )
+        for name in self.header_facts:
+            if not sum(_fact_counts(index, name)):
+                raise ValueError(
+                    f"`header_facts` must be in the records, got none with {name!r}. Convert with"
+                    f" --header_facts={name}."
+                )
 
     def class_counts(self, index: records.Index) -> dict[str, list[int]]:
         found = index.column("level")
-        return {"level": [found.count(name) for name in LEVEL_NAMES]}
+        counts = {"level": [found.count(name) for name in self.level_names]}
+        return counts | {name: _fact_counts(index, name) for name in self.header_facts}
 
     def plan(self, index: records.Index, batch_size: int, seed: int) -> np.ndarray:
-        if batch_size % 4:
-            raise ValueError(f"`batch_size` must be a multiple of 4 pairs, got {batch_size!r}.")
         found = pairs.positives(index, self.min_interval_days)
-        codes = np.array([LEVEL_NAMES.index(name) for name in index.column("level")])
-        return pairs.plan(found, codes[found[:, 0]], batch_size // 2, seed)
+        codes = np.array([self.level_names.index(name) for name in index.column("level")], int)
+        alone = [number for number, row in enumerate(index.rows) if len(row["visit"]) == 1]
+        alone = np.array(alone if self.baseline_only else [], int)
+        members = pairs.Members(found, codes[found[:, 0]], alone, codes[alone])
+        return pairs.plan(members, batch_size, seed)
+
+    # === What the network sees ===
 
     def preprocess(
         self, example: task.Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
     ) -> task.Tensors:
-        def member(side: int) -> tf.Tensor:
-            visit = example["item"][side]
-            return augmentation.network_input(
-                example["image"][visit],
-                example["slice_is_valid"][visit],
-                example["pixel_is_valid"][visit],
-                self.crop_kind,
-                inputs,
-                seed + 10 * side,
-            )
-
-        return {
-            "first": member(0),
-            "second": member(1),
-            "level": tf.argmax(tf.constant(LEVEL_NAMES) == example["level"], 0, tf.int32),
+        visit, side = example["item"][0], example["item"][1]
+        crop = augmentation.network_input(
+            example["image"][visit],
+            example["slice_is_valid"][visit],
+            example["pixel_is_valid"][visit],
+            self.crop_kind,
+            inputs,
+            seed,
+        )
+        facts = {name: example[f"header/{name}"][visit] for name in self.header_facts}
+        return facts | {
+            "crop": crop,
+            "side": side,
+            "level": tf.argmax(tf.constant(self.level_names) == example["level"], 0, tf.int32),
+            "subject": example["subject"],
             "family": example["family"],
-            "second_field_t": example["field_strength_t"][example["item"][1]],
+            "days": example["days"][visit],
+            "field_strength_t": example["field_strength_t"][visit],
         }
 
     def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
-        level = batch["level"]
-        partner, exists = pairs.negative_partners(
-            level, batch["family"], batch["second_field_t"], seed
+        names = ("level", "subject", "family", "days", "field_strength_t", "side")
+        is_same, counts = pairs.pair_matrix(
+            *(batch[name] for name in names),
+            mode=self.mode,
+            min_interval_days=self.min_interval_days,
+            seed=seed,
         )
-        first, second = batch["first"], batch["second"]
+        crop, level = batch["crop"], batch["level"]
         if training:
             # One draw per level: else positives always agree in reflection and negatives do not.
-            draws = tf.random.stateless_uniform([len(LEVEL_NAMES)], seed + 1)
-            flip = tf.gather(draws < 0.5, level)
-            first, second = augmentation.reflect(first, flip), augmentation.reflect(second, flip)
-        ones = tf.ones_like(level, tf.float32)
-        labels = {
-            "same_subject": tf.stack([ones, tf.zeros_like(ones)], 1),
-            "level_first": level,
-            "level_second": level,
-        }
-        weights = {
-            "same_subject": tf.stack([ones, tf.cast(exists, tf.float32)], 1),
-            "level_first": ones,
-            "level_second": ones,
-        }
-        offset = tf.where(exists, partner - tf.range(level.shape[0]), 0)
-        inputs = {"first": first[..., None], "second": second[..., None], "offset": offset}
-        return task.Batch(inputs, labels, weights)
+            draws = tf.random.stateless_uniform([len(self.level_names)], seed + 1)
+            crop = augmentation.reflect(crop, tf.gather(draws < 0.5, level))
+        labels = {"same_subject": is_same, "level": level}
+        weights = {"same_subject": counts, "level": tf.ones_like(level, tf.float32)}
+        for name in self.header_facts:
+            labels[name] = tf.cast(batch[name], tf.int32)
+            weights[name] = tf.cast(batch[name] >= 0, tf.float32)
+        return task.Batch({"crop": crop[..., None]}, labels, weights)
+
+    def calibrate(self, model: keras.Model, batch: Callable[[int], task.Batch]) -> "Longitudinal":
+        if self.margin or not self.contrastive_weight:
+            return self
+        distances, number = np.empty(0), 0
+        while len(distances) < _CALIBRATION_NEGATIVES and number < _CALIBRATION_NEGATIVES:
+            inputs, labels, weights = batch(number)
+            distance = model(inputs, training=True)["same_subject"].numpy()
+            is_same, counts = labels["same_subject"].numpy(), weights["same_subject"].numpy()
+            distances = np.append(distances, distance[(is_same == 0) & (counts > 0)])
+            number += 1
+        if not len(distances):
+            raise ValueError(
+                "`data_dir` must hold negatives: two families at one level with the same pair of"
+                " field strengths in the training split, got none. Give the margin, or more"
+                " subjects."
+            )
+        margin = round(1.25 * float(np.median(distances)), 4)
+        weight = self.contrastive_weight / margin**2
+        return dataclasses.replace(self, margin=margin, contrastive_weight=weight)
+
+    # === The model ===
 
     def build(
         self, encoder: keras.Model, model_config: config.ModelConfig, seed: int
     ) -> keras.Model:
         tower = self._tower(encoder, model_config, seed)
-        first = keras.Input(encoder.input_shape[1:], name="first")
-        second = keras.Input(encoder.input_shape[1:], name="second")
-        offset = keras.Input((), name="offset", dtype="int32")
-        # Both branches in one batch, so that batch norm sees both scanners at once.
-        stacked = keras.layers.Concatenate(axis=0, name="stack")([first, second])
-        found = tower(stacked)
-        outputs = {
-            "same_subject": PairDistances(name="distances")([found["embedding"], offset]),
-            "level_first": HalfBatch(0, name="level_first")(found["level"]),
-            "level_second": HalfBatch(1, name="level_second")(found["level"]),
-        }
-        inputs = {"first": first, "second": second, "offset": offset}
-        return keras.Model(inputs, outputs, name="longitudinal")
+        crop = keras.Input(encoder.input_shape[1:], name="crop")
+        found = dict(tower(crop))
+        outputs = {"same_subject": PairDistances(name="distances")(found.pop("embedding"))}
+        return keras.Model({"crop": crop}, outputs | found, name="longitudinal")
 
     def _tower(
         self, encoder: keras.Model, model_config: config.ModelConfig, seed: int
     ) -> keras.Model:
         crop = keras.Input(encoder.input_shape[1:], name="crop")
         embedded = heads.embedding(encoder(crop)["conv5"], model_config, seed=seed)
-        level = heads.logits(embedded, len(LEVEL_NAMES), model_config, seed=seed)
-        return keras.Model(crop, {"embedding": embedded, "level": level}, name="tower")
+        level = heads.logits(embedded, len(self.level_names), model_config, seed=seed)
+        outputs = {"embedding": embedded, "level": level}
+        for number, name in enumerate(self.header_facts):
+            options = {"prefix": f"{name}_", "seed": seed + 100 * (number + 1)}
+            num_classes = header_facts.FACTS[name].num_classes
+            outputs[name] = heads.logits(embedded, num_classes, model_config, **options)
+        return keras.Model(crop, outputs, name="tower")
 
     def losses(self, statistics: records.Statistics) -> dict[str, keras.losses.Loss]:
-        level = balanced_cross_entropy.BalancedCrossEntropy(statistics.class_counts["level"])
         # Before `calibrate` a margin of 1 only serves to build the loss.
         same = contrastive.ContrastiveLoss(self.margin or 1.0)
-        return {"same_subject": same, "level_first": level, "level_second": level}
+        return {"same_subject": same} | {
+            name: balanced_cross_entropy.BalancedCrossEntropy(statistics.class_counts[name])
+            for name in ("level", *self.header_facts)
+        }
 
     def loss_weights(self) -> dict[str, float]:
-        level = self.level_weight / 2
-        return {
-            "same_subject": self.contrastive_weight,
-            "level_first": level,
-            "level_second": level,
-        }
+        return {"same_subject": self.contrastive_weight, "level": self.level_weight}
+
+    # === What is watched ===
 
     def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
-        return {
-            "same_subject": [pair_auc.PairAuc()],
-            "level_first": [balanced_accuracy.BalancedAccuracy(len(LEVEL_NAMES))],
-            "level_second": [balanced_accuracy.BalancedAccuracy(len(LEVEL_NAMES))],
+        classes = {"level": len(self.level_names)}
+        classes |= {name: header_facts.FACTS[name].num_classes for name in self.header_facts}
+        watched = [
+            pair_auc.PairAuc(),
+            pair_distance.MeanDistance(is_same=True),
+            pair_distance.MeanDistance(is_same=False),
+            pair_distance.ActiveNegatives(self.margin or 1.0),
+            pair_distance.EmbeddingSpread(),
+        ]
+        return {"same_subject": watched} | {
+            name: [balanced_accuracy.BalancedAccuracy(count)] for name, count in classes.items()
         }
+
+    def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
+        """Says where the embedding collapses or training stands still (methods P13)."""
+        if not self.contrastive_weight:
+            return []
+        latest, found = history[-1], []
+        if latest.get(_SPREAD, 1.0) < 1e-3:
+            found.append(f"the embedding collapses: its spread is {latest[_SPREAD]:.2g}")
+        recent = [row.get(_ACTIVE, 1.0) for row in history[-5:]]
+        if len(recent) == 5 and max(recent) < 0.01:
+            found.append("fewer than 1 % of negatives are inside the margin for 5 epochs")
+        if len(history) >= 20 and latest.get(_AUC, 1.0) < 0.55:
+            found.append(f"the pair AUC is {latest[_AUC]:.3f} after {len(history)} epochs")
+        return found
+
+
+def _fact_counts(index: records.Index, name: str) -> list[int]:
+    """How many visits are of each class of a fact of the header."""
+    values = [value for row in index.rows for value in row["header_facts"].get(name, ())]
+    return [values.count(c) for c in range(header_facts.FACTS[name].num_classes)]

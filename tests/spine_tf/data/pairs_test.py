@@ -28,83 +28,173 @@ def test_no_follow_up_is_no_pair():
     assert pairs.positives(_index((0,), (0,)), 180).shape == (0, 3)
 
 
-def _positives(levels):
-    return np.stack([np.arange(len(levels)), np.zeros_like(levels), np.ones_like(levels)], 1)
+def _members(levels, single_levels=()):
+    levels, single_levels = np.array(levels, int), np.array(single_levels, int)
+    numbers = np.arange(len(levels))
+    found = np.stack([numbers, np.zeros_like(numbers), np.ones_like(numbers)], 1)
+    return pairs.Members(found, levels, len(levels) + np.arange(len(single_levels)), single_levels)
 
 
 @hypothesis.settings(deadline=None)
 @hypothesis.given(
-    st.lists(st.integers(0, 6), min_size=1, max_size=50), st.sampled_from([2, 4, 8, 16])
+    st.lists(st.integers(0, 6), min_size=1, max_size=50),
+    st.lists(st.integers(0, 6), max_size=5),
+    st.sampled_from([4, 8, 16, 32]),
 )
-def test_an_epoch_holds_every_positive_in_groups_of_one_level(levels, num_positives):
-    levels = np.array(levels)
-    found = pairs.plan(_positives(levels), levels, num_positives, seed=1)
-    assert found.shape[1:] == (num_positives, 3)
-    assert set(found[..., 0].ravel()) == set(range(len(levels)))
-    size = min(4, num_positives)
-    groups = levels[found[..., 0]].reshape(-1, size)
-    assert np.all(groups == groups[:, :1])
+def test_an_epoch_holds_every_positive_in_groups_of_one_level(levels, singles, batch_size):
+    found = pairs.plan(_members(levels, singles), batch_size, seed=1)
+    assert found.shape[1:] == (batch_size, 3)
+    assert set(range(len(levels))) <= set(found[..., 0].ravel())
+    level = np.array(levels + singles)[found[..., 0]].reshape(-1, min(8, batch_size))
+    assert np.all(level == level[:, :1])
+    for record, visit, side in found.reshape(-1, 3):
+        assert visit == side if record < len(levels) else (visit, side) == (0, pairs.EARLIER)
+
+
+def test_members_of_a_positive_are_neighbours():
+    members = pairs.Members(np.array([[5, 0, 2]]), np.array([3]), np.array([], int), np.array([]))
+    found = pairs.plan(members, 4, seed=0)
+    assert found.tolist() == [[[5, 0, 0], [5, 2, 1], [5, 0, 0], [5, 2, 1]]]
+
+
+def test_baseline_only_subjects_take_two_places_of_eight():
+    found = pairs.plan(_members([2] * 6, [2, 2, 2]), 8, seed=0)
+    assert found.shape == (2, 8, 3)
+    np.testing.assert_array_equal(np.sum(found[..., 0] >= 6, 1), [2, 2])
+
+
+@pytest.mark.parametrize("batch_size", [0, 2, 6])
+def test_batches_that_hold_no_groups(batch_size):
+    with pytest.raises(ValueError, match=f"a multiple of 4 crops, got {batch_size}"):
+        pairs.plan(_members([1]), batch_size, 0)
 
 
 def test_a_plan_follows_from_its_seed():
-    levels = np.arange(40) % 7
-    one, again, other = (pairs.plan(_positives(levels), levels, 8, seed) for seed in (1, 1, 2))
+    one, again, other = (pairs.plan(_members(np.arange(40) % 7), 8, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert np.any(one != other)
 
 
 def test_a_plan_without_pairs_has_no_step():
-    assert pairs.plan(np.zeros((0, 3), int), np.zeros(0, int), 8, 0).shape == (0, 8, 3)
+    assert pairs.plan(_members([]), 8, 0).shape == (0, 8, 3)
 
 
-BATCHES = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 4), st.sampled_from([1.0, 1.5, 3.0])),
-    min_size=1,
-    max_size=16,
+# === Which pairs of a batch count ===
+
+
+def _matrix(items, mode="all", seed=0, min_interval_days=180):
+    """Labels and weights of items (level, subject, family, days, field strength, side)."""
+    columns = [tf.constant(np.array(column)) for column in zip(*items, strict=True)]
+    labels, weights = pairs.pair_matrix(
+        *columns, mode=mode, min_interval_days=min_interval_days, seed=tf.constant([seed, 1])
+    )
+    return labels.numpy(), weights.numpy()
+
+
+def _pair(level, subject, family=None, field_t=(1.0, 1.5), days=3650):
+    family = family or subject
+    return [
+        (level, subject, family, 0, field_t[0], 0),
+        (level, subject, family, days, field_t[1], 1),
+    ]
+
+
+def test_all_pairs_of_three_subjects():
+    labels, weights = _matrix(_pair(0, "a") + _pair(0, "b") + _pair(0, "c"))
+    np.testing.assert_array_equal(np.argwhere(labels * weights), [[0, 1], [2, 3], [4, 5]])
+    expected = np.zeros((6, 6))
+    expected[0::2, 1::2] = 0.5  # six negatives weigh as much as three positives
+    np.fill_diagonal(expected[0::2, 1::2], 1.0)
+    np.testing.assert_allclose(weights, expected)
+
+
+def test_twins_levels_and_scanners_are_no_negatives():
+    twins = _matrix(_pair(0, "a", "f") + _pair(0, "b", "f"))[1]
+    levels = _matrix(_pair(0, "a") + _pair(1, "b"))[1]
+    scanners = _matrix(_pair(0, "a") + _pair(0, "b", field_t=(1.5, 3.0)))[1]
+    # And a positive without a negative of its scanners weighs nothing.
+    assert not twins.any() and not levels.any() and not scanners.any()
+
+
+def test_three_visits_of_one_subject_are_three_positives():
+    items = [(0, "a", "a", days, 1.5, side) for days, side in ((0, 0), (3000, 1), (3000, 0))]
+    items += [(0, "a", "a", 6000, 1.5, 1), *_pair(0, "b", field_t=(1.5, 1.5))]
+    labels, weights = _matrix(items)
+    np.testing.assert_array_equal(np.argwhere(labels * weights), [[0, 1], [0, 3], [2, 3], [4, 5]])
+
+
+def test_a_baseline_only_subject_is_the_earlier_side():
+    _, weights = _matrix([*_pair(0, "a"), (0, "b", "b", 0, 1.0, 0)])
+    np.testing.assert_array_equal(weights, [[0, 1, 0], [0, 0, 0], [0, 1, 0]])
+
+
+ITEMS = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.integers(0, 5),
+        st.sampled_from([0, 100, 3000]),
+        st.sampled_from([1.0, 1.5]),
+        st.integers(0, 1),
+    ),
+    min_size=2,
+    max_size=14,
 )
 
 
-@hypothesis.settings(deadline=None, max_examples=50)
-@hypothesis.given(BATCHES, st.integers(0, 1000))
-def test_negatives_keep_level_and_field_and_leave_the_family(batch, seed):
-    level, family, field_t = (np.array(column) for column in zip(*batch, strict=True))
-    partner, exists = pairs.negative_partners(
-        tf.constant(level), tf.constant(family), tf.constant(field_t), tf.constant([seed, 0])
-    )
-    partner, exists = partner.numpy(), exists.numpy()
-    for item, other in enumerate(partner):
-        allowed = (level == level[item]) & (family != family[item]) & (field_t == field_t[item])
-        size = pairs.group_size(len(batch))
-        allowed &= np.arange(len(batch)) // size == item // size
-        assert exists[item] == allowed.any()
-        if exists[item]:
-            assert allowed[other]
+@hypothesis.settings(deadline=None, max_examples=60)
+@hypothesis.given(ITEMS, st.sampled_from(["all", "sampled"]), st.integers(0, 1000))
+def test_what_a_pair_is(items, mode, seed):
+    items = [(level, s, s // 2, days, field_t, side) for level, s, days, field_t, side in items]
+    labels, weights = _matrix(items, mode, seed)
+    per_stratum = {}
+    for i, j in np.argwhere(weights):
+        first, second = items[i], items[j]
+        assert first[0] == second[0] and (first[5], second[5]) == (0, 1)
+        if labels[i, j]:
+            assert first[1] == second[1] and second[3] - first[3] >= 180
+        else:
+            assert first[2] != second[2]
+        sums = per_stratum.setdefault((first[0], first[4], second[4]), [0.0, 0.0])
+        sums[int(labels[i, j])] += weights[i, j]
+    # Positives and negatives of a level and pair of scanners weigh the same.
+    for negative, positive in per_stratum.values():
+        assert negative == pytest.approx(positive, rel=1e-5)
 
 
-def test_every_allowed_partner_is_drawn():
-    level, family = tf.zeros(4, tf.int32), tf.constant(["a", "b", "c", "a"])
-    found = {
-        int(pairs.negative_partners(level, family, tf.zeros(4), tf.constant([seed, 1]))[0][0])
-        for seed in range(40)
-    }
-    assert found == {1, 2}
+def test_sampled_draws_one_negative_per_positive_and_every_one_in_time():
+    items = _pair(0, "a") + _pair(0, "b") + _pair(0, "c")
+    drawn = np.zeros((6, 6))
+    for seed in range(60):
+        labels, weights = _matrix(items, "sampled", seed)
+        np.testing.assert_array_equal(weights[labels == 0].sum(), 3)
+        drawn += (weights > 0) & (labels == 0)
+    assert np.count_nonzero(drawn) == 6
+    np.testing.assert_allclose(drawn[drawn > 0] / 60, 0.5, atol=0.2)
 
 
 # === The batch of the longitudinal task ===
 
 
-def _batch(rng, number=16):
-    """Fake items in groups of one level: 3 slices of 2 x 2 whose order carries the reflection."""
-    level = np.repeat(rng.integers(0, 7, number // 4), 4).astype(np.int32)
-    crops = {}
-    for side in ("first", "second"):
-        crop = np.broadcast_to(np.array([1.0, 2.0, 3.0])[:, None, None], (number, 3, 2, 2)).copy()
-        crop[rng.random(number) < 0.5, 0] = 0  # one padded slice, of each scan by itself
-        crops[side] = tf.constant(crop, tf.float32)
-    return crops | {
+def _batch(rng, number=160):
+    """Fake crops in groups of 4 positives of one level: 3 slices whose order tells a reflection.
+
+    Scanners, padding and reflection are drawn by themselves; slice 1 carries the shift.
+    """
+    level = np.repeat(rng.integers(0, 7, number // 8), 8).astype(np.int32)
+    subject = np.repeat(rng.permutation(number // 2), 2)
+    side = np.tile([0, 1], number // 2)
+    crop = np.broadcast_to(np.array([1.0, 2.0, 3.0])[:, None, None], (number, 3, 2, 2)).copy()
+    crop[rng.random(number) < 0.5, 0] = 0  # one padded slice, of each scan by itself
+    crop[:, 1] += rng.integers(-2, 3, number)[:, None, None] / 10  # the draw of the slice window
+    later = np.repeat(rng.choice([1.5, 3.0], number // 2, p=[0.8, 0.2]), 2)
+    return {
+        "crop": tf.constant(crop, tf.float32),
         "level": tf.constant(level),
-        "family": tf.constant([f"f{i}" for i in rng.permutation(number)]),
-        "second_field_t": tf.constant(rng.choice([1.5, 3.0], number, p=[0.9, 0.1]), tf.float32),
+        "subject": tf.constant([f"s{i}" for i in subject]),
+        "family": tf.constant([f"f{i // 2}" for i in subject]),
+        "days": tf.constant(side * 3000, tf.int64),
+        "field_strength_t": tf.constant(np.where(side, later, 1.0), tf.float32),
+        "side": tf.constant(side, tf.int32),
     }
 
 
@@ -119,55 +209,48 @@ def _is_padded(crop):
     return np.where(_is_flipped(crop), crop[:, 2, 0, 0, 0], crop[:, 0, 0, 0, 0]) == 0
 
 
-@pytest.fixture(scope="module")
-def many_batches():
-    task = longitudinal.Longitudinal()
+def _shift(crop):
+    """The draw of the slice window."""
+    return np.round(np.asarray(crop)[:, 1, 0, 0, 0], 1)
+
+
+@pytest.fixture(scope="module", params=["all", "sampled"])
+def many_batches(request):
+    task = longitudinal.Longitudinal(mode=request.param, level_names=longitudinal.LEVEL_NAMES)
+    prepare = tf.function(task.prepare_batch, autograph=False)
     rng = np.random.default_rng(0)
-    return [
-        task.prepare_batch(_batch(rng), True, tf.constant([number, 7], tf.int32))
-        for number in range(150)
-    ]
+    made = []
+    for number in range(100):
+        items = _batch(rng)
+        batch = prepare(items, True, tf.constant([number, 7], tf.int32))
+        made.append((listed_pairs.listed(batch), listed_pairs.positions(batch), items))
+    return made
 
 
-def _agreement_auc(batches, fact):
-    labels, agreement, weights = [], [], []
-    for batch in batches:
-        first, second, label, weight = listed_pairs.listed(batch)
-        labels.append(label)
-        agreement.append(fact(first) == fact(second))
-        weights.append(weight)
-    labels, agreement, weights = map(np.concatenate, (labels, agreement, weights))
-    return metrics.roc_auc_score(labels, agreement, sample_weight=weights)
+def _auc(made, fact):
+    """AUC of a fact of the pairs, as their weights say."""
+    labels, weights = (np.concatenate([pairs_of[i] for pairs_of, _, _ in made]) for i in (2, 3))
+    return metrics.roc_auc_score(
+        labels, np.concatenate([fact(*one) for one in made]), sample_weight=weights
+    )
 
 
-@pytest.mark.parametrize("fact", [_is_flipped, _is_padded])
-def test_reflection_and_padding_do_not_tell_the_label(many_batches, fact):
-    assert _agreement_auc(many_batches, fact) == pytest.approx(0.5, abs=0.02)
+@pytest.mark.parametrize("fact", [_is_flipped, _is_padded, _shift])
+def test_agreement_of_what_is_drawn_does_not_tell_the_label(many_batches, fact):
+    found = _auc(many_batches, lambda listed, *_: fact(listed[0]) == fact(listed[1]))
+    assert found == pytest.approx(0.5, abs=0.02)
 
 
-def test_both_members_and_both_labels_are_reflected_alike(many_batches):
-    share = np.mean([np.mean(_is_flipped(inputs["first"])) for inputs, _, _ in many_batches])
-    assert 0.4 < share < 0.6
-    for batch in many_batches[:20]:
-        first, second, _, weight = listed_pairs.listed(batch)
-        used = weight > 0
-        np.testing.assert_array_equal(_is_flipped(first)[used], _is_flipped(second)[used])
+def test_scanners_do_not_tell_the_label(many_batches):
+    def later_is_3t(listed, places, items):
+        return items["field_strength_t"].numpy()[places[1]] == 3.0
+
+    assert _auc(many_batches, later_is_3t) == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_batch_is_positives_then_negatives_without_partners_of_weight_zero():
-    batch = {
-        "first": tf.reshape(tf.range(4.0), (4, 1, 1, 1)),
-        "second": tf.reshape(tf.range(4.0) + 10, (4, 1, 1, 1)),
-        "level": tf.constant([0, 0, 0, 1]),
-        "family": tf.constant(["a", "b", "a", "a"]),
-        "second_field_t": tf.constant([1.5, 1.5, 3.0, 1.5]),
-    }
-    task = longitudinal.Longitudinal()
-    made = task.prepare_batch(batch, False, tf.constant([0, 0]))
-    first, second, labels, weights = listed_pairs.listed(made)
-    np.testing.assert_array_equal(labels, [1, 1, 1, 1, 0, 0, 0, 0])
-    np.testing.assert_array_equal(made.labels["level_second"], [0, 0, 0, 1])
-    # Items 0 and 1 are each other's only partner; item 2 is at 3 T, item 3 alone at its level.
-    np.testing.assert_array_equal(weights, [1, 1, 1, 1, 1, 1, 0, 0])
-    np.testing.assert_array_equal(np.ravel(first), [0, 1, 2, 3] * 2)
-    np.testing.assert_array_equal(np.ravel(second)[:6], [10, 11, 12, 13, 11, 10])
+def test_both_members_of_a_pair_are_reflected_alike(many_batches):
+    share = []
+    for (first, second, _, _), *_ in many_batches:
+        np.testing.assert_array_equal(_is_flipped(first), _is_flipped(second))
+        share.append(np.mean(_is_flipped(first)))
+    assert 0.4 < np.mean(share) < 0.6

@@ -28,8 +28,13 @@ def test_the_quotas_of_the_paper():
     # 423 followed families (380 with two visits, 43 with three) and 593 with one.
     families = _families([2] * 380 + [3] * 43 + [1] * 593)
     found = splits.make_splits(families, seed=0)["protocols"]
-    counts = collections.Counter(found["longitudinal"].values())
+    followed = {family.key for family in families if family.num_visits > 1}
+    counts = collections.Counter(found["longitudinal"][key] for key in followed)
     assert counts == {"train": 339, "validation": 42, "test": 42}
+    # Single visits that grading trains on are the other side of negatives, in training only.
+    singles = set(found["longitudinal"]) - followed
+    assert singles == _held(found["grading"], "train") - followed
+    assert {found["longitudinal"][key] for key in singles} == {"train"}
     # A tenth of each stratum is held out: 38 and 4.3.
     for name in ("validation", "test"):
         three = _held(found["longitudinal"], name) & {f.key for f in families if f.num_visits == 3}
@@ -56,7 +61,8 @@ def test_every_family_is_somewhere_and_no_split_is_empty(num_visits, seed):
     found = splits.make_splits(families, seed=seed)["protocols"]
     assert set(found["grading"]) == {family.key for family in families}
     followed = {family.key for family in families if family.num_visits > 1}
-    assert set(found["longitudinal"]) in (followed, set())
+    longitudinal = set(found["longitudinal"])
+    assert longitudinal >= followed or not longitudinal
     if found["longitudinal"]:
         assert set(found["longitudinal"].values()) == set(splits.SPLITS)
     if len(families) >= 3:
@@ -97,7 +103,8 @@ def test_the_split_is_the_same_on_every_machine():
     families = _families([2, 2, 2, 2, 1, 1, 1, 1])
     found = splits.make_splits(families, seed=0)["protocols"]
     expected = ["train", "validation", "test", "train"]
-    assert found["longitudinal"] == {f"f{i:04d}": name for i, name in enumerate(expected)}
+    followed = {key: name for key, name in found["longitudinal"].items() if key < "f0004"}
+    assert followed == {f"f{i:04d}": name for i, name in enumerate(expected)}
 
 
 @pytest.mark.parametrize("num_visits", [[1, 1, 1], [2, 1, 1, 1], [2, 2, 1, 1, 1]])

@@ -26,7 +26,7 @@ def test_tasks_by_name():
         ("grading", "{", "`task_options` must be JSON, got '{'"),
         ("grading", "[]", "must be a JSON object with keys among ['gradings'], got '[]'."),
         ("grading", '{"margin": 1}', "with keys among ['gradings'], got"),
-        ("longitudinal", '{"margin": -1}', "`margin` must not be negative, got -1."),
+        ("longitudinal", '{"margin": -1}', "`margin` must be positive, or 0 to set it from the data, got -1."),
         ("grading", '{"gradings": ["beauty"]}', "must be one of disc_degeneration, pfirrmann,"),
         ("grading", '{"gradings": "modic"}', "`gradings` must be a list of names, got 'modic'."),
     ],

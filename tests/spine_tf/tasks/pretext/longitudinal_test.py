@@ -9,117 +9,173 @@ from spine_tf.tasks.pretext import longitudinal
 from tests.spine_tf import listed_pairs
 
 
-def test_distances_of_stacked_embeddings():
-    embedded = tf.constant([[0.0, 0.0], [1.0, 1.0], [3.0, 4.0], [1.0, 1.0]])
-    # First members (0, 0) and (1, 1), second (3, 4) and (1, 1); each other's negatives.
-    found = longitudinal.PairDistances()([embedded, tf.constant([1, -1])]).numpy()
-    np.testing.assert_allclose(found, [[5.0, 2**0.5], [0.0, 13**0.5]], atol=1e-5)
+def _index(*rows, kind="vertebra_pairs"):
+    defaults = {"header_facts": {}}
+    return records.Index("", kind, 0.5, tuple(defaults | row for row in rows))
 
 
-def test_halves():
-    stacked = tf.constant([[0], [1], [2], [3]])
-    assert longitudinal.HalfBatch(0)(stacked).numpy().tolist() == [[0], [1]]
-    second = longitudinal.HalfBatch.from_config(longitudinal.HalfBatch(1).get_config())
-    assert second(stacked).numpy().tolist() == [[2], [3]]
+def _body(level, days=(0, 3650), **facts):
+    return {"level": level, "visit": list(range(len(days))), "days": list(days)} | facts
+
+
+def _task(**options):
+    return longitudinal.Longitudinal(level_names=longitudinal.LEVEL_NAMES, **options)
+
+
+def test_distances_of_every_two_embeddings():
+    embedded = tf.constant([[0.0, 0.0], [1.0, 1.0], [3.0, 4.0]])
+    found = longitudinal.PairDistances()(embedded).numpy()
+    expected = [[0, 2**0.5, 5], [2**0.5, 0, 13**0.5], [5, 13**0.5, 0]]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_levels_are_counted():
-    rows = tuple({"level": level} for level in ("T12", "S1", "L4", "S1"))
-    index = records.Index("", "vertebra_pairs", 0.5, rows)
-    assert longitudinal.Longitudinal().class_counts(index) == {"level": [1, 0, 0, 0, 1, 0, 2]}
+    index = _index(*(_body(level) for level in ("T12", "S1", "L4", "S1")))
+    assert _task().class_counts(index) == {"level": [1, 0, 0, 0, 1, 0, 2]}
 
 
-@pytest.mark.parametrize("batch_size", [2, 5])
-def test_batches_that_hold_no_pairs(batch_size):
-    index = records.Index("", "vertebra_pairs", 0.5, ())
-    with pytest.raises(ValueError, match=f"a multiple of 4 pairs, got {batch_size}"):
-        longitudinal.Longitudinal().plan(index, batch_size, 0)
+def test_visits_must_be_apart():
+    rows = [_body("L4", (0, days)) for days in (100, 200, 300, 400)]
+    plan = _task(min_interval_days=250).plan(_index(*rows), 4, seed=0)
+    assert sorted(plan[0].tolist()) == [[2, 0, 0], [2, 1, 1], [3, 0, 0], [3, 1, 1]]
 
 
-def test_half_of_a_batch_is_positive_and_visits_must_be_apart():
-    rows = tuple(
-        {"level": "L4", "visit": [0, 1], "days": [0, days]} for days in (100, 200, 300, 400)
+def test_baseline_only_subjects_come_by_option():
+    index = _index(_body("L4"), _body("L4"), _body("L4"), _body("L4", (0,)))
+    without, among = (
+        _task(baseline_only=wanted).plan(index, 8, seed=0)[..., 0] for wanted in (False, True)
     )
-    index = records.Index("", "vertebra_pairs", 0.5, rows)
-    plan = longitudinal.Longitudinal(min_interval_days=250).plan(index, 4, seed=0)
-    assert plan.shape == (1, 2, 3)
-    assert sorted(plan[0].tolist()) == [[2, 0, 1], [3, 0, 1]]
+    assert not np.any(without == 3)
+    assert np.sum(among == 3) == 2
 
 
-def _items(levels, families):
-    """Items whose crops are constant: 10 times the number, plus 1 in the second visit."""
-    count = len(levels)
-    first = tf.range(count, dtype=tf.float32)[:, None, None, None] * 10 + tf.zeros([count, 3, 2, 2])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"anatomy": "knee"}, "`anatomy` must be vertebra or disc or image, got 'knee'"),
+        ({"mode": "some"}, "`mode` must be sampled or all, got 'some'"),
+        ({"margin": -1.0}, "`margin` must be positive, or 0 .*, got -1.0"),
+        ({"min_interval_days": 0}, "`min_interval_days` must be at least 1"),
+        ({"level_weight": 0, "contrastive_weight": 0}, "not both 0, got 0 and 0"),
+        ({"level_weight": -1}, "must not be negative"),
+        ({"header_facts": ("name",)}, "`header_facts` must be a comma list of sex, age, weight"),
+    ],
+)
+def test_options_that_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        longitudinal.Longitudinal(**options)
+
+
+@pytest.mark.parametrize(
+    "rows, options, message",
+    [
+        ([_body("L4", (0,))], {}, "follow-ups at least 180 days apart .* got none"),
+        ([_body("L4", (0, 90))], {}, "follow-ups at least 180 days apart .* got none"),
+        ([_body("L4"), _body("L5", (0,))], {}, "a positive pair at every level .* none at L5"),
+        ([_body("L4")], {"header_facts": ("sex",)}, "in the records, got none with 'sex'"),
+    ],
+)
+def test_records_that_cannot_be(rows, options, message):
+    with pytest.raises(ValueError, match=message):
+        longitudinal.Longitudinal(**options).configure(_index(*rows))
+
+
+def test_levels_of_each_anatomy():
+    assert longitudinal.Longitudinal().configure(_index(_body("S1"))).level_names[-1] == "S1"
+    discs = longitudinal.Longitudinal("disc").configure(_index(_body("L4-L5"), kind="disc_pairs"))
+    assert discs.level_names[0] == "T12-L1" and discs.record_kind == "disc_pairs"
+
+
+def _items(levels, subjects):
+    """Pairs whose crops are constant: 10 times the number, plus 1 in the second visit."""
+    count = 2 * len(levels)
+    side = tf.range(count) % 2
+    value = tf.cast(tf.range(count) // 2 * 10 + side, tf.float32)
+    subject = tf.repeat(tf.constant(subjects), 2)
     return {
-        "first": first,
-        "second": first + 1,
-        "level": tf.constant(levels),
-        "family": tf.constant(families),
-        "second_field_t": tf.fill([count], 1.5),
+        "crop": value[:, None, None, None] + tf.zeros([count, 3, 2, 2]),
+        "level": tf.repeat(tf.constant(levels), 2),
+        "subject": subject,
+        "family": subject,
+        "days": tf.cast(side, tf.int64) * 3000,
+        "field_strength_t": tf.where(side > 0, 1.5, 1.0),
+        "side": side,
     }
 
 
-def test_negatives_are_two_families_at_one_level():
-    items = _items([0, 0, 4, 5], ["a", "b", "c", "d"])
-    batch = longitudinal.Longitudinal().prepare_batch(items, False, tf.constant([0, 1]))
+def test_a_batch_of_the_paper():
+    batch = _task().prepare_batch(
+        _items([0, 0, 4, 5], ["a", "b", "c", "d"]), False, tf.constant([0, 1])
+    )
     first, second, labels, weights = listed_pairs.listed(batch)
-    assert first[:, 0, 0, 0, 0].tolist() == [0, 10, 20, 30] * 2
-    # 0 and 1 are each other's partners.
-    assert second[:6, 0, 0, 0, 0].tolist() == [1, 11, 21, 31, 11, 1]
-    assert labels.tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
-    # The only pair at its level has no negative.
-    assert weights.tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
-    for name in ("level_first", "level_second"):
-        assert batch.labels[name].numpy().tolist() == [0, 0, 4, 5]
-        assert batch.weights[name].numpy().tolist() == [1, 1, 1, 1]
-
-
-def test_negatives_stay_within_their_group():
-    items = _items([0] * 8, [str(i) for i in range(8)])
-    batch = longitudinal.Longitudinal().prepare_batch(items, False, tf.constant([0, 1]))
-    other = np.arange(8) + batch.inputs["offset"].numpy()
-    np.testing.assert_array_equal(other // 4, np.arange(8) // 4)
-    assert longitudinal.Longitudinal().unit(8) == 4
+    found = sorted(
+        (int(label), int(a), int(b))
+        for label, a, b in zip(labels, first[:, 0, 0, 0, 0], second[:, 0, 0, 0, 0], strict=True)
+    )
+    # 0 and 1 are each other's negatives; the pairs alone at their level count for nothing.
+    assert found == [(0, 0, 11), (0, 10, 1), (1, 0, 1), (1, 10, 11)]
+    assert weights.tolist() == [1, 1, 1, 1]
+    assert batch.labels["level"].numpy().tolist() == [0, 0, 0, 0, 4, 4, 5, 5]
+    assert batch.weights["level"].numpy().tolist() == [1] * 8
 
 
 def test_in_training_all_crops_of_a_level_are_reflected_or_none():
-    levels = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    items = _items(levels, [str(i) for i in range(10)])
-    ramp = tf.range(3, dtype=tf.float32)[None, :, None, None] / 100
-    items |= {name: items[name] + ramp for name in ("first", "second")}
-    batch = longitudinal.Longitudinal().prepare_batch(items, True, tf.constant([3, 4]))
-    rises = [
-        (batch.inputs[name][:, 2, 0, 0, 0] > batch.inputs[name][:, 0, 0, 0, 0]).numpy()
-        for name in ("first", "second")
-    ]
-    np.testing.assert_array_equal(rises[0], rises[1])
-    by_level = rises[0].reshape(5, 2)
-    np.testing.assert_array_equal(by_level[..., 0], by_level[..., 1])
-    assert by_level.any() and not by_level.all()
+    items = _items([0, 0, 1, 1, 2, 2, 3, 3, 4, 4], [str(i) for i in range(10)])
+    items["crop"] += tf.range(3, dtype=tf.float32)[None, :, None, None] / 100
+    crop = _task().prepare_batch(items, True, tf.constant([3, 4])).inputs["crop"]
+    rises = (crop[:, 2, 0, 0, 0] > crop[:, 0, 0, 0, 0]).numpy().reshape(5, 4)
+    assert np.all(rises == rises[:, :1])
+    assert rises.any() and not rises.all()
+
+
+def test_facts_of_the_header_are_masked_where_they_are_unknown():
+    items = _items([0, 0], ["a", "b"]) | {"sex": tf.constant([0, 1, -1, 1], tf.int64)}
+    batch = _task(header_facts=("sex",)).prepare_batch(items, False, tf.constant([0, 1]))
+    assert batch.labels["sex"].numpy().tolist() == [0, 1, -1, 1]
+    assert batch.weights["sex"].numpy().tolist() == [1, 1, 0, 1]
+
+
+def _calibration_batch(number):
+    distance = tf.constant([[100.0, 1.0], [3.0, 100.0]]) + number % 2
+    labels = {"same_subject": tf.eye(2)}
+    weights = {"same_subject": tf.constant([[1.0, 1.0], [1.0, 0.0]])}
+    return task.Batch({"x": distance}, labels, weights)
 
 
 def test_the_margin_is_set_from_the_median_distance_of_negatives():
-    x = keras.Input([1], name="x")
+    x = keras.Input([2], name="x")
     model = keras.Model({"x": x}, {"same_subject": keras.layers.Activation("linear")(x)})
-
-    def batch(number):
-        distance = tf.constant([[100.0], [1.0 + number], [3.0 + number]])
-        return task.Batch({"x": distance}, {"same_subject": tf.constant([1.0, 0.0, 0.0])}, {})
-
-    made = longitudinal.Longitudinal().calibrate(model, batch)
-    # Negatives of batches 0 to 3: 1 3, 2 4, 3 5, 4 6; their median is 3.5, times 1.25 is 4.375.
-    assert made.margin == 4.375
-    assert made.contrastive_weight == pytest.approx(1 / 4.375**2)
+    made = _task().calibrate(model, _calibration_batch)
+    # Negatives are 1, 3 and 2, 4 in turn; their median is 2.5, times 1.25 is 3.125.
+    assert made.margin == 3.125
+    assert made.contrastive_weight == pytest.approx(1 / 3.125**2)
     assert made.calibrate(model, None) is made
+    level_only = _task(contrastive_weight=0.0)
+    assert level_only.calibrate(model, None) is level_only
 
 
 def test_losses_and_their_shares():
-    made = longitudinal.Longitudinal(margin=2.0, contrastive_weight=3.0, level_weight=0.5)
+    made = _task(margin=2.0, contrastive_weight=3.0, level_weight=0.5)
     losses = made.losses(records.Statistics({"level": [1] * 7}, {}, []))
-    found = losses["same_subject"](tf.constant([1.0, 0.0]), tf.constant([0.5, 0.5]))
-    np.testing.assert_allclose(found, [0.25, 2.25])  # 0.5^2 and (2 - 0.5)^2
-    assert made.loss_weights() == {
-        "same_subject": 3.0,
-        "level_first": 0.25,
-        "level_second": 0.25,
+    found = losses["same_subject"](tf.constant([[1.0, 0.0]]), tf.constant([[0.5, 0.5]]))
+    np.testing.assert_allclose(found, [[0.25, 2.25]])  # 0.5^2 and (2 - 0.5)^2
+    assert made.loss_weights() == {"same_subject": 3.0, "level": 0.5}
+
+
+def _row(auc=0.9, active=0.5, spread=1.0):
+    return {
+        "val_same_subject/auc": auc,
+        "val_same_subject/active_negatives": active,
+        "val_same_subject/embedding_spread": spread,
     }
+
+
+def test_alarms():
+    made = _task()
+    assert made.alarms([_row()] * 30) == []
+    assert "collapses: its spread is 0.0001" in made.alarms([_row(spread=1e-4)])[0]
+    assert made.alarms([_row(active=0)] * 4) == []
+    assert "fewer than 1 %" in made.alarms([_row()] + [_row(active=0)] * 5)[0]
+    assert made.alarms([_row(auc=0.5)] * 19) == []
+    assert "the pair AUC is 0.500 after 20 epochs" in made.alarms([_row(auc=0.5)] * 20)[0]
+    assert _task(contrastive_weight=0.0).alarms([_row(auc=0.5)] * 20) == []
