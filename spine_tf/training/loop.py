@@ -13,16 +13,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from spine_tf import config, files, tasks
-from spine_tf.data import augmentation, pipeline, records
+from spine_tf.data import records
 from spine_tf.tasks import task
+from spine_tf.training import batches as batches_lib
 from spine_tf.training import checkpoint, journal, model_folder, optimizers
 from spine_tf.training import strategy as strategies
-
-_VALIDATION_SEED = 1_000_003
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +88,8 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
         for split in ("train", "validation")
     }
     made = request.task.configure(indices["train"])
-    batches = _Batches(made, request, indices)
+    crop_scale = request.model_config.crop_scale
+    batches = batches_lib.Batches(made, request.train_config, crop_scale, indices)
     if not batches.num_steps("train"):
         raise ValueError(
             f"{request.data.path}: has no example for this task in the training split of"
@@ -165,64 +164,6 @@ def _folder(request: Request, made, statistics, model, batches, say) -> model_fo
     return folder
 
 
-class _Batches:
-    """Batches of both splits by epoch and step."""
-
-    def __init__(self, made: task.Task, request: Request, indices: Mapping[str, records.Index]):
-        self.task, self._settings, self._indices = made, request.train_config, indices
-        stored, scale = request.data.crop_scale, request.model_config.crop_scale
-        augment = augmentation.AugmentConfig() if request.train_config.augment else None
-        inputs = {
-            "train": augmentation.InputConfig(stored, scale, augment),
-            "validation": augmentation.InputConfig(stored, scale),
-        }
-        self._process = {
-            split: pipeline.compile_preprocess(
-                made.record_kind, stored, made.preprocess, inputs[split]
-            )
-            for split in inputs
-        }
-        self._prepare = tf.function(made.prepare_batch, autograph=False)
-
-    def _seed(self, split: str, epoch: int) -> int:
-        if split == "validation":
-            return _VALIDATION_SEED
-        return self._settings.seed * 10_000 + epoch
-
-    def _plan(self, split: str, epoch: int) -> np.ndarray:
-        seed = self._seed(split, epoch)
-        plan = self.task.plan(self._indices[split], self._settings.batch_size, seed)
-        limit = self._settings.steps_per_epoch if split == "train" else 0
-        return plan[:limit] if limit else plan
-
-    def num_steps(self, split: str) -> int:
-        """Steps of an epoch."""
-        return len(self._plan(split, 0))
-
-    def of_epoch(self, split: str, epoch: int, first_step: int = 0):
-        """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
-        plan, seed = self._plan(split, epoch), self._seed(split, epoch)
-        items = pipeline.items(
-            self._indices[split], plan, self._process[split], seed=seed, first_step=first_step
-        )
-        training = split == "train" and self._settings.augment
-        for step, batch in items:
-            prepared = self._prepare(batch, training, tf.stack([seed, -1 - step]))
-            yield int(step), _normalised(prepared)
-
-    def first(self, number: int) -> task.Batch:
-        """Returns a training batch of the first epoch, for `Task.calibrate`."""
-        return next(self.of_epoch("train", 0, number % self.num_steps("train")))[1]
-
-
-def _normalised(batch: task.Batch) -> task.Batch:
-    weights = {
-        name: tf.math.divide_no_nan(weight, tf.reduce_sum(weight))
-        for name, weight in batch.weights.items()
-    }
-    return task.Batch(batch.inputs, batch.labels, weights)
-
-
 class _Run:
     """One run: model, optimizer and counters under one strategy."""
 
@@ -231,7 +172,7 @@ class _Run:
         folder: model_folder.ModelFolder,
         model: keras.Model,
         strategy: tf.distribute.Strategy,
-        batches: _Batches,
+        batches: batches_lib.Batches,
     ):
         self._folder, self._model, self._strategy = folder, model, strategy
         self._batches, self._settings = batches, folder.train_config
@@ -317,6 +258,8 @@ class _Run:
             values["seconds"] = time.monotonic() - start
             journal.write(self._folder.path, epoch, values)
             say(journal.line(epoch, settings.epochs, values))
+            for alarm in self._folder.task.alarms(journal.history(self._folder.path)):
+                say(f"warning: {alarm}.")
             self._watch(values.get("val_loss", values["loss"]))
             state.next_epoch()
             self._manager.save()

@@ -1,0 +1,87 @@
+"""Batches of a run: every one follows from seed, epoch and step."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from spine_tf import config
+from spine_tf.data import augmentation, pipeline, records
+from spine_tf.tasks import task
+
+_VALIDATION_SEED = 1_000_003
+
+
+class Batches:
+    """Batches of both splits by epoch and step.
+
+    Attributes:
+        task: The task, configured.
+        indices: Split -> its records.
+        process: Split -> compiled preprocessing of an item, see `pipeline.compile_preprocess`.
+    """
+
+    def __init__(
+        self,
+        made: task.Task,
+        train_config: config.TrainConfig,
+        crop_scale: float,
+        indices: Mapping[str, records.Index],
+    ):
+        self.task, self.indices, self._settings = made, indices, train_config
+        stored = indices["train"].crop_scale
+        augment = augmentation.AugmentConfig() if train_config.augment else None
+        inputs = {
+            "train": augmentation.InputConfig(stored, crop_scale, augment),
+            "validation": augmentation.InputConfig(stored, crop_scale),
+        }
+        self.process = {
+            split: pipeline.compile_preprocess(
+                made.record_kind, stored, made.preprocess, inputs[split], made.crop_kind
+            )
+            for split in inputs
+        }
+        self._prepare = tf.function(made.prepare_batch, autograph=False)
+
+    def seed(self, split: str, epoch: int) -> int:
+        """Seed of everything random in an epoch; validation always has the same."""
+        if split == "validation":
+            return _VALIDATION_SEED
+        return self._settings.seed * 10_000 + epoch
+
+    def plan(self, split: str, epoch: int) -> np.ndarray:
+        """Plan of an epoch, see `Task.plan`."""
+        seed = self.seed(split, epoch)
+        plan = self.task.plan(self.indices[split], self._settings.batch_size, seed)
+        limit = self._settings.steps_per_epoch if split == "train" else 0
+        return plan[:limit] if limit else plan
+
+    def num_steps(self, split: str) -> int:
+        """Steps of an epoch."""
+        return len(self.plan(split, 0))
+
+    def of_epoch(
+        self, split: str, epoch: int, first_step: int = 0
+    ) -> Iterator[tuple[int, task.Batch]]:
+        """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
+        plan, seed = self.plan(split, epoch), self.seed(split, epoch)
+        items = pipeline.items(
+            self.indices[split], plan, self.process[split], seed=seed, first_step=first_step
+        )
+        training = split == "train" and self._settings.augment
+        for step, batch in items:
+            prepared = self._prepare(batch, training, tf.stack([seed, -1 - step]))
+            yield int(step), normalised(prepared)
+
+    def first(self, number: int) -> task.Batch:
+        """Returns a training batch of the first epoch, for `Task.calibrate`."""
+        return next(self.of_epoch("train", 0, number % self.num_steps("train")))[1]
+
+
+def normalised(batch: task.Batch) -> task.Batch:
+    """Returns a batch whose weights add up to 1 for every output."""
+    weights = {
+        name: tf.math.divide_no_nan(weight, tf.reduce_sum(weight))
+        for name, weight in batch.weights.items()
+    }
+    return task.Batch(batch.inputs, batch.labels, weights)
