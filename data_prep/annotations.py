@@ -84,12 +84,13 @@ def find(given: str | None, name: str, paths: Iterable[str]) -> list[str]:
     return found
 
 
-def read_rows(path: str, columns: Sequence[str]) -> Iterator[Row]:
+def read_rows(path: str, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
     """Yields the rows of a CSV file.
 
     Args:
         path: The file, UTF-8.
         columns: What it must have.
+        optional: What it may have; "" in every row where it has not.
 
     Raises:
         ValueError: If a column is missing or the file is no text; the message names the file.
@@ -103,7 +104,8 @@ def read_rows(path: str, columns: Sequence[str]) -> Iterator[Row]:
                     f"must have the columns {', '.join(columns)}; {', '.join(missing)} is missing"
                 )
             for values in reader:
-                stripped = {name: (values[name] or "").strip() for name in columns}
+                wanted = (*columns, *optional)
+                stripped = {name: (values.get(name) or "").strip() for name in wanted}
                 yield Row(path, reader.line_num, stripped)
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}: {error}.") from None

@@ -150,24 +150,10 @@ def convert(
         ValueError: If there is no scan, or none could be converted, or a protocol names a family
             or a split that there is not.
     """
-    if not requests:
-        local_files.write_rejects(output_dir, rejections)
-        raise ValueError(_nothing("no scan to convert", rejections))
-    if os.path.exists(os.path.join(output_dir, records.MANIFEST)):
-        raise ValueError(
-            f"`output_dir` must be a new folder or an unfinished conversion, got {output_dir},"
-            " which holds a whole data set. Choose another folder or delete this one."
-        )
+    _check_can_begin(requests, output_dir, rejections)
     for folder in (PARTS, QC):
         os.makedirs(os.path.join(output_dir, folder), exist_ok=True)
-    families = splits.families_of((r.family_key, r.subject_key, r.visit) for r in requests)
-    made = splits.make_splits(
-        families,
-        seed=settings.split_seed,
-        held_out_fraction=settings.held_out_fraction,
-        num_folds=settings.folds,
-    )
-    _add_protocols(made["protocols"], protocols or {}, {family.key for family in families})
+    made = _make_splits(requests, settings, protocols or {})
     files.write_json(os.path.join(output_dir, records.SPLITS), made)
     local_files.write_scans(output_dir, ((r.scan_key, r.uid, r.path) for r in requests))
     _run(requests, _Making(load, encode, settings, output_dir))
@@ -190,17 +176,38 @@ def convert(
     return Report(output_dir, num_scans, num_records, rejected, dict(not_needed or {}))
 
 
-def _add_protocols(made: dict, protocols: Mapping, families: set[str]) -> None:
+def _check_can_begin(requests, output_dir: str, rejections) -> None:
+    if not requests:
+        local_files.write_rejects(output_dir, rejections)
+        raise ValueError(_nothing("no scan to convert", rejections))
+    if os.path.exists(os.path.join(output_dir, records.MANIFEST)):
+        raise ValueError(
+            f"`output_dir` must be a new folder or an unfinished conversion, got {output_dir},"
+            " which holds a whole data set. Choose another folder or delete this one."
+        )
+
+
+def _make_splits(requests, settings: settings_lib.Settings, protocols: Mapping) -> dict:
+    """The content of splits.json, with the protocols that the caller gives."""
+    families = splits.families_of((r.family_key, r.subject_key, r.visit) for r in requests)
+    made = splits.make_splits(
+        families,
+        seed=settings.split_seed,
+        held_out_fraction=settings.held_out_fraction,
+        num_folds=settings.folds,
+    )
+    keys = {family.key for family in families}
     for name, split_of in protocols.items():
         for what, found, allowed in (
-            ("families of the scans", set(split_of) - families, "their keys"),
+            ("families of the scans", set(split_of) - keys, "their keys"),
             ("splits", set(split_of.values()) - set(splits.SPLITS), ", ".join(splits.SPLITS)),
         ):
             if found:
                 raise ValueError(
                     f"`protocols` must hold {what} ({allowed}), got {min(found)!r} in {name!r}."
                 )
-        made[name] = dict(split_of)
+        made["protocols"][name] = dict(split_of)
+    return made
 
 
 def _nothing(what: str, rejected: Sequence[rejection.Rejection]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pydicom
+import pydicom.pixels
 import pydicom.uid
 
 from data_prep import dicom_header, rejection, series_geometry
@@ -124,13 +125,33 @@ def read_pixels(path: str) -> np.ndarray:
     Raises:
         rejection.RejectedInput: If the file cannot be decoded, or has more than one channel.
     """
+    return _decoded(path, _decode)
+
+
+def read_image(path: str) -> np.ndarray:
+    """Reads the pixels of one file with one image, of any modality.
+
+    Args:
+        path: A DICOM file in any transfer syntax that an installed decoder reads.
+
+    Returns:
+        [rows, columns] float32 as `read_pixels`, or [rows, columns, 3] of a colour image (red,
+        green, blue).
+
+    Raises:
+        rejection.RejectedInput: If the file cannot be decoded, or holds several frames.
+    """
+    return _decoded(path, _decode_image)
+
+
+def _decoded(path: str, decode: Callable[[pydicom.Dataset], np.ndarray]) -> np.ndarray:
     uid = ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             dataset = pydicom.dcmread(path, force=True)
             uid = str(dataset.get("SOPInstanceUID", ""))
-            return _decode(dataset)
+            return decode(dataset)
     except Exception as error:  # Decoders raise nearly anything for a broken file.
         raise rejection.RejectedInput(path, uid or _uid(path), _why(error, uid)) from error
 
@@ -177,6 +198,15 @@ def _decode(dataset: pydicom.Dataset) -> np.ndarray:
             for index, frame in enumerate(stored)
         ]
     )
+
+
+def _decode_image(dataset: pydicom.Dataset) -> np.ndarray:
+    count = int(dataset.get("NumberOfFrames", None) or 1)
+    if count > 1:
+        raise ValueError(f"it holds {count} frames; give one file for each image")
+    if dataset.SamplesPerPixel == 3:
+        return pydicom.pixels.pixel_array(dataset).astype(np.float32)  # YBR becomes RGB
+    return _decode(dataset)[0]
 
 
 def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:

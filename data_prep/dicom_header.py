@@ -28,7 +28,7 @@ _TAGS = (
     "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID PatientID"
     " StudyDate SeriesDate AcquisitionDate Modality ImageType SeriesDescription ScanningSequence"
     " EchoTime RepetitionTime InversionTime MagneticFieldStrength ImagePositionPatient"
-    " ImageOrientationPatient PixelSpacing Rows Columns NumberOfFrames"
+    " ImageOrientationPatient PixelSpacing Rows Columns NumberOfFrames SamplesPerPixel"
     " SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
 ).split()
 
@@ -92,6 +92,15 @@ class SliceHeader:
     def normal(self) -> np.ndarray:
         """[3] unit normal of the slice."""
         return np.cross(self.orientation[:3], self.orientation[3:])
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageHeader:
+    """What the header of a single image of any modality tells; see `SliceHeader`."""
+
+    sop_instance_uid: str
+    is_colour: bool
+    header_facts: Mapping[str, int] = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,16 +182,21 @@ def read_headers(path: str, facts: Sequence[str] = ()) -> list[SliceHeader]:
     return [dataclasses.replace(header, header_facts=known) for header in headers]
 
 
-def read_facts(path: str, facts: Sequence[str]) -> dict[str, int]:
-    """Reads facts of the patient from the header of any DICOM image; see `dicom_facts.read`.
+def read_image_header(path: str, facts: Sequence[str] = ()) -> ImageHeader:
+    """Reads the header of a DICOM image of any modality, without its pixels.
 
     Raises:
         NotNeeded: If the file is not DICOM.
-        rejection.RejectedInput: If it calls itself DICOM and is broken.
+        rejection.RejectedInput: If it is broken.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _header_facts(_read_dataset(path, facts), facts)
+        dataset = _read_dataset(path, facts)
+        return ImageHeader(
+            sop_instance_uid=_text(dataset, "SOPInstanceUID"),
+            is_colour=(_number(dataset, "SamplesPerPixel") or 1) > 1,
+            header_facts=_header_facts(dataset, facts),
+        )
 
 
 def _header_facts(dataset: pydicom.Dataset, facts: Sequence[str]) -> dict[str, int]:

@@ -36,11 +36,13 @@ COMMANDS = {
     "make-phantom": ("data_prep.make_phantom", "Makes a synthetic longitudinal lumbar cohort."),
     "convert-dicom": ("data_prep.convert_dicom", "Converts DICOM studies to records."),
     "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
+    "convert-images": ("data_prep.convert_images", "Converts plain 2-D images to records."),
     "train": ("spine_tf.train", "Trains a task on a folder of records."),
     "evaluate": ("spine_tf.evaluate", "Evaluates a trained model on one split."),
     "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
     "score": ("export.score", "Runs a SavedModel over records and writes a CSV file."),
     "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),
+    "verify": ("export.verify", "Says whether two DICOM studies are of one person."),
     "demo": ("spine_tf.demo", "Runs the whole way once, on a synthetic cohort."),
 }
 

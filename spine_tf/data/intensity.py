@@ -54,10 +54,10 @@ def median_inside(volume: tf.Tensor, corners_index: tf.Tensor, mids: tf.Tensor) 
         (corners_index, mids),
         fn_output_signature=tf.RaggedTensorSpec([1, None], tf.float32),
     ).flat_values
-    return _median(values)
+    return median(values)
 
 
-def _median(values: tf.Tensor) -> tf.Tensor:
+def median(values: tf.Tensor) -> tf.Tensor:
     """Median of [n] float32 as NumPy defines it."""
     values = tf.sort(values)
     count = tf.size(values)

@@ -147,6 +147,11 @@ def encode(kind: str, crop: Crop) -> tf.train.Example:
     return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
+def _header_value(example: tf.train.Example, name: str) -> int:
+    feature = example.features.feature
+    return feature[name].int64_list.value[0] if name in feature else header_facts.UNKNOWN
+
+
 def merge_visits(examples: Sequence[tf.train.Example]) -> tf.train.Example:
     """Joins records of one subject and level into one, in time order.
 
@@ -160,10 +165,13 @@ def merge_visits(examples: Sequence[tf.train.Example]) -> tf.train.Example:
         raise ValueError(f"`examples` must be visits of one body, got {keys} at {visits}.")
     merged = tf.train.Example()
     merged.CopyFrom(examples[0])
-    asked_for = [name for name in _VISIT_HEADER if name in merged.features.feature]
     for example in examples[1:]:
-        for name in (*_PER_VISIT, *asked_for):
+        for name in _PER_VISIT:
             merged.features.feature[name].MergeFrom(example.features.feature[name])
+    for name in _VISIT_HEADER:
+        if any(name in example.features.feature for example in examples):
+            values = (_header_value(example, name) for example in examples)
+            merged.features.feature[name].CopyFrom(_ints(*values))
     return merged
 
 

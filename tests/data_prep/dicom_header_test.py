@@ -150,14 +150,14 @@ def test_header_facts_are_read_on_request_only(tmp_path):
     (header,) = dicom_header.read_headers(path, ("sex", "age", "weight"))
     assert header.header_facts == {"sex": 1, "age": 3, "weight": 5}
     assert "header_facts=" not in repr(header)
-    assert dicom_header.read_facts(path, ("age",)) == {"age": 3}
+    assert dicom_header.read_image_header(path, ("age",)).header_facts == {"age": 3}
 
 
 @pytest.mark.real_data
 def test_placeholders_of_a_real_study_are_unknown():
     folder = pathlib.Path(__file__).parents[3] / "shared" / "data" / "lumbar_study" / "dicom"
     found = [
-        dicom_header.read_facts(str(path), ("sex", "age", "weight"))
+        dicom_header.read_image_header(str(path), ("sex", "age", "weight")).header_facts
         for path in sorted(folder.rglob("*"))[:40]
         if path.is_file() and dicom_header.looks_like_dicom(str(path))
     ]

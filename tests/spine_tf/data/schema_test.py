@@ -148,6 +148,12 @@ def test_header_facts_of_visits():
     assert found["header/weight"].tolist() == [-1, -1]
 
 
+def test_header_facts_of_one_visit_only():
+    merged = schema.merge_visits([_visit(0), _visit(1, header_facts={"sex": 0})])
+    assert schema.facts(merged)["header_facts"] == {"sex": [-1, 0]}
+    assert _parsed(schema.VERTEBRA_PAIRS, merged)["header/sex"].tolist() == [-1, 0]
+
+
 def test_a_header_fact_of_a_disc_is_one_number():
     crop = small_data.crop(schema.DISC, _image(schema.DISC), header_facts={"age": 3})
     assert _parsed(schema.DISC, schema.encode(schema.DISC, crop))["header/age"] == 3

@@ -1,0 +1,110 @@
+"""Reads plain 2-D images: PNG, TIFF and JPEG with Pillow, single-frame DICOM with `dicom`.
+
+Source of the weights of red, green and blue: ITU-R BT.601.
+"""
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from data_prep import dicom, dicom_header, rejection
+
+_FORMATS = ("PNG", "TIFF", "JPEG")
+_GREY_MODES = ("L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # read as they are
+_GREY_AFTER_CONVERSION = ("1", "LA", "La")
+_RED_GREEN_BLUE = (0.299, 0.587, 0.114)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageInfo:
+    """What a header tells of an image.
+
+    Attributes:
+        uid: SOPInstanceUID of a DICOM image, or "".
+        is_colour: Whether it is stored in colour.
+        header_facts: Name -> class index of the facts that were asked for; of DICOM only.
+    """
+
+    uid: str
+    is_colour: bool
+    header_facts: Mapping[str, int] = dataclasses.field(repr=False)
+
+
+def inspect(path: str, facts: Sequence[str] = ()) -> ImageInfo:
+    """Reads the header of an image, without its pixels.
+
+    Args:
+        path: A PNG, TIFF, JPEG or DICOM file, whatever it is called.
+        facts: Which of `spine_tf.header_facts.FACTS` to read.
+
+    Raises:
+        rejection.RejectedInput: If there is no such file, or it is no single image.
+    """
+    if not os.path.isfile(path):
+        raise rejection.RejectedInput(path, "", "there is no such file; correct `image`")
+    if dicom_header.looks_like_dicom(path):
+        header = dicom_header.read_image_header(path, facts)
+        return ImageInfo(header.sop_instance_uid, header.is_colour, header.header_facts)
+    with _opened(path) as image:
+        is_grey = image.mode in (*_GREY_MODES, *_GREY_AFTER_CONVERSION)
+        return ImageInfo("", not is_grey, {})
+
+
+def read(path: str) -> np.ndarray:
+    """Reads an image as grey.
+
+    Args:
+        path: A file that `inspect` accepts.
+
+    Returns:
+        [rows, columns] float32, low values dark; colour is weighted to luminance.
+
+    Raises:
+        rejection.RejectedInput: If it cannot be decoded, or holds values that are no numbers.
+    """
+    pixels = dicom.read_image(path) if dicom_header.looks_like_dicom(path) else _read_pixels(path)
+    if pixels.ndim == 3:
+        pixels = pixels @ np.array(_RED_GREEN_BLUE, np.float32)
+    if not np.isfinite(pixels).all():
+        raise rejection.RejectedInput(path, "", "has pixels that are no finite numbers")
+    return pixels
+
+
+def _read_pixels(path: str) -> np.ndarray:
+    """[rows, columns] or [rows, columns, 3] float32."""
+    try:
+        with _opened(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode not in _GREY_MODES:
+                upright = upright.convert("L" if upright.mode in _GREY_AFTER_CONVERSION else "RGB")
+            return np.asarray(upright).astype(np.float32)
+    except rejection.RejectedInput:
+        raise
+    except Exception as error:  # Decoders raise nearly anything for a broken file.
+        raise _unreadable(path, error) from None
+
+
+def _opened(path: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(path, formats=_FORMATS)
+            count = getattr(image, "n_frames", 1)
+    except Exception as error:
+        raise _unreadable(path, error) from None
+    if count != 1:
+        image.close()
+        raise rejection.RejectedInput(path, "", f"holds {count} images; give one file for each")
+    return image
+
+
+def _unreadable(path: str, error: Exception) -> rejection.RejectedInput:
+    return rejection.RejectedInput(
+        path,
+        "",
+        f"cannot be read as PNG, TIFF, JPEG or DICOM ({type(error).__name__}); export it again",
+    )
