@@ -51,7 +51,7 @@ def roc_curves(
         xlabel="different subjects called the same",
         ylabel="same subject recognised",
     )
-    axes.set_title(f"Same vertebra of the same subject?\n{what}", fontsize=10)
+    axes.set_title(f"Same subject or different?\n{what}", fontsize=10)
     axes.legend(loc="lower right", fontsize=8, frameon=False)
     _tidy(axes)
     return made

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spine_tf.data import schema
 from spine_tf.evaluation import (
     bootstrap,
     correlation,
@@ -27,6 +28,11 @@ from spine_tf.evaluation import options as options_lib
 from spine_tf.tasks.pretext import longitudinal
 
 _NUM_BINS = 50
+_CROPS = {
+    schema.VERTEBRA_PAIRS: "vertebrae",
+    schema.DISC_PAIRS: "discs",
+    schema.IMAGE_PAIRS: "images",
+}
 _MODEL, _PLAIN = "model", "correlation"
 _NOTE = (
     "Pairs of one subject are not independent: intervals are drawn over subjects (or families), and"
@@ -182,19 +188,21 @@ def _figures(
     if not curves:
         return {}
     counts = results["counts"]
-    what = f"{counts['positives']} pairs of {counts['subjects_with_pairs']} subjects"
+    crops = _CROPS[results["record_kind"]]
+    what = f"{counts['positives']} pairs of {crops} of {counts['subjects_with_pairs']} subjects"
     unit = " (1: median of different subjects)" if len(set(studies.visits.fold)) > 1 else ""
     figures = {
         "roc.png": plots.roc_curves(curves, what),
         "distances.png": plots.distance_histogram(
-            results["histogram"], f"Distances of pairs of vertebrae\n{what}", unit
+            results["histogram"], f"Same subject or different?\n{what}", unit
         ),
     }
     if of_studies["auc"]["value"] is not None:
         area = of_studies["auc"]
         figures["studies.png"] = plots.distance_histogram(
             _histogram(studies),
-            f"Scores of pairs of studies\n{area['positives']} pairs of {area['subjects']} subjects",
+            f"Same subject or different?\n{area['positives']} pairs of studies of"
+            f" {area['subjects']} subjects",
             " (mean of the levels; 1: median of different subjects)",
             {
                 f"FPR {row['false_positive_rate']:g}": row["threshold"]
@@ -221,7 +229,8 @@ def lines(results: dict[str, Any]) -> list[str]:
     probe = results["scanner_probe"]
     return [
         f"{counts['positives']} positive and {counts['negatives']} negative pairs of"
-        f" {counts['subjects_with_pairs']} subjects, {counts['vertebrae']} vertebrae",
+        f" {counts['subjects_with_pairs']} subjects,"
+        f" {counts['vertebrae']} {_CROPS[results['record_kind']]}",
         f"{'':24}{'embedding':28}cross-correlation",
         *_rows("pair", results),
         _row("mean of the levels", *(results[name]["mean_level_auc"] for name in (_MODEL, _PLAIN))),
