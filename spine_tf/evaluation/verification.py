@@ -25,7 +25,6 @@ from spine_tf.evaluation import (
     study_pairs,
 )
 from spine_tf.evaluation import options as options_lib
-from spine_tf.tasks.pretext import longitudinal
 
 _NUM_BINS = 50
 _CROPS = {
@@ -92,16 +91,11 @@ def _embed_all(folds: Sequence[fold.Fold], batch_size: int):
         days = one.folder.task.min_interval_days
         parts.append((visits, pair_list.all_pairs(one.test, visits, days, offset)))
         value = _embed(one, items, batch_size)
-        names = np.array(_level_names(one))
+        names = np.array(one.folder.task.level_names)
         values.append(value | {"level_is_right": names[value.pop("level")] == visits.level})
         offset += len(items)
     found = {name: np.concatenate([value[name] for value in values]) for name in values[0]}
     return *pair_list.join(parts), found
-
-
-def _level_names(one: fold.Fold) -> Sequence[str]:
-    """What the classes of the level head are called."""
-    return getattr(one.folder.task, "level_names", ()) or longitudinal.LEVEL_NAMES
 
 
 def _embed(one: fold.Fold, items: np.ndarray, batch_size: int) -> dict[str, np.ndarray]:
