@@ -6,6 +6,7 @@ to the other. A disc that was not graded has the grade `NOT_GRADED`.
 """
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 
 NOT_GRADED = -1
 
@@ -98,6 +99,24 @@ SPIDER_COLUMNS = {
     "Disc bulging": "disc_bulging",
     "Pfirrman grade": "pfirrmann",
 }
+
+
+def parse_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns names of gradings as a tuple.
+
+    Raises:
+        ValueError: If it is not a list of names, or there is no grading of a name.
+    """
+    if isinstance(names, str):
+        raise ValueError(f"`gradings` must be a list of names, got {names!r}.")
+    for name in names:
+        from_name(name)
+    return tuple(names)
+
+
+def num_classes(names: Iterable[str]) -> dict[str, int]:
+    """Returns name -> number of classes."""
+    return {name: from_name(name).num_classes for name in names}
 
 
 def from_name(name: str) -> Grading:

@@ -155,6 +155,14 @@ def apply_warp(planes: tf.Tensor, transform: tf.Tensor, size: tuple[int, int]) -
     return tf.ensure_shape(tf.transpose(warped, [2, 0, 1]), [planes.shape[0], *size])
 
 
+def reflect_one(image: tf.Tensor, inputs: InputConfig, seed: tf.Tensor) -> tf.Tensor:
+    """Reverses the slices of [slices, rows, columns] in half of all draws, if it is augmented."""
+    if inputs.augment is None:
+        return image
+    flip = tf.random.stateless_uniform([1], seed + 2) < 0.5
+    return reflect(image[None], flip)[0]
+
+
 def reflect(images: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
     """Reverses the slices of [batch, slices, rows, columns] where `flip` [batch] is true."""
     return tf.where(flip[:, None, None, None], tf.reverse(images, [1]), images)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spine_tf import files
+from spine_tf import files, gradings
 from spine_tf.data import crops, schema, splits
 
 MANIFEST = "manifest.json"
@@ -120,16 +120,12 @@ class DataFolder:
     def index(self, kind: str, protocol: str | None = None, split: str | None = None) -> Index:
         """Returns the index of the records of one kind, of one split of one protocol or all.
 
+        The records of a joined kind (`schema.JOINED`) are those of its parts, one after the other.
+
         Raises:
             ValueError: If there is no such kind, protocol or split.
         """
-        if kind not in self.manifest["kinds"]:
-            raise ValueError(
-                f"{self.path}: holds {', '.join(self.manifest['kinds']) or 'no records'}, not"
-                f" {kind!r} records."
-            )
-        with tf.io.gfile.GFile(os.path.join(self.path, index_name(kind))) as file:
-            rows = [json.loads(line) for line in file]
+        rows = [row for part in schema.JOINED.get(kind, (kind,)) for row in self._rows(part)]
         if protocol is not None:
             if split is not None and split not in splits.SPLITS:
                 raise ValueError(
@@ -140,6 +136,15 @@ class DataFolder:
             rows = [row for row in rows if row["family"] in keep]
         crop_kind = schema.crop_kind(kind, self.manifest["settings"])
         return Index(self.path, kind, self.crop_scale, tuple(rows), crop_kind)
+
+    def _rows(self, kind: str) -> list[dict[str, Any]]:
+        if kind not in self.manifest["kinds"]:
+            raise ValueError(
+                f"{self.path}: holds {', '.join(self.manifest['kinds']) or 'no records'}, not"
+                f" {kind!r} records."
+            )
+        with tf.io.gfile.GFile(os.path.join(self.path, index_name(kind))) as file:
+            return [json.loads(line) for line in file]
 
     def families(self, protocol: str) -> Mapping[str, str]:
         """Returns family -> split of one protocol.
@@ -276,6 +281,30 @@ def statistics(index: Index, class_counts: Mapping[str, Sequence[int]]) -> Stati
         graded_levels={name: sorted(found) for name, found in sorted(graded.items())},
         slice_means=slice_means(index.rows),
     )
+
+
+def grade_counts(index: Index, names: Iterable[str]) -> dict[str, list[int]]:
+    """Returns grading -> number of records per class."""
+    counts = {}
+    for name in names:
+        grades = [row["grades"].get(name, gradings.NOT_GRADED) for row in index.rows]
+        counts[name] = [grades.count(grade) for grade in gradings.from_name(name).grades]
+    return counts
+
+
+def check_graded(index: Index, names: Sequence[str]) -> None:
+    """Checks that there are gradings, and that a record has each.
+
+    Raises:
+        ValueError: If not.
+    """
+    found = {name for row in index.rows for name in row["grades"]}
+    missing = [name for name in names if name not in found]
+    if missing or not names:
+        raise ValueError(
+            f"`gradings` must be among those of the training records, {sorted(found)}, got"
+            f" {missing or 'none'}. Convert with --gradings."
+        )
 
 
 def slice_means(rows: Iterable[Mapping[str, Any]]) -> list[float]:

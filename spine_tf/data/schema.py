@@ -4,7 +4,8 @@
 subject at all its visits, in time order: two visits are one positive pair, three visits three, and
 a single visit can only be the other side of a negative. Negatives are made in the batch and are
 never stored. `disc_pairs` is the same of a disc, and `image_pairs` of plain 2-D images of one view
-or landmark, which is their level.
+or landmark, which is their level. `disc_or_body` reads `disc` and `vertebra_pairs` together, each
+crop in the shape of a disc: of a body the middle rows.
 
 Crops are uint16, little endian, over [0, 2]; a step is 3.1e-5, so rounding costs at most 1.6e-5.
 """
@@ -25,8 +26,11 @@ VERTEBRA_PAIRS = "vertebra_pairs"
 DISC_PAIRS = "disc_pairs"
 IMAGE_PAIRS = "image_pairs"
 PAIRS = (VERTEBRA_PAIRS, DISC_PAIRS, IMAGE_PAIRS)  # kinds that hold all visits
+DISC_OR_BODY = "disc_or_body"
+JOINED = {DISC_OR_BODY: (DISC, VERTEBRA_PAIRS)}  # kinds that are read together
 # The size of plain images is a setting of a data set: see `crop_kind`.
 CROP_KINDS = {DISC: crops.DISC, VERTEBRA_PAIRS: crops.VERTEBRA, DISC_PAIRS: crops.DISC}
+CROP_KINDS |= {kind: CROP_KINDS[parts[0]] for kind, parts in JOINED.items()}
 
 _UINT16_PER_UNIT = 65535 / crops.MAX_INTENSITY
 _GRADING_PREFIX = "grading/"
@@ -99,7 +103,6 @@ def decode_pixels(content: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Returns the float32 crop of bytes [...]; `shape` is that of one crop."""
     pixels = tf.io.decode_raw(content, tf.uint16, little_endian=True)
     pixels = tf.reshape(pixels, tf.concat([tf.shape(content), shape], 0))
-    pixels = tf.ensure_shape(pixels, [*content.shape, *shape])
     return tf.cast(pixels, tf.float32) / _UINT16_PER_UNIT
 
 
@@ -200,7 +203,7 @@ def _specification(kind: str, num_slices: int) -> dict[str, tf.io.FixedLenFeatur
     spec |= {name: per_visit([size], tf.float32) for name, size in _VISIT_VECTORS.items()}
     spec |= {name: per_visit([], tf.int64) for name in _VISIT_HEADER}
     spec["slice_is_valid"] = per_visit([num_slices], tf.int64)
-    if kind == DISC:
+    if kind in (DISC, DISC_OR_BODY):
         for name in gradings.GRADINGS:
             spec[_GRADING_PREFIX + name] = tf.io.FixedLenFeature([], tf.int64, gradings.NOT_GRADED)
     return spec
@@ -215,15 +218,15 @@ def parse(
     """Parses one record.
 
     Args:
-        kind: DISC or one of PAIRS.
+        kind: DISC, one of PAIRS or one of JOINED.
         serialized: Scalar string, a serialized tf.train.Example.
         crop_scale: The data set's crop scale; it fixes the shape of a crop.
         crop_kind: How it was cropped, see `Index.crop_kind`; only `image_pairs` need it.
 
     Returns:
-        The features by name. Of PAIRS everything of a visit has a leading axis of visits; of `disc`
-        it has none. image is [15, rows, columns] float32 in [0, 2], pixel_is_valid [rows, columns]
-        bool, slice_is_valid [15] bool; a plain image has 1 slice.
+        The features by name. Of PAIRS and JOINED everything of a visit has a leading axis of
+        visits; of `disc` it has none. image is [15, rows, columns] float32 in [0, 2],
+        pixel_is_valid [rows, columns] bool, slice_is_valid [15] bool; a plain image has 1 slice.
         Gradings are "grading/NAME", int64, as published, -1 = not graded. What a header told is
         "header/NAME", int64, a class index, -1 = not known or not asked for.
     """
@@ -232,14 +235,30 @@ def parse(
     for name in _VISIT_HEADER:
         absent = tf.size(parsed["visit"]) - tf.size(parsed[name])
         parsed[name] = tf.pad(parsed[name], [[0, absent]], constant_values=header_facts.UNKNOWN)
-    parsed["image"] = decode_pixels(parsed["image"], shape)
+    rows = _stored_rows(parsed["kind"], kind, crop_scale) if kind in JOINED else shape[1]
+    image = decode_pixels(parsed["image"], [shape[0], rows, shape[2]])
+    parsed["image"] = _middle_rows(image, [None, *shape])
     valid = tf.io.decode_raw(parsed["pixel_is_valid"], tf.uint8)
-    parsed["pixel_is_valid"] = tf.reshape(valid, [-1, *shape[1:]]) > 0
+    valid = tf.reshape(valid, [-1, rows, shape[2]]) > 0
+    parsed["pixel_is_valid"] = _middle_rows(valid, [None, *shape[1:]])
     parsed["slice_is_valid"] = parsed["slice_is_valid"] > 0
     if kind == DISC:
         for name in (*_PER_VISIT, *_VISIT_HEADER):
             parsed[name] = parsed[name][0]
     return parsed
+
+
+def _stored_rows(record_kind: tf.Tensor, joined: str, crop_scale: float) -> tf.Tensor:
+    """Rows of a stored crop, by the kind of its record."""
+    parts = JOINED[joined]
+    rows = [CROP_KINDS[part].stored_shape(crop_scale)[1] for part in parts]
+    return tf.gather(rows, tf.argmax(tf.constant(parts) == record_kind, output_type=tf.int32))
+
+
+def _middle_rows(stacked: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
+    """Returns the middle rows of [..., rows, columns]; `shape` is that of the result."""
+    begin = (tf.shape(stacked)[-2] - shape[-2]) // 2
+    return tf.ensure_shape(stacked[..., begin : begin + shape[-2], :], shape)
 
 
 def class_index(parsed: Mapping[str, tf.Tensor], grading: str) -> tf.Tensor:

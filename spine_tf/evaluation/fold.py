@@ -86,7 +86,7 @@ def open_folds(model_dir: str, data_dir: str, options: options_lib.Options) -> l
                 f"`model_dir` must be one model folder with --other_data, got {model_dir}, which"
                 " holds folds. Give one of them."
             )
-        folds = [Fold(folders[0], data.index(folders[0].task.record_kind), None)]
+        folds = [Fold(folders[0], data.index(folders[0].task.test_kind), None)]
     else:
         if len(folders) > 1 and options.split != "test":
             raise ValueError(
@@ -127,7 +127,7 @@ def _open(folder: model_folder.ModelFolder, data: records.DataFolder, split: str
             " model was trained on could be in the test split. Give the data set of the training,"
             " or --other_data if this one holds none of its subjects."
         )
-    kind = folder.task.record_kind
+    kind = folder.task.test_kind
     return Fold(
         folder,
         data.index(kind, folder.protocol, split),

@@ -24,8 +24,13 @@ EVALUATION = "evaluation.json"
 EVALUATIONS: dict[str, Callable] = {
     "longitudinal": verification.evaluate,
     "grading": grading.evaluate,
+    "strong": grading.evaluate,
 }
-LINES: dict[str, Callable] = {"longitudinal": verification.lines, "grading": grading.lines}
+LINES: dict[str, Callable] = {
+    "longitudinal": verification.lines,
+    "grading": grading.lines,
+    "strong": grading.lines,
+}
 
 
 def evaluate(

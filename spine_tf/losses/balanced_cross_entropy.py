@@ -3,7 +3,7 @@
 Source: Jamaludin 2017, section 3.2 ("class-balanced"); the weights are methods 1.5.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -49,3 +49,10 @@ class BalancedCrossEntropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         return balanced_cross_entropy(y_true, y_pred, tf.constant(self.weights))
+
+
+def per_output(
+    class_counts: Mapping[str, Sequence[int]], names: Iterable[str]
+) -> dict[str, BalancedCrossEntropy]:
+    """Returns output -> its loss, from output -> training labels per class."""
+    return {name: BalancedCrossEntropy(class_counts[name]) for name in names}

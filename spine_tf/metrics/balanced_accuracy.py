@@ -3,6 +3,8 @@
 Source: Jamaludin 2017, section 4.2; equal to scikit-learn's `balanced_accuracy_score`.
 """
 
+from collections.abc import Mapping
+
 import keras
 import tensorflow as tf
 
@@ -45,3 +47,8 @@ class BalancedAccuracy(keras.metrics.Metric):
 
     def result(self):
         return balanced_accuracy(tf.convert_to_tensor(self.confusion))
+
+
+def per_output(num_classes: Mapping[str, int]) -> dict[str, list[keras.metrics.Metric]]:
+    """Returns output -> [its metric], from output -> number of classes."""
+    return {name: [BalancedAccuracy(classes)] for name, classes in num_classes.items()}

@@ -4,6 +4,7 @@ Source: Jamaludin 2017, section 3; methods 1.3. FC7 after its ReLU and before dr
 embedding.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -59,3 +60,34 @@ def logits(
         dtype="float32",
         name=f"{prefix}fc8",
     )(x)
+
+
+def classifier(
+    encoder_model: keras.Model,
+    num_classes: Mapping[str, int],
+    model_config: config.ModelConfig,
+    *,
+    seed: int,
+    name: str,
+) -> keras.Model:
+    """Builds a network with one fully connected head per output over a shared encoder.
+
+    Args:
+        encoder_model: conv1 to conv5.
+        num_classes: Output -> number of classes.
+        model_config: Units and normalisation.
+        seed: Seed of the heads' weights.
+        name: Name of the model.
+
+    Returns:
+        A functional model from {"crop": [batch, slices, rows, columns, 1]} to logits
+        [batch, classes] by output.
+    """
+    crop = keras.Input(encoder_model.input_shape[1:], name="crop")
+    conv5 = encoder_model(crop)["conv5"]
+    outputs = {}
+    for number, (output, classes) in enumerate(num_classes.items()):
+        options = {"prefix": f"{output}_", "seed": seed + 100 * number}
+        embedded = embedding(conv5, model_config, **options)
+        outputs[output] = logits(embedded, classes, model_config, **options)
+    return keras.Model({"crop": crop}, outputs, name=name)

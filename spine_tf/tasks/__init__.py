@@ -5,9 +5,12 @@ import json
 
 from spine_tf.tasks import task
 from spine_tf.tasks.downstream import grading
-from spine_tf.tasks.pretext import longitudinal
+from spine_tf.tasks.pretext import longitudinal, strong
 
-PRETEXT: dict[str, type[task.Task]] = {"longitudinal": longitudinal.Longitudinal}
+PRETEXT: dict[str, type[task.Task]] = {
+    "longitudinal": longitudinal.Longitudinal,
+    "strong": strong.Strong,
+}
 DOWNSTREAM: dict[str, type[task.Task]] = {"grading": grading.Grading}
 TASKS: dict[str, type[task.Task]] = PRETEXT | DOWNSTREAM
 

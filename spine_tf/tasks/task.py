@@ -44,6 +44,11 @@ class Task(abc.ABC):
         """What its records are crops of."""
         return schema.CROP_KINDS[self.record_kind]
 
+    @property
+    def test_kind(self) -> str:
+        """Kind of record it is evaluated on."""
+        return self.record_kind
+
     def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int, int, int]:
         """Returns the [slices, rows, columns] the encoder is built for."""
         return self.crop_kind.network_shape(model_config.crop_scale)
@@ -148,6 +153,13 @@ def shuffled_plan(num_records: int, batch_size: int, seed: int) -> np.ndarray:
     order = np.random.default_rng(seed).permutation(num_records)
     num_steps = -(-num_records // batch_size)
     return np.resize(order, (num_steps, batch_size, 1)).astype(np.int32)
+
+
+def labelled_batch(batch: Tensors, names: Sequence[str]) -> Batch:
+    """Returns the batch of crops with labels of some names; below 0 is missing, of weight 0."""
+    labels = {name: batch[name] for name in names}
+    weights = {name: tf.cast(label >= 0, tf.float32) for name, label in labels.items()}
+    return Batch({"crop": batch["crop"]}, labels, weights)
 
 
 def check_keys(batch: Batch, outputs: Mapping[str, Any], losses: Mapping[str, Any]) -> None:

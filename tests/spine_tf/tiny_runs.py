@@ -10,7 +10,11 @@ PLAIN = config.ModelConfig(
     crop_scale=0.5, width=1 / 64, fc6=16, fc7=8, conv4_padding=1, norm="none"
 )
 # Fields of a task with which it runs on `make_data`.
-OPTIONS = {"grading": {"gradings": ["disc_bulging"]}, "longitudinal": {"margin": 1.0}}
+OPTIONS = {
+    "grading": {"gradings": ["disc_bulging"]},
+    "longitudinal": {"margin": 1.0},
+    "strong": {"gradings": ["disc_bulging"]},
+}
 
 
 def make_data(folder, num_visits=(2,) * 6 + (1,) * 4, **options):

@@ -53,7 +53,7 @@ def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
 @pytest.mark.parametrize(
     "arguments, status, message",
     [
-        (["--task=jigsaw"], 2, "`task` must be one of longitudinal, grading, got 'jigsaw'."),
+        (["--task=jigsaw"], 2, "`task` must be one of longitudinal, strong, grading, got 'jigsaw'."),
         (["--task=grading", "--task_options={"], 2, "`task_options` must be JSON"),
         (["--task=grading", "--fold=7"], 1, "`fold` must be all or one of 0, 1, got '7'."),
         (

@@ -33,29 +33,16 @@ class Grading(task.Task):
     gradings: tuple[str, ...] = ()
 
     def __post_init__(self):
-        if isinstance(self.gradings, str):
-            raise ValueError(f"`gradings` must be a list of names, got {self.gradings!r}.")
-        object.__setattr__(self, "gradings", tuple(self.gradings))
-        for name in self.gradings:
-            gradings.from_name(name)
+        object.__setattr__(self, "gradings", gradings.parse_names(self.gradings))
 
     def configure(self, index: records.Index) -> "Grading":
         found = {name for row in index.rows for name in row["grades"]}
         names = self.gradings or tuple(name for name in gradings.GRADINGS if name in found)
-        missing = [name for name in names if name not in found]
-        if missing or not names:
-            raise ValueError(
-                f"`gradings` must be among those of the training records, {sorted(found)}, got"
-                f" {missing or 'none'}. Convert with --gradings."
-            )
+        records.check_graded(index, names)
         return dataclasses.replace(self, gradings=names)
 
     def class_counts(self, index: records.Index) -> dict[str, list[int]]:
-        counts = {}
-        for name in self.gradings:
-            grades = [row["grades"].get(name, gradings.NOT_GRADED) for row in index.rows]
-            counts[name] = [grades.count(grade) for grade in gradings.GRADINGS[name].grades]
-        return counts
+        return records.grade_counts(index, self.gradings)
 
     def plan(self, index: records.Index, batch_size: int, seed: int) -> np.ndarray:
         graded = [
@@ -78,39 +65,22 @@ class Grading(task.Task):
             inputs,
             seed,
         )
-        if inputs.augment:
-            flip = tf.random.stateless_uniform([1], seed + 2) < 0.5
-            image = augmentation.reflect(image[None], flip)[0]
+        image = augmentation.reflect_one(image, inputs, seed)
         labels = {name: schema.class_index(example, name) for name in self.gradings}
         return {"crop": image[..., None], **labels}
 
     def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
         del training, seed  # reflection is drawn per crop, in `preprocess`
-        labels = {name: batch[name] for name in self.gradings}
-        weights = {name: tf.cast(label >= 0, tf.float32) for name, label in labels.items()}
-        return task.Batch({"crop": batch["crop"]}, labels, weights)
+        return task.labelled_batch(batch, self.gradings)
 
     def build(
         self, encoder: keras.Model, model_config: config.ModelConfig, seed: int
     ) -> keras.Model:
-        crop = keras.Input(encoder.input_shape[1:], name="crop")
-        conv5 = encoder(crop)["conv5"]
-        outputs = {}
-        for number, name in enumerate(self.gradings):
-            options = {"prefix": f"{name}_", "seed": seed + 100 * number}
-            embedded = heads.embedding(conv5, model_config, **options)
-            num_classes = gradings.GRADINGS[name].num_classes
-            outputs[name] = heads.logits(embedded, num_classes, model_config, **options)
-        return keras.Model({"crop": crop}, outputs, name="grading")
+        classes = gradings.num_classes(self.gradings)
+        return heads.classifier(encoder, classes, model_config, seed=seed, name="grading")
 
     def losses(self, statistics: records.Statistics) -> dict[str, keras.losses.Loss]:
-        return {
-            name: balanced_cross_entropy.BalancedCrossEntropy(statistics.class_counts[name])
-            for name in self.gradings
-        }
+        return balanced_cross_entropy.per_output(statistics.class_counts, self.gradings)
 
     def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
-        return {
-            name: [balanced_accuracy.BalancedAccuracy(gradings.GRADINGS[name].num_classes)]
-            for name in self.gradings
-        }
+        return balanced_accuracy.per_output(gradings.num_classes(self.gradings))

@@ -8,11 +8,15 @@ import pytest
 from spine_tf import tasks
 from spine_tf.tasks import task
 from spine_tf.tasks.downstream import grading
-from spine_tf.tasks.pretext import longitudinal
+from spine_tf.tasks.pretext import longitudinal, strong
 
 
 def test_tasks_by_name():
-    assert tasks.TASKS == {"longitudinal": longitudinal.Longitudinal, "grading": grading.Grading}
+    assert tasks.TASKS == {
+        "longitudinal": longitudinal.Longitudinal,
+        "grading": grading.Grading,
+        "strong": strong.Strong,
+    }
     made = tasks.make("grading", '{"gradings": ["pfirrmann", "modic"]}')
     assert made == grading.Grading(("pfirrmann", "modic"))
     assert tasks.name_of(made) == "grading"
@@ -22,11 +26,15 @@ def test_tasks_by_name():
 @pytest.mark.parametrize(
     "name, options, message",
     [
-        ("jigsaw", "{}", "`task` must be one of longitudinal, grading, got 'jigsaw'."),
+        ("jigsaw", "{}", "`task` must be one of longitudinal, strong, grading, got 'jigsaw'."),
         ("grading", "{", "`task_options` must be JSON, got '{'"),
         ("grading", "[]", "must be a JSON object with keys among ['gradings'], got '[]'."),
         ("grading", '{"margin": 1}', "with keys among ['gradings'], got"),
-        ("longitudinal", '{"margin": -1}', "`margin` must be positive, or 0 to set it from the data, got -1."),
+        (
+            "longitudinal",
+            '{"margin": -1}',
+            "`margin` must be positive, or 0 to set it from the data, got -1.",
+        ),
         ("grading", '{"gradings": ["beauty"]}', "must be one of disc_degeneration, pfirrmann,"),
         ("grading", '{"gradings": "modic"}', "`gradings` must be a list of names, got 'modic'."),
     ],
