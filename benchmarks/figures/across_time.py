@@ -42,8 +42,8 @@ def _draw_case(
     page.lines(_LEFT - 0.12, top + _SIDE / 2, _words(config, case), ha="right")
     for visit in range(len(_VISITS)):
         found = scans.render(config, case.index, visit)
-        page.picture((_BODY_LEFTS[visit], top, _SIDE, _SIDE), found.body(case.disc.upper))
-        axes = page.picture((_DISC_LEFTS[visit], top, 2 * _SIDE, _SIDE), found.disc(case.disc))
+        page.picture((_BODY_LEFTS[visit], top, _SIDE, _SIDE), found.bodies[case.disc.upper])
+        axes = page.picture((_DISC_LEFTS[visit], top, 2 * _SIDE, _SIDE), found.discs[case.disc])
         if outlined:
             axes.fill(*found.disc_outline(case.disc).T, facecolor="none", **sheet.DISC_EDGE)
 

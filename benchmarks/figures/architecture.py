@@ -27,7 +27,9 @@ def draw_siamese(model_config: config.ModelConfig, phantoms: cohort.CohortConfig
     page = _page("Siamese network", branch, table_top)
     index = scans.followed(phantoms, 1)[0]
     for y, visit, words in zip(tops, (0, 1), ("t₀", "t₀ + τ"), strict=True):
-        _draw_input(page, branch, scans.render(phantoms, index, visit).body(_SHOWN_BODY), y, words)
+        _draw_input(
+            page, branch, scans.render(phantoms, index, visit).bodies[_SHOWN_BODY], y, words
+        )
         _draw_blocks(page, branch.blocks, y, _kind_color)
     middle = sum(tops) / 2
     words = f"one set of {branch.num_weights / 1e6:.1f} million weights, shared by both branches"
@@ -49,7 +51,7 @@ def draw_classifier(
     y, table_top = 1.8, 2.85
     page = _page("Classification network", branch, table_top)
     index = scans.followed(phantoms, 1)[0]
-    _draw_input(page, branch, scans.render(phantoms, index, 0).disc(_SHOWN_DISC), y, "")
+    _draw_input(page, branch, scans.render(phantoms, index, 0).discs[_SHOWN_DISC], y, "")
     _draw_blocks(page, branch.blocks, y, lambda block: _origin_color(block, copied))
     _draw_spans(page, branch, copied)
     last = _x(len(branch.blocks) - 1)

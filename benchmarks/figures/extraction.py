@@ -62,7 +62,7 @@ def _draw_bodies(page: sheet.Sheet, found: scans.Scan, left: float) -> None:
     _heading(page, left + _SIDE / 2, len(levels.LUMBAR_VERTEBRAE), "VBs", crops.VERTEBRA)
     for row, level in enumerate(levels.LUMBAR_VERTEBRAE):
         top = _TOP + row * _STEP
-        page.picture((left, top, _SIDE, _SIDE), found.body(level), frame=sheet.BODY)
+        page.picture((left, top, _SIDE, _SIDE), found.bodies[level], frame=sheet.BODY)
         page.text(left - 0.08, top + _SIDE / 2, level.value, ha="right")
 
 
@@ -71,7 +71,7 @@ def _draw_discs(page: sheet.Sheet, found: scans.Scan, left: float) -> None:
     _heading(page, left + _SIDE, len(levels.LUMBAR_DISCS), "IVDs", crops.DISC)
     for row, disc in enumerate(levels.LUMBAR_DISCS):
         top = _TOP + (row + 0.5) * _STEP
-        page.picture((left, top, 2 * _SIDE, _SIDE), found.disc(disc), frame=sheet.DISC)
+        page.picture((left, top, 2 * _SIDE, _SIDE), found.discs[disc], frame=sheet.DISC)
         page.text(left - 0.08, top + _SIDE / 2, disc.value, ha="right")
 
 

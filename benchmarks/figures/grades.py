@@ -27,7 +27,7 @@ def draw(
         for row, disc in enumerate(discs):
             case = scans.typical(config, disc, grade)
             box = (left, _TOP + row * (_HEIGHT + _GAP), _WIDTH, _HEIGHT)
-            page.picture(box, scans.render(config, case.index, 0).disc(disc))
+            page.picture(box, scans.render(config, case.index, 0).discs[disc])
     for row, disc in enumerate(discs):
         page.text(
             _LEFT - 0.12,

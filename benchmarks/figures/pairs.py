@@ -38,7 +38,7 @@ def _draw_subject(page: sheet.Sheet, config: cohort.CohortConfig, index: int, ro
     words = [f"subject {index}", f"τ = {years:.0f} years"]
     page.lines(_LEFT - 0.12, top + _SIDE / 2, words, ha="right")
     for column in range(len(_VISITS)):
-        plane = scans.render(config, index, column).body(_LEVEL)
+        plane = scans.render(config, index, column).bodies[_LEVEL]
         page.picture((_LEFT + column * _STEP_X, top, _SIDE, _SIDE), plane)
 
 

@@ -3,17 +3,19 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from data_prep import scan_crops
 from spine_tf import levels, vertebrae, volume
 from spine_tf.data import crops
 from spine_tf.phantom import ageing, anatomy, cohort
 
 _DAYS_PER_YEAR = 365.25
-_MIDDLE = crops.NUM_SLICES // 2
-_GRADED = levels.LUMBAR_DISCS[1:]  # T12-L1 is not graded
+_SCALE = 1.0
+_VERTEBRAE, _DISCS = levels.LUMBAR_VERTEBRAE, levels.LUMBAR_DISCS
+_GRADED = _DISCS[1:]  # T12-L1 is not graded
 _SLIP, _DEGENERATION = "spondylolisthesis", "disc_degeneration"
 
 
@@ -27,30 +29,29 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-    """A T2 scan with its vertebrae, T12 to S1; crops are cut at scale 1."""
+    """A T2 scan with its vertebrae, T12 to S1."""
 
     volume: volume.Volume
     annotation: vertebrae.Annotation
 
-    def body(self, level: levels.VertebraLevel) -> np.ndarray:
-        """The middle slice [224, 224] float32 of a vertebra's crop."""
-        place = levels.LUMBAR_VERTEBRAE.index(level)
-        first = max(place - 1, 0)
-        around = self._corners_mm()[first : place + 2]  # the neighbours give the intensity
-        found = crops.crop_vertebrae(*self._voxels(), around, scale=1.0, stored=False)
-        return found["image"][place - first, _MIDDLE].numpy()
+    @functools.cached_property
+    def bodies(self) -> dict[levels.VertebraLevel, np.ndarray]:
+        """Vertebra -> the middle slice [224, 224] float32 of its crop, as networks see it."""
+        found = scan_crops.vertebra_crops(self.volume, self.annotation, _SCALE)
+        return {level: _shown(found[level.value], crops.VERTEBRA) for level in _VERTEBRAE}
 
-    def disc(self, disc: levels.DiscLevel) -> np.ndarray:
-        """The middle slice [112, 224] float32 of a disc's crop."""
-        place = levels.LUMBAR_DISCS.index(disc)
-        upper, lower = self._corners_mm()[place : place + 2, None]
-        found = crops.crop_discs(*self._voxels(), upper, lower, scale=1.0, stored=False)
-        return found["image"][0, _MIDDLE].numpy()
+    @functools.cached_property
+    def discs(self) -> dict[levels.DiscLevel, np.ndarray]:
+        """Disc -> the middle slice [112, 224] float32 of its crop, as networks see it."""
+        found = scan_crops.disc_crops(self.volume, self.annotation, _SCALE)
+        return {level: _shown(found[level.value], crops.DISC) for level in _DISCS}
 
     def disc_outline(self, disc: levels.DiscLevel) -> np.ndarray:
         """The corners [4, 2] of a disc as (column, row) of its crop."""
-        place = levels.LUMBAR_DISCS.index(disc)
-        corners_mm = crops.disc_corners_mm(*self._corners_mm()[place : place + 2]).numpy()
+        by_level = self.annotation.by_level
+        corners_mm = crops.disc_corners_mm(
+            by_level[disc.upper].corners_mm, by_level[disc.lower].corners_mm
+        )
         spacing_mm = self.volume.spacing_mm.astype(np.float32)
         corners_index = crops.to_index(self.volume.affine, corners_mm).numpy()
         found = crops.frame(corners_index[None], spacing_mm)
@@ -60,14 +61,16 @@ class Scan:
         middle = (np.array([crops.DISC.columns, crops.DISC.rows]) - 1) / 2
         return middle + turned_mm * crops.DISC.pixels_per_width / width_mm
 
-    def _voxels(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.volume.array, self.volume.affine
 
-    def _corners_mm(self) -> np.ndarray:
-        return np.stack([vertebra.corners_mm for vertebra in self.annotation.vertebrae])
+def _shown(crop: Mapping[str, np.ndarray], kind: crops.CropKind) -> np.ndarray:
+    """Leaves out the margins and all slices but the middle one."""
+    top = (kind.stored_rows - kind.rows) // 2
+    left = (kind.stored_columns - kind.columns) // 2
+    middle = crop["image"][crops.STORED_SLICES // 2]
+    return middle[top : top + kind.rows, left : left + kind.columns]
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=16)
 def render(config: cohort.CohortConfig, index: int, visit: int) -> Scan:
     """Renders one visit of one subject."""
     return Scan(*cohort.make_sagittal_t2(config, index, visit))

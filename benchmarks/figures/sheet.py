@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import axes, figure, patches
+from matplotlib.backends import backend_agg
 from PIL import Image
 
 from spine_tf import files
@@ -25,14 +26,14 @@ _STEP = 5  # grey levels that become one, which keeps noise from filling the fil
 class Sheet:
     """A matplotlib figure with one axes of its size; inches from the top left, y to the foot."""
 
-    def __init__(self, width: float, height: float, title: str):
-        self.figure = figure.Figure(figsize=(width, height), facecolor="white")
+    def __init__(self, width: float, height: float, title: str, note: str = PHANTOM):
+        self.figure = figure.Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
         self.width, self.height = width, height
         self.canvas = self.figure.add_axes((0, 0, 1, 1))
         self.canvas.set(xlim=(0, width), ylim=(height, 0))
         self.canvas.set_axis_off()
         self.text(0.15, 0.24, title, size=13, weight="bold", ha="left")
-        self.text(width - 0.15, 0.24, PHANTOM, size=11, color=GREY, ha="right", style="italic")
+        self.text(width - 0.15, 0.24, note, size=11, color=GREY, ha="right", style="italic")
 
     def text(self, x: float, y: float, words: str, *, size: float = 10, **options) -> None:
         """Writes words, centred on (x, y) unless `options` of matplotlib's `text` differ."""
@@ -73,6 +74,15 @@ class Sheet:
         made.set(xticks=[], yticks=[], autoscale_on=False)
         made.spines[:].set(color=frame, linewidth=1.2)
         return made
+
+    def insert(self, other: figure.Figure, left: float, top: float) -> None:
+        """Puts a whole figure on the sheet, pixel by pixel."""
+        other.set_dpi(_DPI)
+        drawn = backend_agg.FigureCanvasAgg(other)
+        drawn.draw()
+        pixels = np.asarray(drawn.buffer_rgba())
+        bottom = round(self.height * _DPI) - round(top * _DPI) - pixels.shape[0]
+        self.figure.figimage(pixels, round(left * _DPI), bottom, zorder=1)
 
     def box(self, box: tuple[float, float, float, float], **options) -> None:
         """Draws a rectangle (left, top, width, height); `options` of matplotlib's `Rectangle`."""
