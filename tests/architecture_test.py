@@ -49,6 +49,7 @@ _PACKAGES = {
     "spine_tf": {"spine_tf"},
     "data_prep": {"spine_tf", "data_prep"},
     "export": {"spine_tf", "data_prep", "export"},
+    "benchmarks": {"spine_tf", "data_prep", "export", "benchmarks"},
 }
 _PRIVATE = r"keras\.(src|ops)|tensorflow\.python|tensorflow\.compiler|tensorflow\.keras|.*\._(?!_)"
 
