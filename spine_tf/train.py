@@ -27,6 +27,12 @@ def define_flags() -> None:
     flags.DEFINE_string("init_from", "", "Model folder whose encoder is taken over.")
     flags.DEFINE_bool("freeze_encoder", False, "Train the fully connected layers only.")
     flags.DEFINE_string(
+        "feature_cache",
+        "",
+        "Folder of the features of frozen encoders, which runs may share; empty is"
+        " MODEL_DIR/features.",
+    )
+    flags.DEFINE_string(
         "fold",
         "",
         "Number of a fold, or all for every fold into MODEL_DIR/fold0 and so on; empty is the split"
@@ -68,6 +74,7 @@ def main(argv: list[str]) -> None:
         protocol=_FLAGS.protocol,
         init_from=_FLAGS.init_from,
         freeze_encoder=_FLAGS.freeze_encoder,
+        feature_cache=_FLAGS.feature_cache,
     )
 
 

@@ -53,6 +53,7 @@ def train_folds(
     protocol: str = "",
     init_from: str = "",
     freeze_encoder: bool = False,
+    feature_cache: str = "",
 ) -> None:
     """Trains the task on one split, or on every fold into a sub-folder each.
 
@@ -71,6 +72,7 @@ def train_folds(
                 model_dir=path,
                 init_from=init_from,
                 freeze_encoder=freeze_encoder,
+                feature_cache=feature_cache,
             )
         )
         print(f"model: {path}")

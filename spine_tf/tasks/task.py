@@ -107,6 +107,15 @@ class Task(abc.ABC):
             seed: [2] int32.
         """
 
+    def row_labels(self, row: Mapping[str, Any]) -> dict[str, int] | None:
+        """Returns what `preprocess` says of an item besides its crop, from its row of the index.
+
+        None where an item is more than one record's crop with its labels: then features of a
+        frozen encoder are not kept, see `training/frozen_features.py`.
+        """
+        del row
+        return None
+
     @abc.abstractmethod
     def build(
         self, encoder: keras.Model, model_config: config.ModelConfig, seed: int

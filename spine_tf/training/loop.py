@@ -19,7 +19,14 @@ from spine_tf import config, files, tasks
 from spine_tf.data import records
 from spine_tf.tasks import task
 from spine_tf.training import batches as batches_lib
-from spine_tf.training import checkpoint, journal, model_folder, optimizers
+from spine_tf.training import (
+    checkpoint,
+    frozen_features,
+    journal,
+    leakage,
+    model_folder,
+    optimizers,
+)
 from spine_tf.training import strategy as strategies
 
 
@@ -36,6 +43,8 @@ class Request:
         model_dir: Where the model goes; a run that was stopped there goes on.
         init_from: Model folder whose encoder weights are taken, or "".
         freeze_encoder: Whether the encoder stays as it is, batch norm statistics included.
+        feature_cache: Folder of a frozen encoder's features, which runs may share; "" is the model
+            folder's own.
     """
 
     task: task.Task
@@ -46,6 +55,7 @@ class Request:
     model_dir: str
     init_from: str = ""
     freeze_encoder: bool = False
+    feature_cache: str = ""
 
     def identity(self) -> dict:
         """What makes two requests the same run; more epochs may be asked for later."""
@@ -96,10 +106,17 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
             f" {request.protocol!r}. Grading needs graded discs, longitudinal subjects with"
             " follow-ups."
         )
-    strategy = strategies.make(request.train_config.strategy)
     # What cannot be is said before anything is written.
+    if request.init_from:
+        for note in leakage.check(request.init_from, request.data, request.protocol):
+            say(note)
+    strategy = strategies.make(request.train_config.strategy)
     optimizers.make(request.train_config.optimizer, request.train_config.learning_rate)
     statistics = records.statistics(indices["train"], made.class_counts(indices["train"]))
+    if request.init_from:  # an encoder goes with the means it subtracts
+        means = model_folder.load(request.init_from).statistics.slice_means
+        if len(means) == len(statistics.slice_means):
+            statistics = dataclasses.replace(statistics, slice_means=means)
     with strategy.scope():
         seed = request.train_config.seed
         model = model_folder.build_model(made, request.model_config, statistics, seed)
@@ -107,10 +124,25 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
             copy_encoder(request.init_from, model)
         model_folder.find_encoder(model).trainable = not request.freeze_encoder
         folder = _folder(request, made, statistics, model, batches, say)
-    run = _Run(folder, model, strategy, batches)
+        trained, batches = _frozen(request, folder, model, batches)
+    run = _Run(folder, model, trained, strategy, batches)
     run.restore(say)
     run.train(say)
     return folder
+
+
+def _frozen(request: Request, folder, model, batches):
+    """Returns heads and batches of features where the encoder is frozen, else what was given."""
+    draws = request.train_config.feature_draws
+    rows = batches.indices["train"].rows
+    if not (request.freeze_encoder and draws and frozen_features.can_reuse(folder.task, rows)):
+        return model, batches
+    encoder = model_folder.find_encoder(model)
+    root = request.feature_cache or os.path.join(folder.path, frozen_features.FOLDER)
+    cache = frozen_features.cache_folder(root, encoder, folder, request.data)
+    heads = frozen_features.build_heads(model, folder)
+    draws = draws if request.train_config.augment else 1
+    return heads, frozen_features.FeatureBatches(batches, encoder, draws, cache)
 
 
 def copy_encoder(source_dir: str, model: keras.Model) -> None:
@@ -161,27 +193,34 @@ def _folder(request: Request, made, statistics, model, batches, say) -> model_fo
         request=identity,
     )
     model_folder.save_config(folder)
+    families = {split: index.column("family") for split, index in batches.indices.items()}
+    leakage.save(folder.path, request.init_from, families)
     return folder
 
 
 class _Run:
-    """One run: model, optimizer and counters under one strategy."""
+    """One run: model, optimizer and counters under one strategy.
+
+    `trained` is the whole model, or its heads over kept features.
+    """
 
     def __init__(
         self,
         folder: model_folder.ModelFolder,
         model: keras.Model,
+        trained: keras.Model,
         strategy: tf.distribute.Strategy,
-        batches: batches_lib.Batches,
+        batches: batches_lib.Batches | frozen_features.FeatureBatches,
     ):
-        self._folder, self._model, self._strategy = folder, model, strategy
+        self._folder, self._whole, self._model = folder, model, trained
+        self._strategy = strategy
         self._batches, self._settings = batches, folder.train_config
         self._losses = folder.task.losses(folder.statistics)
         self._shares = {name: 1.0 for name in self._losses} | folder.task.loss_weights()
         settings = self._settings
         with strategy.scope():
             self._optimizer = optimizers.make(settings.optimizer, settings.learning_rate)
-            optimizers.build(self._optimizer, model.trainable_variables)
+            optimizers.build(self._optimizer, trained.trainable_variables)
         # Counters are the loop's own: outside the scope they are plain variables.
         self._state = checkpoint.RunState()
         self._state.loss_sums = {
@@ -189,7 +228,7 @@ class _Run:
             for name in ("loss", *self._losses)
         }
         self._manager = checkpoint.manager(
-            folder.path, model, self._optimizer, self._state, settings.keep_checkpoints
+            folder.path, trained, self._optimizer, self._state, settings.keep_checkpoints
         )
         self._train_step = tf.function(self._distributed_train_step, autograph=False)
         self._test_step = tf.function(self._distributed_test_step, autograph=False)
@@ -323,7 +362,9 @@ class _Run:
             path = os.path.join(self._folder.path, model_folder.WEIGHTS)
             # Keras takes the format from the ending, so the temporary name keeps it.
             temporary = os.path.join(self._folder.path, f"tmp-{os.getpid()}.weights.h5")
-            self._model.save_weights(temporary)
+            if self._model is not self._whole:
+                frozen_features.copy_heads(self._model, self._whole)
+            self._whole.save_weights(temporary)
             os.replace(temporary, path)
         if plateau.drop:
             rate = optimizers.get_learning_rate(self._optimizer) / 10

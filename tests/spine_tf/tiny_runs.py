@@ -33,7 +33,7 @@ def make_request(data_dir, model_dir, name="grading", *, model=MODEL, task=None,
     """Asks for a run of one epoch of two steps; `changes` are fields of request or settings."""
     made = task or make_task(name)
     train = {"epochs": 1, "batch_size": 4, "steps_per_epoch": 2, "augment": False}
-    fields = {"init_from", "freeze_encoder", "protocol"}
+    fields = {"init_from", "freeze_encoder", "feature_cache", "protocol"}
     train |= {key: value for key, value in changes.items() if key not in fields}
     request = {key: value for key, value in changes.items() if key in fields}
     return loop.Request(

@@ -57,10 +57,12 @@ def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
         fold="all",
         init_from="source",
         freeze_encoder=True,
+        feature_cache="cache",
     )
     paths = [str(tmp_path / name) for name in ("fold0", "fold1")]
     assert [(r.protocol, r.model_dir) for r in seen] == list(
         zip(["fold0", "fold1"], paths, strict=True)
     )
     assert all(r.init_from == "source" and r.freeze_encoder for r in seen)
+    assert all(r.feature_cache == "cache" for r in seen)
     assert capsys.readouterr().out == "".join(f"model: {path}\n" for path in paths)

@@ -5,7 +5,8 @@ Source: Jamaludin 2017, sections 3.2 and 4.2 (class-balanced softmax loss, FC6 t
 """
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -68,6 +69,13 @@ class Grading(task.Task):
         image = augmentation.reflect_one(image, inputs, seed)
         labels = {name: schema.class_index(example, name) for name in self.gradings}
         return {"crop": image[..., None], **labels}
+
+    def row_labels(self, row: Mapping[str, Any]) -> dict[str, int]:
+        grades = row["grades"]
+        return {
+            name: gradings.from_name(name).class_index(grades.get(name, gradings.NOT_GRADED))
+            for name in self.gradings
+        }
 
     def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
         del training, seed  # reflection is drawn per crop, in `preprocess`

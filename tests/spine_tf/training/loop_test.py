@@ -69,7 +69,10 @@ def source(first_epoch, data_dir):
 
 def test_a_model_folder_is_whole(source):
     found = set(os.listdir(source.path))
-    assert found == {"config.json", "best.weights.h5", "checkpoints", "metrics.csv", "logs"}
+    assert found == {
+        *("config.json", "families.json", "best.weights.h5", "metrics.csv"),
+        *("checkpoints", "logs"),
+    }
     assert model_folder.load(source.path) == source
 
 

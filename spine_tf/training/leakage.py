@@ -1,0 +1,101 @@
+"""Which families a model has seen, so that none of them is later taken for unseen.
+
+    MODEL_DIR/families.json   {"train": [...], "validation": [...]}
+
+holds the families that the model, and the models whose encoder it took over, were trained and
+validated on: the first 16 hexadecimal digits of the SHA-256 of each pseudonym. Pseudonyms of two
+data sets can only be compared if both were converted with one key.
+
+Source: methods 1.1, cross-stage rule, and P1.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+
+from spine_tf import files
+from spine_tf.data import records
+from spine_tf.training import model_folder
+
+FAMILIES = "families.json"
+FORMAT = "spine_tf families/1"
+SEEN = ("train", "validation")
+
+
+def hashed(families: Iterable[str]) -> set[str]:
+    """Returns what stands for pseudonyms of families in families.json."""
+    return {hashlib.sha256(family.encode()).hexdigest()[:16] for family in families}
+
+
+def seen(model_dir: str) -> dict[str, set[str]] | None:
+    """Returns split -> hashed families that a model has seen; None if it does not say.
+
+    Raises:
+        ValueError: If the file is not what it should be.
+    """
+    path = os.path.join(model_dir, FAMILIES)
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        try:
+            content = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{path}: is not valid JSON ({error}).") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path}: `format` must be {FORMAT!r}. Copy the model folder again.")
+    return {split: set(content[split]) for split in SEEN}
+
+
+def save(model_dir: str, init_from: str, families: Mapping[str, Iterable[str]]) -> None:
+    """Notes the families of a run and of the models it builds on.
+
+    Args:
+        model_dir: The model folder.
+        init_from: Model folder whose encoder is taken, or "".
+        families: Split -> pseudonyms that the run itself trains or validates on.
+    """
+    before = (seen(init_from) if init_from else None) or {}
+    content = {split: sorted(hashed(families[split]) | before.get(split, set())) for split in SEEN}
+    files.write_json(os.path.join(model_dir, FAMILIES), {"format": FORMAT} | content)
+
+
+def check(init_from: str, data: records.DataFolder, protocol: str) -> list[str]:
+    """Checks that nothing held out in a protocol was seen by the model whose encoder is taken.
+
+    A family that both validate on is allowed where the two runs share a protocol, a fold say: the
+    test split stays unseen.
+
+    Args:
+        init_from: Model folder.
+        data: The data set.
+        protocol: Protocol of the run that takes the encoder.
+
+    Returns:
+        What could not be checked.
+
+    Raises:
+        FileNotFoundError: If `init_from` is no model folder.
+        ValueError: If a family of the validation or test split was seen.
+    """
+    is_same_protocol = model_folder.load(init_from).protocol == protocol
+    found = seen(init_from)
+    if found is None:
+        return [f"{init_from}: has no {FAMILIES}, so its families could not be checked."]
+    held_out = data.families(protocol)
+    counts = {}
+    for split in ("validation", "test"):
+        mine = hashed(family for family, name in held_out.items() if name == split)
+        known = found["train"]
+        if split == "test" or not is_same_protocol:
+            known = known | found["validation"]
+        counts[split] = len(mine & known)
+    if any(counts.values()):
+        raise ValueError(
+            f"`init_from` must not have seen families of the validation or test split of"
+            f" {protocol!r}, got {counts['validation']} of validation and {counts['test']} of test"
+            f" that {init_from} was trained or validated on. Train it on a protocol that leaves"
+            " them out (longitudinal for grading, or the same --fold), or choose another"
+            " --protocol."
+        )
+    return []

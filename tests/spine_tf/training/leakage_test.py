@@ -1,0 +1,106 @@
+import json
+import os
+
+import pytest
+
+from spine_tf import files
+from spine_tf.data import records
+from spine_tf.training import leakage
+from tests.spine_tf import tiny_runs
+
+
+def _data(protocols):
+    return records.DataFolder("set", {}, {"protocols": protocols})
+
+
+def _model(path, protocol, **families):
+    """A folder that says which families it has seen."""
+    os.makedirs(path)
+    files.write_json(
+        os.path.join(path, "config.json"),
+        {
+            "format": "spine_tf model/1",
+            "task": {"name": "grading"},
+            "model_config": {},
+            "train_config": {},
+            "statistics": {"class_counts": {}, "graded_levels": {}, "slice_means": []},
+            "protocol": protocol,
+        }
+        | {name: {} for name in ("data", "versions", "request")},
+    )
+    leakage.save(str(path), "", {"train": [], "validation": []} | families)
+    return str(path)
+
+
+def test_pseudonyms_do_not_stand_in_the_file(tmp_path):
+    # printf f1 | sha256sum
+    leakage.save(str(tmp_path), "", {"train": ["f1", "f1"], "validation": []})
+    content = json.loads((tmp_path / "families.json").read_text())
+    assert content["train"] == ["3f524cdc07a11d7c"] and content["validation"] == []
+
+
+def test_a_model_remembers_what_its_encoder_saw(tmp_path):
+    leakage.save(str(tmp_path), "", {"train": ["f1"], "validation": ["f2"]})
+    os.makedirs(tmp_path / "next")
+    leakage.save(str(tmp_path / "next"), str(tmp_path), {"train": ["f3"], "validation": ["f1"]})
+    found = leakage.seen(str(tmp_path / "next"))
+    assert found == {
+        "train": leakage.hashed(["f1", "f3"]),
+        "validation": leakage.hashed(["f1", "f2"]),
+    }
+
+
+@pytest.mark.parametrize(
+    "families, counts",
+    [
+        ({"train": ["v1", "t1", "t2", "a"]}, "1 of validation and 2 of test"),
+        ({"validation": ["t1", "b"]}, "0 of validation and 1 of test"),
+        ({"validation": ["v1"]}, "1 of validation and 0 of test"),
+    ],
+)
+def test_a_family_that_is_held_out_was_seen(tmp_path, families, counts):
+    split_of = {"a": "train", "v1": "validation", "t1": "test", "t2": "test"}
+    path = _model(tmp_path / "m", "longitudinal", **families)
+    with pytest.raises(ValueError, match=f"'grading', got {counts} that .* was trained or valid"):
+        leakage.check(path, _data({"grading": split_of}), "grading")
+
+
+def test_what_is_no_leak(tmp_path):
+    split_of = {"a": "train", "v1": "validation", "t1": "test"}
+    data = _data({"grading": split_of, "fold0": split_of})
+    path = _model(tmp_path / "m", "longitudinal", train=["a"], validation=["c"])
+    assert leakage.check(path, data, "grading") == []
+    # Both stages of a fold validate on the same families.
+    path = _model(tmp_path / "n", "fold0", train=["a"], validation=["v1"])
+    assert leakage.check(path, data, "fold0") == []
+
+
+def test_a_folder_that_does_not_say(tmp_path):
+    path = _model(tmp_path / "m", "longitudinal")
+    os.remove(os.path.join(path, "families.json"))
+    (note,) = leakage.check(path, _data({"grading": {}}), "grading")
+    assert "has no families.json" in note
+    with pytest.raises(FileNotFoundError, match="is not a model folder"):
+        leakage.check(str(tmp_path), _data({}), "grading")
+
+
+@pytest.mark.parametrize(
+    "text, message", [("{", "is not valid JSON"), ("{}", "`format` must be"), ("[]", "`format`")]
+)
+def test_a_file_that_is_not_what_it_should_be(tmp_path, text, message):
+    (tmp_path / "families.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        leakage.seen(str(tmp_path))
+
+
+def test_training_is_refused_before_anything_is_written(data_dir, tmp_path):
+    folder = tiny_runs.train(data_dir, tmp_path / "grader", steps_per_epoch=1)
+    seen = leakage.seen(folder.path)
+    data = records.open_folder(data_dir)
+    for split in leakage.SEEN:
+        families = data.index("disc", "grading", split).column("family")
+        assert seen[split] == leakage.hashed(families)
+    # Grading trains on families that the longitudinal protocol holds out.
+    with pytest.raises(ValueError, match="`init_from` must not have seen families"):
+        tiny_runs.train(data_dir, tmp_path / "m", "longitudinal", init_from=folder.path)
+    assert not (tmp_path / "m").exists()
