@@ -24,6 +24,7 @@ _REQUIREMENTS = [
     "matplotlib>=3.8",
     "nibabel>=5.2",
     "numpy>=1.26",
+    "pillow>=10.0",
     "pydicom>=3.0",
     "pyjpegls>=1.4",
     "pylibjpeg-openjpeg>=2.3",

@@ -31,8 +31,8 @@ def map_crops(
     Args:
         index: The records.
         items: [items, 2] int32: record, position of the visit (0 for a disc).
-        function: Takes {"crop": [batch, 9, rows, columns] float32, "slice_is_valid": [batch, 9]
-            bool}; returns tensors with a leading axis of the batch. It is compiled.
+        function: Takes {"crop": [batch, slices, rows, columns] float32, "slice_is_valid":
+            [batch, slices] bool}; returns tensors with a leading axis of the batch. It is compiled.
         crop_scale: Crop scale of the network.
         batch_size: Items per step.
 
@@ -45,34 +45,34 @@ def map_crops(
     if not len(items):
         raise ValueError("`items` must hold at least one crop, got none.")
     inputs = augmentation.InputConfig(index.crop_scale, crop_scale)
-    preprocess = _middle_of(index.kind)
+    kind = index.crop_kind or schema.CROP_KINDS[index.kind]
+    preprocess = _middle_of(kind, holds_visits=index.kind in schema.PAIRS)
     num_steps = -(-len(items) // batch_size)
     plan = np.resize(items, (num_steps, batch_size, 2)).astype(np.int32)
     compiled = tf.function(function, reduce_retracing=True)
     found: dict[str, list[np.ndarray]] = {}
-    process = pipeline.compile_preprocess(index.kind, index.crop_scale, preprocess, inputs)
+    process = pipeline.compile_preprocess(index.kind, index.crop_scale, preprocess, inputs, kind)
     for _, batch in pipeline.items(index, plan, process, seed=0):
         for name, value in compiled(batch).items():
             found.setdefault(name, []).append(value.numpy())
     return {name: np.concatenate(parts)[: len(items)] for name, parts in found.items()}
 
 
-def _middle_of(record_kind: str) -> Callable:
-    """The preprocessing of one item of a kind of record."""
-    kind = schema.CROP_KINDS[record_kind]
-    begin = (crops.STORED_SLICES - crops.NUM_SLICES) // 2
+def _middle_of(kind: crops.CropKind, *, holds_visits: bool) -> Callable:
+    """The preprocessing of one item; records of pairs have an axis of visits."""
+    begin = (kind.stored_slices - kind.num_slices) // 2
 
     def preprocess(example, inputs: augmentation.InputConfig, seed: tf.Tensor):
         names = ("image", "slice_is_valid", "pixel_is_valid")
         image, slice_is_valid, pixel_is_valid = (example[name] for name in names)
-        if record_kind == schema.VERTEBRA_PAIRS:
+        if holds_visits:
             visit = example["item"][0]
             image, slice_is_valid = image[visit], slice_is_valid[visit]
             pixel_is_valid = pixel_is_valid[visit]
         crop = augmentation.network_input(image, slice_is_valid, pixel_is_valid, kind, inputs, seed)
         return {
             "crop": crop,
-            "slice_is_valid": slice_is_valid[begin : begin + crops.NUM_SLICES],
+            "slice_is_valid": slice_is_valid[begin : begin + kind.num_slices],
         }
 
     return preprocess

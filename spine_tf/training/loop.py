@@ -93,6 +93,7 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
         ValueError: If the request cannot be, the folder holds another run, or the loss is not
             finite.
     """
+    records.check_protocol(request.data, request.protocol)
     indices = {
         split: request.data.index(request.task.record_kind, request.protocol, split)
         for split in ("train", "validation")

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 import spine_tf
 from spine_tf import config, files, tasks
-from spine_tf.data import crops, records
+from spine_tf.data import records
 from spine_tf.models import encoder
 from spine_tf.tasks import task
 
@@ -80,7 +80,7 @@ def build_model(
 ) -> keras.Model:
     """Builds encoder and heads of a task; the encoder is the layer called "encoder"."""
     shape = made.encoder_shape(model_config)
-    begin = (crops.STORED_SLICES - shape[0]) // 2
+    begin = (len(statistics.slice_means) - shape[0]) // 2
     means = statistics.slice_means[begin : begin + shape[0]]
     encode = encoder.build_encoder(model_config, shape, slice_means=means, seed=seed)
     return made.build(encode, model_config, seed)

@@ -3,11 +3,16 @@
 import json
 import os
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_prep import make_phantom_lib, settings
 from export import export_lib, export_model, saved_model
-from spine_tf import cli, files
+from spine_tf import cli, config, files, tasks
+from spine_tf.data import records
+from spine_tf.phantom import cohort
+from spine_tf.training import loop
 from tests import tiny_export
 
 
@@ -66,3 +71,36 @@ def test_a_longitudinal_model_is_exported_but_cannot_grade(tmp_path):
     assert list(tf.saved_model.load(path).signatures) == ["serving_default"]
     with pytest.raises(ValueError, match="must be a model of the task grading, got longitudinal"):
         saved_model.load(path)
+
+
+@pytest.fixture(scope="module")
+def full_size(tmp_path_factory):
+    """Four phantoms at crop scale 1."""
+    folder = str(tmp_path_factory.mktemp("full") / "data")
+    chosen = settings.Settings(num_shards=1)
+    key_file = os.path.join(folder, "local", "key")
+    cohort_config = cohort.CohortConfig(8, matrices=(128,))
+    make_phantom_lib.write_records(cohort_config, folder, chosen, key_file)
+    return records.open_folder(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, batch_size", [("grading", 1), ("longitudinal", 4)])
+def test_the_preset_of_the_paper_trains_a_step_and_exports(name, batch_size, full_size, tmp_path):
+    """The smallest batch there is: one disc, or two positive pairs of bodies."""
+    made = tasks.make(name)
+    request = loop.Request(
+        task=made,
+        model_config=config.preset("paper"),
+        train_config=config.TrainConfig(epochs=1, batch_size=batch_size, steps_per_epoch=1),
+        data=full_size,
+        protocol=made.protocol,
+        model_dir=str(tmp_path / "model"),
+    )
+    loop.train(request, say=lambda line: None)
+    path = export_lib.export(request.model_dir, str(tmp_path / "export"))
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    crop = np.random.default_rng(0).uniform(0, 1, (1, *made.crop_kind.network_shape(1.0)))
+    for value in served(crops=tf.constant(crop, tf.float32)).values():
+        if value.dtype == tf.float32:
+            assert np.all(np.isfinite(value))
