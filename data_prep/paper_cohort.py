@@ -61,8 +61,8 @@ def make_protocols(visits: Iterable[tuple[str, str, int]], seed: int) -> dict[st
     found = tuple(sum(size for _, size in families) for families in (followed, single))
     if found != (NUM_FOLLOWED, NUM_SINGLE):
         raise ValueError(
-            f"`visits` must be of {NUM_FOLLOWED} subjects with a follow-up and {NUM_SINGLE} without,"
-            f" got {found[0]} and {found[1]}."
+            f"`visits` must be of {NUM_FOLLOWED} subjects with a follow-up and {NUM_SINGLE}"
+            f" without, got {found[0]} and {found[1]}."
         )
     siamese, rest = {}, followed
     for split, count in NUM_LONGITUDINAL.items():

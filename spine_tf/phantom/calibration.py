@@ -6,7 +6,9 @@ there at all teaches it less. `TARGETS` says where the phantom has to lie.
 
 import concurrent.futures
 import dataclasses
+import hashlib
 import multiprocessing
+import pathlib
 
 import numpy as np
 import tqdm
@@ -26,6 +28,14 @@ TARGETS = {
 _NEGATIVES = 3  # per positive pair
 _SHIFTS = range(-3, 4)  # of pixels of 1.3 mm
 _FOLDS = 5
+
+
+def fingerprint() -> str:
+    """Returns the SHA-256 of the modules that make the phantom: which phantom was measured."""
+    folder = pathlib.Path(__file__).parent
+    measuring = {"calibration.py", "measures.py"}
+    sources = sorted(path for path in folder.glob("*.py") if path.name not in measuring)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def measure(config: cohort.CohortConfig, num_processes: int = 1) -> dict:
@@ -51,6 +61,7 @@ def measure(config: cohort.CohortConfig, num_processes: int = 1) -> dict:
     headers = header_aucs(first, second, pairs)
     families = [cohort.family_index(index) for index, _ in visits]
     return {
+        "phantom_sha256": fingerprint(),
         "num_subjects": config.num_subjects,
         "seed": config.seed,
         "num_positive_pairs": int(7 * len(subjects)),
