@@ -185,7 +185,7 @@ def run_all(
             try:
                 run_one(job, plan, say)
             except (ValueError, OSError) as error:
-                reason = f"failed: {error}"
+                reason = f"failed: {error}".replace(os.path.join(plan.work_dir, ""), "")
                 say(reason)
         if reason:
             not_run[job] = reason
@@ -230,6 +230,7 @@ def _request(job: Job, plan: Plan) -> loop.Request:
         model_dir=plan.folder(job),
         init_from=plan.folder(job.needs) if job.needs else "",
         freeze_encoder=regime.is_frozen,
+        feature_cache=os.path.join(plan.work_dir, "features"),
     )
 
 

@@ -1,0 +1,125 @@
+"""Order, resuming and budget of the jobs; one is run for real."""
+
+import json
+import os
+
+import pytest
+
+from benchmarks import curve_jobs
+from spine_tf import config, files
+from tests.spine_tf import tiny_runs
+
+Job = curve_jobs.Job
+
+
+def _plan(work_dir, data_dir="data", strong_dir="strong", **settings):
+    train = config.TrainConfig(**{"epochs": 1, "batch_size": 4, "steps_per_epoch": 1} | settings)
+    folders = {"siamese": data_dir, "strong": strong_dir, "grading": data_dir}
+    options = {"siamese": {"margin": 1.0}, "grading": {"gradings": ["disc_degeneration"]}}
+    stages = {
+        name: curve_jobs.Stage(str(folder), train, options.get(name, {}))
+        for name, folder in folders.items()
+    }
+    return curve_jobs.Plan(stages, tiny_runs.MODEL, str(data_dir), str(work_dir), num_draws=20)
+
+
+def test_the_most_telling_jobs_come_first():
+    jobs = curve_jobs.ordered(list(curve_jobs.REGIMES), [240, 361, 670], [0, 1])
+    names = [job.name for job in jobs]
+    assert len(names) == len(set(names)) == 2 * (2 + 5 * 3)
+    first = [
+        *("siamese-pretraining-seed0", "strong-pretraining-seed0"),
+        *("scratch-670-seed0", "longitudinal_frozen-670-seed0", "strong-670-seed0"),
+        *("scratch-240-seed0", "longitudinal_frozen-240-seed0", "strong-240-seed0"),
+        *("scratch-361-seed0", "longitudinal_frozen-361-seed0", "strong-361-seed0"),
+        *("frozen_random-670-seed0", "longitudinal_finetuned-670-seed0"),
+    ]
+    assert names[: len(first)] == first
+    assert all(job.seed == 0 for job in jobs[:17]) and all(job.seed == 1 for job in jobs[17:])
+    assert [job.name for job in curve_jobs.ordered(["scratch"], [240], [2])] == [
+        "scratch-240-seed2"
+    ]
+
+
+def _run(monkeypatch, jobs, plan, budget_hours=1.0, fails=()):
+    started = []
+
+    def run_one(job, plan, say):
+        started.append(job)
+        if job in fails:
+            raise ValueError(f"{plan.work_dir}/x: is broken")
+        os.makedirs(os.path.dirname(plan.result_path(job)), exist_ok=True)
+        files.write_json(plan.result_path(job), {"done": job.name})
+
+    monkeypatch.setattr(curve_jobs, "run_one", run_one)
+    not_run = curve_jobs.run_all(jobs, plan, budget_hours, print, lambda found: None)
+    return started, not_run
+
+
+def test_what_is_done_is_not_done_again(monkeypatch, tmp_path):
+    jobs = curve_jobs.ordered(["scratch", "longitudinal_frozen"], [240], [0])
+    plan = _plan(tmp_path)
+    started, not_run = _run(monkeypatch, jobs, plan)
+    assert started == jobs and not_run == {}
+    assert _run(monkeypatch, jobs, plan) == ([], {})
+
+
+def test_after_the_budget_no_job_is_started(monkeypatch, tmp_path):
+    jobs = curve_jobs.ordered(["scratch"], [240, 670], [0])
+    started, not_run = _run(monkeypatch, jobs, _plan(tmp_path), budget_hours=-1.0)
+    assert started == [] and set(not_run.values()) == {"the budget was used"}
+
+
+def test_a_job_that_fails_leaves_the_others(monkeypatch, tmp_path):
+    jobs = curve_jobs.ordered(["scratch", "longitudinal_frozen"], [240], [0])
+    siamese = Job("siamese", 0)
+    started, not_run = _run(monkeypatch, jobs, _plan(tmp_path), fails=[siamese])
+    assert started == [siamese, Job("scratch", 0, 240)]
+    assert not_run == {
+        siamese: "failed: x: is broken",
+        Job("longitudinal_frozen", 0, 240): "siamese-pretraining-seed0 is missing",
+    }
+
+
+def test_without_a_data_set_for_it_there_is_no_strong_model(monkeypatch, tmp_path):
+    jobs = curve_jobs.ordered(["strong"], [240], [0])
+    _, not_run = _run(monkeypatch, jobs, _plan(tmp_path, strong_dir=""))
+    assert not_run[Job("strong", 0)] == "there is no data set for it"
+    assert not_run[Job("strong", 0, 240)] == "strong-pretraining-seed0 is missing"
+
+
+@pytest.mark.parametrize("regime", curve_jobs.REGIMES)
+def test_what_is_asked_of_the_loop(regime, tmp_path, monkeypatch):
+    monkeypatch.setattr(curve_jobs.records, "open_folder", lambda path: path)
+    plan = _plan(tmp_path)
+    request = curve_jobs._request(Job(regime, 2, 361), plan)
+    assert request.protocol == "grading361" and request.train_config.seed == 2
+    sources = {"strong": "strong", "scratch": "", "frozen_random": ""}
+    source = sources.get(regime, "siamese")
+    expected = str(tmp_path / f"{source}-pretraining-seed2") if source else ""
+    assert request.init_from == expected
+    assert request.freeze_encoder == (regime not in ("scratch", "longitudinal_finetuned"))
+
+
+def test_a_job_is_trained_and_tested(tmp_path):
+    data_dir = tiny_runs.make_data(tmp_path / "set")
+    _with_protocol(tmp_path / "set", "grading240")
+    plan = _plan(tmp_path / "work", data_dir, epochs=2)
+    for job in (Job("siamese", 1), Job("longitudinal_frozen", 1, 240)):
+        curve_jobs.run_one(job, plan, lambda line: None)
+    found = plan.result(Job("longitudinal_frozen", 1, 240))
+    assert (found["kind"], found["seed"], found["num_subjects"]) == ("longitudinal_frozen", 1, 240)
+    assert found["epochs"] == 2 and found["best_epoch"] in (1, 2) and found["num_scans"] > 0
+    assert 0 <= found["validation_balanced_accuracy"] <= 1
+    assert 0 <= found["test_balanced_accuracy"]["value"] <= 1
+    assert plan.result(Job("siamese", 1))["test"]
+
+
+def _with_protocol(folder, name):
+    """Adds a protocol that is the grading one under another name."""
+    content = json.loads((folder / "splits.json").read_text())
+    content["protocols"][name] = content["protocols"]["grading"]
+    files.write_json(str(folder / "splits.json"), content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["splits_sha256"] = files.sha256(str(folder / "splits.json"))
+    files.write_json(str(folder / "manifest.json"), manifest)
