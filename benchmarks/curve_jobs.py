@@ -121,9 +121,10 @@ class Plan:
 
     def predictions_path(self, job: Job) -> str:
         """The predictions of a grading job for the further subjects."""
-        return os.path.join(self._evaluation_dir(job), "predictions.csv")
+        return os.path.join(self.evaluation_dir(job), "predictions.csv")
 
-    def _evaluation_dir(self, job: Job) -> str:
+    def evaluation_dir(self, job: Job) -> str:
+        """Where the evaluation of a job goes."""
         return os.path.join(self.work_dir, "evaluations", job.name)
 
     def result(self, job: Job) -> dict[str, Any] | None:
@@ -251,19 +252,25 @@ def _progress(model_dir: str) -> dict[str, Any]:
 
 
 def _evaluate(job: Job, plan: Plan) -> dict[str, Any]:
-    """Verification of the longitudinal model on its test subjects; nothing for the strong one."""
-    if _TASKS[job.kind] not in run.EVALUATIONS:
+    """Verification of the longitudinal model on its test subjects; nothing of the strong one."""
+    if job.kind != SIAMESE:
         return {}
     options = options_lib.Options(num_draws=plan.num_draws)
     data_dir = plan.stages[job.kind].data_dir
-    found = run.evaluate(plan.folder(job), data_dir, plan._evaluation_dir(job), options)
-    return {"test": found["results"]}
+    found = run.evaluate(plan.folder(job), data_dir, plan.evaluation_dir(job), options)["results"]
+    return {
+        "pair_auc": found["model"]["auc"],
+        "mean_level_auc": found["model"]["mean_level_auc"],
+        "correlation_pair_auc": found["correlation"]["auc"],
+        "level_accuracy": found["level_accuracy"],
+        "test_subjects": found["counts"]["subjects"],
+    }
 
 
 def _evaluate_grader(job: Job, plan: Plan, request: loop.Request) -> dict[str, Any]:
     """Tests a grading model on the further subjects."""
     options = options_lib.Options(other_data=True, num_draws=plan.num_draws)
-    found = run.evaluate(plan.folder(job), plan.test_dir, plan._evaluation_dir(job), options)
+    found = run.evaluate(plan.folder(job), plan.test_dir, plan.evaluation_dir(job), options)
     train = request.data.index(schema.DISC, request.protocol, splits.SPLITS[0])
     validation = f"val_{GRADING}/balanced_accuracy"
     best = _progress(request.model_dir)["validation"]

@@ -112,7 +112,9 @@ def test_a_job_is_trained_and_tested(tmp_path):
     assert found["epochs"] == 2 and found["best_epoch"] in (1, 2) and found["num_scans"] > 0
     assert 0 <= found["validation_balanced_accuracy"] <= 1
     assert 0 <= found["test_balanced_accuracy"]["value"] <= 1
-    assert plan.result(Job("siamese", 1))["test"]
+    siamese = plan.result(Job("siamese", 1))
+    assert siamese["test_subjects"] > 0 and "value" in siamese["level_accuracy"]
+    assert "value" in siamese["pair_auc"] and "value" in siamese["correlation_pair_auc"]
 
 
 def _with_protocol(folder, name):

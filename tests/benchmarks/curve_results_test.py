@@ -114,7 +114,8 @@ def test_what_was_not_run_is_listed(curve):
 
 def test_table(curve):
     lines = curve_results.table(curve[0]).splitlines()
-    assert lines[0].startswith("| regime | subjects") and "| scratch | 240 | 480 | 0.372 [" in lines[2]
+    assert lines[0].startswith("| regime | subjects")
+    assert "| scratch | 240 | 480 | 0.372 [" in lines[2]
     primary = next(line for line in lines if "longitudinal_frozen at 361 - scratch at 361" in line)
     assert "| primary | 2 |" in primary
 
