@@ -90,6 +90,9 @@ class TrainConfig:
     min_delta: float = _option(1e-4, "The least fall of the monitored loss that is progress.")
     max_drops: int = _option(1, "Times the rate is divided; the next plateau stops the run.")
     augment: bool = _option(True, "Rotate, shift, scale, brighten and reflect the crops.")
+    augment_strength: float = _option(
+        1.0, "Share of the paper's ranges of rotation, shift, scale and intensity."
+    )
     strategy: str = _option(
         "one", "Devices: one, or mirrored over all visible GPUs.", ("one", "mirrored")
     )
@@ -111,6 +114,11 @@ class TrainConfig:
         for name in (*counts, "weight_decay"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)!r}.")
+        if not 0 < self.augment_strength <= 1:
+            raise ValueError(
+                "`augment_strength` must be above 0 and at most 1, got"
+                f" {self.augment_strength!r}. Give --noaugment for none."
+            )
         if not self.learning_rate > 0:
             raise ValueError(f"`learning_rate` must be positive, got {self.learning_rate!r}.")
         if self.strategy not in ("one", "mirrored"):

@@ -32,6 +32,11 @@ class AugmentConfig:
     scale: float = 0.1
     intensity: float = 0.2
 
+    def scaled(self, strength: float) -> "AugmentConfig":
+        """Returns every range times `strength`; the slice window to the next whole slice."""
+        ranges = {name: value * strength for name, value in dataclasses.asdict(self).items()}
+        return AugmentConfig(**ranges | {"shift_slices": round(ranges["shift_slices"])})
+
 
 @dataclasses.dataclass(frozen=True)
 class InputConfig:

@@ -30,7 +30,8 @@ class Batches:
     ):
         self.task, self.indices, self._settings = made, indices, train_config
         stored = indices["train"].crop_scale
-        augment = augmentation.AugmentConfig() if train_config.augment else None
+        ranges = augmentation.AugmentConfig().scaled(train_config.augment_strength)
+        augment = ranges if train_config.augment else None
         inputs = {
             "train": augmentation.InputConfig(stored, crop_scale, augment),
             "validation": augmentation.InputConfig(stored, crop_scale),

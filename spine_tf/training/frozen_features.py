@@ -107,7 +107,7 @@ def cache_folder(
         "model_config": dataclasses.asdict(model.model_config) | {"fc6": 0, "fc7": 0},
         "manifest_sha256": records.manifest_hash(data),
         "record_kind": model.task.record_kind,
-        "augment": model.train_config.augment,
+        "augment": model.train_config.augment and model.train_config.augment_strength,
         "versions": dict(model.versions),
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())

@@ -56,6 +56,8 @@ def test_models_that_cannot_be(values):
         {"feature_draws": -1},
         {"weight_decay": -0.1},
         {"learning_rate": 0.0},
+        {"augment_strength": 0.0},
+        {"augment_strength": 1.5},
         {"learning_rate": float("nan")},
         {"strategy": "two"},
     ],

@@ -27,6 +27,12 @@ def _input(image, augment, seed=SEED, slices=ALL_SLICES, pixels=None, kind=crops
     ).numpy()
 
 
+def test_ranges_are_scaled():
+    found = augmentation.AugmentConfig(10.0, 40.0, 20.0, 2, 0.2, 0.4).scaled(0.25)
+    assert found == augmentation.AugmentConfig(2.5, 10.0, 5.0, 0, 0.05, 0.1)
+    assert augmentation.AugmentConfig().scaled(1.0) == augmentation.AugmentConfig()
+
+
 @pytest.mark.parametrize("kind", [crops.DISC, crops.VERTEBRA])
 def test_without_augmentation_it_is_the_middle(kind):
     image = _stored(kind)
