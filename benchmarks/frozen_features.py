@@ -84,12 +84,13 @@ def summary(kept: list[float], anew: list[float], draws: int) -> dict:
 
     Returns:
         Means over epochs; "speed_up" is of an epoch whose features are there, "speed_up_60_epochs"
-        of a run of 60 epochs, computing included.
+        of a run of 60 epochs with the default number of draws, computing included.
     """
     computing = sum(kept[:draws]) / draws
     reusing = sum(kept[draws:]) / len(kept[draws:])
     plain = sum(anew[1:]) / len(anew[1:])
-    whole = draws * computing + (60 - draws) * reusing
+    usual = config.TrainConfig().feature_draws
+    whole = usual * computing + (60 - usual) * reusing
     return {
         "draws": draws,
         "epochs_per_second": {
@@ -106,10 +107,9 @@ def table(content: dict) -> str:
     """Returns the result as a person reads it."""
     lines = [f"{content['training_discs']} training discs, preset {content['preset']}:"]
     lines += [f"  {name:28}{v:10.4f} epochs/s" for name, v in content["epochs_per_second"].items()]
-    lines.append(f"  an epoch is {content['speed_up']} times as fast once features are there;")
-    lines.append(
-        f"  60 epochs with {content['draws']} draws {content['speed_up_60_epochs']} times."
-    )
+    usual = config.TrainConfig().feature_draws
+    lines.append(f"  an epoch is {content['speed_up']} times as fast once features are there,")
+    lines.append(f"  a run of 60 with {usual} draws {content['speed_up_60_epochs']} times.")
     return "\n".join(lines)
 
 
