@@ -15,7 +15,8 @@ Job = curve_jobs.Job
 def _plan(work_dir, data_dir="data", strong_dir="strong", **settings):
     train = config.TrainConfig(**{"epochs": 1, "batch_size": 4, "steps_per_epoch": 1} | settings)
     folders = {"siamese": data_dir, "strong": strong_dir, "grading": data_dir}
-    options = {"siamese": {"margin": 1.0}, "grading": {"gradings": ["disc_degeneration"]}}
+    options = {"siamese": {"margin": 1.0}, "strong": {"gradings": ["disc_bulging"]}}
+    options["grading"] = {"gradings": ["disc_degeneration"]}
     stages = {
         name: curve_jobs.Stage(str(folder), train, options.get(name, {}))
         for name, folder in folders.items()
@@ -103,10 +104,12 @@ def test_what_is_asked_of_the_loop(regime, tmp_path, monkeypatch):
 
 def test_a_job_is_trained_and_tested(tmp_path):
     data_dir = tiny_runs.make_data(tmp_path / "set")
+    strong_dir = tiny_runs.make_data(tmp_path / "strong", family_of=range(50, 60))
     _with_protocol(tmp_path / "set", "grading240")
-    plan = _plan(tmp_path / "work", data_dir, epochs=2)
-    for job in (Job("siamese", 1), Job("longitudinal_frozen", 1, 240)):
-        curve_jobs.run_one(job, plan, lambda line: None)
+    plan = _plan(tmp_path / "work", data_dir, strong_dir, epochs=2)
+    jobs = curve_jobs.ordered(["longitudinal_frozen", "strong"], [240], [1])
+    not_run = curve_jobs.run_all(jobs, plan, 1.0, lambda line: None, lambda found: None)
+    assert not_run == {} and all(plan.result(job) for job in jobs)
     found = plan.result(Job("longitudinal_frozen", 1, 240))
     assert (found["kind"], found["seed"], found["num_subjects"]) == ("longitudinal_frozen", 1, 240)
     assert found["epochs"] == 2 and found["best_epoch"] in (1, 2) and found["num_scans"] > 0
