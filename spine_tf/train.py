@@ -7,7 +7,8 @@
         --data_dir=spider --model_dir=folds --fold=all
 
 The same command goes on where a run was stopped. Tasks: longitudinal (vertebral bodies of one
-person at two times, and their levels), grading (discs).
+person at two times, and their levels), strong (eight gradings of discs and levels of bodies, to
+train an encoder), grading (discs). docs/transfer.md has a command for each way to an encoder.
 """
 
 from absl import flags
@@ -19,7 +20,7 @@ _FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_string("task", None, "longitudinal or grading.", required=True)
+    flags.DEFINE_string("task", None, "longitudinal, strong or grading.", required=True)
     flags.DEFINE_string("task_options", "{}", "JSON object of the task's fields.")
     flags.DEFINE_enum("preset", "small", list(config.PRESETS), "Size of the network.")
     flags.DEFINE_string("data_dir", None, "Data set made by a convert command.", required=True)

@@ -2,8 +2,8 @@
 
 One encoder sees discs and vertebral bodies in one batch, with one fully connected head per grading
 and one for the level; the loss is the sum of their class-balanced losses. Of a body the network
-sees the middle of its crop in the shape of a disc's: convolutions do not depend on the size of
-their input, and the whole body lies within (docs/transfer.md).
+sees the middle of its crop in the shape of a disc's: the weights of a convolution do not depend on
+the size of its input (docs/transfer.md).
 
 It stands among the pretext tasks because its model only serves as a source of an encoder. Source:
 Jamaludin 2017, section 4.2, baseline of transfer from strong labels; methods 1.8 c.

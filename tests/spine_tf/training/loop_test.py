@@ -40,6 +40,7 @@ def test_a_stopped_run_on_two_devices_ends_with_the_same_bits(on_two_devices):
 
 def test_two_devices_and_one_give_the_same_weights(on_two_devices):
     assert on_two_devices["two and one"]["trainable_weights"] < 1e-5
+    assert on_two_devices["frozen, two and one"]["trainable_weights"] < 1e-5
 
 
 def test_a_batch_that_cannot_be_split(on_two_devices):

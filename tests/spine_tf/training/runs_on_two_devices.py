@@ -33,6 +33,7 @@ def main(folder, results):
             "resumed on one": made.resumed_on_one(),
             "resumed on two": made.resumed_on_two(),
             "two and one": made.two_and_one(),
+            "frozen, two and one": made.frozen_two_and_one(),
             "odd batch": _odd_batch(),
             "joined": _joined(),
         },
@@ -73,6 +74,14 @@ class _Runs:
         return _difference(
             self._train("one-plain", **settings),
             self._train("two-plain", strategy="mirrored", **settings),
+        )
+
+    def frozen_two_and_one(self):
+        """The same over kept features of a frozen encoder."""
+        settings = {"model": tiny_runs.PLAIN, "learning_rate": 0.1, "freeze_encoder": True}
+        return _difference(
+            self._train("one-frozen", **settings),
+            self._train("two-frozen", strategy="mirrored", **settings),
         )
 
 
