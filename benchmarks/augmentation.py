@@ -11,10 +11,14 @@ interleaved; the table gives medians and the range.
 """
 
 import functools
+import importlib.metadata
+import math
 import os
 import statistics
 import time
+from collections.abc import Callable
 
+import numpy as np
 from absl import flags
 
 from spine_tf import cli
@@ -33,8 +37,6 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Measures and writes."""
     del argv
-    import numpy as np
-
     from spine_tf import files
 
     shape = (_NUM_STORED, 15, 320, 320)
@@ -74,8 +76,6 @@ def _summary(rates: list[float]) -> dict[str, float]:
 
 
 def _versions() -> dict[str, str]:
-    import importlib.metadata
-
     names = ("tensorflow", "torch", "monai", "torchio")
     return {name: importlib.metadata.version(name) for name in names}
 
@@ -83,7 +83,7 @@ def _versions() -> dict[str, str]:
 # === Chains: volumes in memory -> a function that makes so many augmented ones ===
 
 
-def ours(volumes):
+def ours(volumes: np.ndarray) -> Callable[[int], None]:
     """The library's own, as training uses it."""
     import tensorflow as tf
 
@@ -109,7 +109,7 @@ def ours(volumes):
     return run
 
 
-def _loader_of(volumes, transform):
+def _loader_of(volumes: np.ndarray, transform: Callable) -> Callable[[int], None]:
     """Runs a transform of [1, 15, 320, 320] tensors through a DataLoader."""
     import torch
     from torch.utils import data
@@ -139,10 +139,8 @@ def _loader_of(volumes, transform):
     return run
 
 
-def monai(volumes):
+def monai(volumes: np.ndarray) -> Callable[[int], None]:
     """MONAI's dictionary-free transforms, affine in one grid resampling, as its tutorials do."""
-    import math
-
     from monai import transforms
 
     angle = 15 * math.pi / 180
@@ -166,7 +164,7 @@ def monai(volumes):
     return _loader_of(volumes, lambda image: chain(image).as_tensor())
 
 
-def torchio(volumes):
+def torchio(volumes: np.ndarray) -> Callable[[int], None]:
     """TorchIO's transforms; its affine keeps the size, so the middle is cropped after it."""
     import torch
     import torchio as tio
