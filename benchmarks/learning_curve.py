@@ -24,7 +24,7 @@ import sys
 
 from absl import flags
 
-from spine_tf import cli, config
+from spine_tf import allocator, cli, config
 
 _FLAGS = flags.FLAGS
 NAME = "learning_curve"
@@ -57,6 +57,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the jobs and writes the results; returns the exit status."""
     del argv
+    allocator.keep_freed_memory()
     import tensorflow as tf
 
     from benchmarks import curve_jobs

@@ -13,7 +13,7 @@ intervals over subjects.
 
 from absl import flags
 
-from spine_tf import cli
+from spine_tf import allocator, cli
 from spine_tf.evaluation import options
 
 
@@ -29,6 +29,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Runs the evaluation and prints a short table."""
     del argv
+    allocator.keep_freed_memory()
     from spine_tf.evaluation import run
 
     values = flags.FLAGS

@@ -13,7 +13,7 @@ train an encoder), grading (discs). docs/transfer.md has a command for each way 
 
 from absl import flags
 
-from spine_tf import cli, config
+from spine_tf import allocator, cli, config
 
 _FLAGS = flags.FLAGS
 
@@ -50,6 +50,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Trains."""
     del argv
+    allocator.keep_freed_memory()
     import keras
     import tensorflow as tf
 

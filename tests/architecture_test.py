@@ -9,6 +9,7 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _BASE = {
+    "allocator",
     "config",
     "files",
     "geometry",
