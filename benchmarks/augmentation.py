@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from absl import flags
 
-from spine_tf import cli
+from spine_tf import allocator, cli
 
 _FLAGS = flags.FLAGS
 _NUM_STORED = 32
@@ -37,6 +37,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Measures and writes."""
     del argv
+    allocator.keep_freed_memory()  # for all: DataLoader's workers are forked from here
     from spine_tf import files
 
     shape = (_NUM_STORED, 15, 320, 320)

@@ -155,6 +155,24 @@ def ordered(regimes: Sequence[str], sizes: Sequence[int], seeds: Sequence[int]) 
     return jobs
 
 
+def check(plan: Plan, jobs: Sequence[Job]) -> None:
+    """Opens every data set and looks up every protocol before hours are spent.
+
+    Raises:
+        FileNotFoundError: If a data set is missing.
+        ValueError: If it is not whole, or a size of the curve has no protocol in it.
+    """
+    folders = {stage.data_dir for stage in plan.stages.values()} | {plan.test_dir}
+    data = {path: records.open_folder(path) for path in folders if path}
+    known = data[plan.stages["grading"].data_dir].protocols
+    for size in sorted({job.num_subjects for job in jobs} - {0}):
+        if paper_cohort.protocol_name(size) not in known:
+            raise ValueError(
+                f"`sizes` must be of protocols of {plan.stages['grading'].data_dir}, got {size}."
+                f" It has {', '.join(known)}."
+            )
+
+
 def run_all(
     jobs: Sequence[Job],
     plan: Plan,

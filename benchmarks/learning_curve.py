@@ -1,10 +1,11 @@
 """Learning curve of grading by where the encoder comes from: Fig. 8 of Jamaludin 2017.
 
-    spine-tf make-phantom --cohort=paper --direct_records --crop_scale=0.5 --output_dir=paper
-    spine-tf make-phantom --direct_records --crop_scale=0.5 --num_subjects=1000 --seed=101 \\
+    spine-tf make-phantom --cohort=paper --seed=100 --direct_records --crop_scale=0.5 \\
+        --output_dir=paper                                   # its phantoms have seeds 200 and 201
+    spine-tf make-phantom --num_subjects=1840 --seed=202 --direct_records --crop_scale=0.5 \\
+        --one_visit_percent=100 --three_visits_percent=0 --output_dir=strong
+    spine-tf make-phantom --num_subjects=1000 --seed=203 --direct_records --crop_scale=0.5 \\
         --one_visit_percent=100 --three_visits_percent=0 --output_dir=further
-    spine-tf make-phantom --direct_records --crop_scale=0.5 --num_subjects=1840 --seed=202 \\
-        --output_dir=strong
     python -m benchmarks.learning_curve --data_dir=paper --test_dir=further --strong_dir=strong \\
         --work_dir=work --budget_hours=10
 
@@ -40,7 +41,7 @@ def define_flags() -> None:
     flags.DEFINE_string("output_dir", "docs/results", "Where the results of the curve go.")
     cli.required("data_dir", "test_dir", "work_dir")
     flags.DEFINE_enum("preset", "tiny", list(config.PRESETS), "Size of the network.")
-    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds, in the order in which they are run.")
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds; the lowest is run first.")
     flags.DEFINE_list("sizes", ["240", "361", "670"], "Training subjects.")
     flags.DEFINE_list("regimes", [], "Regimes; empty is all.")
     flags.DEFINE_float("budget_hours", 10.0, "After so many hours no model is started.")
@@ -71,6 +72,7 @@ def main(argv: list[str]) -> int:
         )
     jobs = curve_jobs.ordered(regimes, _numbers("sizes"), _numbers("seeds"))
     plan = _plan()
+    curve_jobs.check(plan, jobs)
     curve_jobs.stop_on_signal()
     not_run = curve_jobs.run_all(
         jobs, plan, _FLAGS.budget_hours, print, lambda found: _write(jobs, plan, found)

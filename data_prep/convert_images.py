@@ -7,7 +7,7 @@ The table says whose image it is and when it was made, one row per image:
     image     path of a PNG, TIFF, JPEG or single-frame DICOM file, relative to --image_dir
     subject   who it is of
     days      when: a whole number of days since any fixed date
-    label     what it shows: a view or a landmark; empty is one class
+    label     what it shows: a view or a landmark; may be empty
     family    optional; subjects of one family never stand on two sides of a split
 
 Images of one subject and label at several times are one record, from which pairs are made. An

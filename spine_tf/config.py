@@ -79,7 +79,9 @@ class TrainConfig:
     """
 
     epochs: int = _option(30, "Epochs to train at most.")
-    batch_size: int = _option(32, "Examples of one step over all devices; for pairs, pairs.")
+    batch_size: int = _option(
+        32, "Crops of one step over all devices; 32 crops are the paper's 32 pairs."
+    )
     learning_rate: float = _option(1e-3, "Learning rate at the start.")
     optimizer: str = _option(
         "sgd",

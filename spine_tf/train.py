@@ -6,6 +6,10 @@
     spine-tf train --task=grading --task_options='{"gradings": ["pfirrmann"]}' \\
         --data_dir=spider --model_dir=folds --fold=all
 
+Fields of the task longitudinal: anatomy (vertebra, disc, image), mode (sampled, all),
+baseline_only, margin (0 sets it from the data), min_interval_days, contrastive_weight,
+level_weight, header_facts (sex, age, weight). Of grading and strong: gradings.
+
 The same command goes on where a run was stopped. Tasks: longitudinal (vertebral bodies of one
 person at two times, and their levels), strong (eight gradings of discs and levels of bodies, to
 train an encoder), grading (discs). docs/transfer.md has a command for each way to an encoder.

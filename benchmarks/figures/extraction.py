@@ -77,4 +77,4 @@ def _draw_discs(page: sheet.Sheet, found: scans.Scan, left: float) -> None:
 
 def _heading(page: sheet.Sheet, x: float, count: int, what: str, kind: crops.CropKind) -> None:
     slices, rows, columns = kind.network_shape(1.0)
-    page.text(x, _TOP - 0.3, f"{count} {what}\n{rows} × {columns} × {slices}")
+    page.text(x, _TOP - 0.3, f"{count} {what}\n{slices}×{rows}×{columns}")

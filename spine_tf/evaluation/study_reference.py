@@ -147,8 +147,8 @@ class Reference:
         if row["threshold"] is None:
             raise ValueError(
                 f"`false_positive_rate` must be one the evaluation has a threshold for, got"
-                f" {false_positive_rate:g} ({row['reason']}). It has {', '.join(known) or 'none'}:"
-                " choose one, or evaluate on more subjects."
+                f" {false_positive_rate:g} ({row['reason']}). It has"
+                f" {', '.join(known) or 'none'}. Evaluate on more subjects, or choose one it has."
             )
         return row["threshold"]
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+from typing import Any
 
 from spine_tf.tasks import task
 from spine_tf.tasks.downstream import grading
@@ -32,7 +34,26 @@ def make(name: str, options: str = "{}") -> task.Task:
         raise ValueError(
             f"`task_options` must be a JSON object with keys among {fields}, got {options!r}."
         )
+    for field in dataclasses.fields(TASKS[name]):
+        if field.name in values:
+            _check_type(field, values[field.name])
     return TASKS[name](**values)
+
+
+_TYPES = {bool: "true or false", str: "a text", tuple: "a list", int: "a whole number"}
+
+
+def _check_type(field: dataclasses.Field, value: Any) -> None:
+    """Checks that a value from JSON is of the type of the field's default."""
+    kind = type(field.default)
+    if kind is float:
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fits = fits and math.isfinite(value)
+    else:
+        fits = type(value) is (list if kind is tuple else kind)
+    if not fits:
+        wanted = _TYPES.get(kind, "a finite number")
+        raise ValueError(f"`{field.name}` must be {wanted}, got {value!r}.")
 
 
 def name_of(made: task.Task) -> str:

@@ -58,6 +58,14 @@ class Task(abc.ABC):
         del index
         return self
 
+    def check(self, indices: Mapping[str, records.Index]) -> None:
+        """Raises ValueError where the records of a split cannot train or validate it.
+
+        Args:
+            indices: Split ("train", "validation") -> its records.
+        """
+        del indices
+
     def calibrate(self, model: keras.Model, batch: Callable[[int], Batch]) -> "Task":
         """Returns the task with everything filled in that depends on the untrained model.
 

@@ -99,6 +99,7 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
         for split in ("train", "validation")
     }
     made = request.task.configure(indices["train"])
+    made.check(indices)
     crop_scale = request.model_config.crop_scale
     batches = batches_lib.Batches(made, request.train_config, crop_scale, indices)
     if not batches.num_steps("train"):
@@ -163,6 +164,13 @@ def copy_encoder(source_dir: str, model: keras.Model) -> None:
     encoder.set_weights(source)
 
 
+def _changes(before: task.Task, after: task.Task) -> str:
+    """Names the fields of a task that differ, with their new values."""
+    new = dataclasses.asdict(after)
+    old = dataclasses.asdict(before)
+    return ", ".join(f"{name} {value:.6g}" for name, value in new.items() if value != old[name])
+
+
 def _folder(request: Request, made, statistics, model, batches, say) -> model_folder.ModelFolder:
     """Returns the folder of this run: the one that is there, or a new one with its config.json."""
     identity = request.identity()
@@ -181,7 +189,7 @@ def _folder(request: Request, made, statistics, model, batches, say) -> model_fo
     made = made.calibrate(model, batches.first)
     model.set_weights(weights)  # batch norm may have moved its statistics
     if made != batches.task:
-        say(f"calibrated: {made}")
+        say("set from the data: " + _changes(batches.task, made))
     folder = model_folder.ModelFolder(
         path=request.model_dir,
         task=made,

@@ -128,3 +128,11 @@ def _with_protocol(folder, name):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["splits_sha256"] = files.sha256(str(folder / "splits.json"))
     files.write_json(str(folder / "manifest.json"), manifest)
+
+
+def test_a_size_without_a_protocol_is_refused_before_anything_is_trained(tmp_path):
+    data_dir = tiny_runs.make_data(tmp_path / "set")
+    plan = _plan(tmp_path / "work", data_dir, data_dir)
+    jobs = curve_jobs.ordered(["scratch"], [100], [0])
+    with pytest.raises(ValueError, match="`sizes` must be of protocols of .*, got 100. It has"):
+        curve_jobs.check(plan, jobs)

@@ -100,7 +100,7 @@ class Longitudinal(task.Task):
                 "`min_interval_days` must be at least 1, because two series of one study are no"
                 f" pair, got {self.min_interval_days!r}."
             )
-        if self.margin < 0:
+        if not self.margin >= 0:
             raise ValueError(
                 f"`margin` must be positive, or 0 to set it from the data, got {self.margin!r}."
             )
@@ -131,28 +131,36 @@ class Longitudinal(task.Task):
 
     def configure(self, index: records.Index) -> "Longitudinal":
         names = self.level_names or tuple(sorted(set(index.column("level"))))
-        self._check(index, names)
+        unknown = sorted(set(index.column("level")) - set(names))
+        if unknown:
+            raise ValueError(
+                f"`level_names` must hold every level of the records, got none of"
+                f" {', '.join(unknown)}. Leave it out: it is filled in."
+            )
+        self._check_facts(index)
         kind = index.crop_kind
         size = (kind.rows, kind.columns) if self.anatomy == "image" else ()
         return dataclasses.replace(self, level_names=names, image_size=size)
 
-    def _check(self, index: records.Index, names: Sequence[str]) -> None:
-        """Raises where training could not work, and says what is missing."""
-        found = pairs.positives(index, self.min_interval_days)
-        if not len(found):
-            raise ValueError(
-                f"`data_dir` must hold follow-ups at least {self.min_interval_days} days apart in"
-                " the training split, got none. Convert subjects with two or more visits, or lower"
-                " min_interval_days."
-            )
-        paired = {index.rows[record]["level"] for record in found[:, 0]}
-        seen = set(index.column("level"))
-        missing = [name for name in names if name in seen and name not in paired]
-        if missing:
-            raise ValueError(
-                "`data_dir` must hold a positive pair at every level of the training split, got"
-                f" none at {', '.join(missing)}. Convert more follow-ups."
-            )
+    def check(self, indices: Mapping[str, records.Index]) -> None:
+        seen = set(indices["train"].column("level"))
+        for split, index in indices.items():
+            found = pairs.positives(index, self.min_interval_days)
+            paired = {index.rows[record]["level"] for record in found[:, 0]}
+            if not paired:
+                raise ValueError(
+                    f"`data_dir` must hold follow-ups at least {self.min_interval_days} days apart"
+                    f" in the {split} split, got none. Convert subjects with two or more visits, or"
+                    " lower min_interval_days."
+                )
+            missing = [name for name in self.level_names if name in seen - paired]
+            if missing:
+                raise ValueError(
+                    f"`data_dir` must hold a positive pair at every level of the {split} split, got"
+                    f" none at {', '.join(missing)}. Convert more follow-ups."
+                )
+
+    def _check_facts(self, index: records.Index) -> None:
         for name in self.header_facts:
             if not sum(_fact_counts(index, name)):
                 raise ValueError(
@@ -306,5 +314,5 @@ class Longitudinal(task.Task):
 
 def _fact_counts(index: records.Index, name: str) -> list[int]:
     """How many visits are of each class of a fact of the header."""
-    values = [value for row in index.rows for value in row["header_facts"].get(name, ())]
+    values = [value for row in index.rows for value in row.get("header_facts", {}).get(name, ())]
     return [values.count(c) for c in range(header_facts.FACTS[name].num_classes)]

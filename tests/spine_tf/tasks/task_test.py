@@ -36,7 +36,12 @@ def test_tasks_by_name():
             "`margin` must be positive, or 0 to set it from the data, got -1.",
         ),
         ("grading", '{"gradings": ["beauty"]}', "must be one of disc_degeneration, pfirrmann,"),
-        ("grading", '{"gradings": "modic"}', "`gradings` must be a list of names, got 'modic'."),
+        ("grading", '{"gradings": "modic"}', "`gradings` must be a list, got 'modic'."),
+        ("longitudinal", '{"margin": "auto"}', "`margin` must be a finite number, got 'auto'."),
+        ("longitudinal", '{"margin": NaN}', "`margin` must be a finite number, got nan."),
+        ("longitudinal", '{"baseline_only": "no"}', "must be true or false, got 'no'."),
+        ("longitudinal", '{"min_interval_days": 1.5}', "must be a whole number, got 1.5."),
+        ("longitudinal", '{"mode": 1}', "`mode` must be a text, got 1."),
     ],
 )
 def test_what_no_task_can_be(name, options, message):

@@ -73,11 +73,21 @@ def test_options_that_cannot_be(options, message):
         ([_body("L4", (0, 90))], {}, "follow-ups at least 180 days apart .* got none"),
         ([_body("L4"), _body("L5", (0,))], {}, "a positive pair at every level .* none at L5"),
         ([_body("L4")], {"header_facts": ("sex",)}, "in the records, got none with 'sex'"),
+        ([_body("L4")], {"level_names": ("L1",)}, "`level_names` must hold every level .* L4"),
     ],
 )
 def test_records_that_cannot_be(rows, options, message):
+    index = _index(*rows)
     with pytest.raises(ValueError, match=message):
-        longitudinal.Longitudinal(**options).configure(_index(*rows))
+        made = longitudinal.Longitudinal(**options).configure(index)
+        made.check({"train": index, "validation": index})
+
+
+def test_validation_needs_positives_too():
+    train, validation = _index(_body("L4"), _body("L5")), _index(_body("L4"), _body("L5", (0,)))
+    with pytest.raises(ValueError, match="every level of the validation split, got none at L5"):
+        _task().check({"train": train, "validation": validation})
+    _task().check({"train": train, "validation": train})
 
 
 def test_levels_of_each_anatomy():
