@@ -76,11 +76,6 @@ class Task(abc.ABC):
         del model, batch
         return self
 
-    def unit(self, num_items: int) -> int:
-        """Returns how many neighbours of a batch of `num_items` must stay on one device."""
-        del num_items
-        return 1
-
     @abc.abstractmethod
     def class_counts(self, index: records.Index) -> dict[str, list[int]]:
         """Returns name -> number of training labels per class, for `losses`."""

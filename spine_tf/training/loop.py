@@ -283,8 +283,7 @@ class _Run:
         return strategies.total(self._strategy, losses), strategies.joined(self._strategy, outputs)
 
     def _split(self, batch: task.Batch) -> Any:
-        size = next(iter(batch.weights.values())).shape[0]
-        return strategies.split(self._strategy, batch, self._folder.task.unit(size))
+        return strategies.split(self._strategy, batch)
 
     # Epochs.
 

@@ -24,13 +24,12 @@ def make(name: str) -> tf.distribute.Strategy:
     raise ValueError(f"`strategy` must be one or mirrored, got {name!r}.")
 
 
-def split(strategy: tf.distribute.Strategy, batch: Any, unit: int = 1) -> Any:
+def split(strategy: tf.distribute.Strategy, batch: Any) -> Any:
     """Splits the leading axis of every tensor of a batch evenly over the replicas.
 
     Args:
         strategy: The strategy.
         batch: Tensors with the same leading axis.
-        unit: Neighbours that must stay on one replica.
 
     Raises:
         ValueError: If it cannot be split evenly.
@@ -41,10 +40,9 @@ def split(strategy: tf.distribute.Strategy, batch: Any, unit: int = 1) -> Any:
 
     def part(tensor, replica: int):
         size = int(tensor.shape[0])
-        if size % (count * unit):
+        if size % count:
             raise ValueError(
-                f"`batch_size` must give each of {count} devices a multiple of {unit} examples, got"
-                f" {size} examples."
+                f"`batch_size` must be a multiple of the {count} devices, got {size} examples."
             )
         return tensor[replica * size // count : (replica + 1) * size // count]
 

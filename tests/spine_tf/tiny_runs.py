@@ -55,9 +55,9 @@ def stop_at(monkeypatch, number):
     """Lets a run fail when it takes its batch of that number, from 1 on."""
     split, count = loop.strategies.split, iter(range(1, 1_000_000))
 
-    def stopping(strategy, batch, unit=1):
+    def stopping(strategy, batch):
         if next(count) == number:
             raise KeyboardInterrupt
-        return split(strategy, batch, unit)
+        return split(strategy, batch)
 
     monkeypatch.setattr(loop.strategies, "split", stopping)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from spine_tf.data import pairs, records
+from spine_tf.data import augmentation, crops, pairs, pipeline, records
 from spine_tf.tasks.pretext import longitudinal
 from tests.spine_tf import listed_pairs
 
@@ -176,16 +176,11 @@ def test_sampled_draws_one_negative_per_positive_and_every_one_in_time():
 
 
 def _batch(rng, number=160):
-    """Fake crops in groups of 4 positives of one level: 3 slices whose order tells a reflection.
-
-    Scanners, padding and reflection are drawn by themselves; slice 1 carries the shift.
-    """
+    """Fake crops in groups of 4 positives of one level: 3 slices whose order tells a reflection."""
     level = np.repeat(rng.integers(0, 7, number // 8), 8).astype(np.int32)
     subject = np.repeat(rng.permutation(number // 2), 2)
     side = np.tile([0, 1], number // 2)
     crop = np.broadcast_to(np.array([1.0, 2.0, 3.0])[:, None, None], (number, 3, 2, 2)).copy()
-    crop[rng.random(number) < 0.5, 0] = 0  # one padded slice, of each scan by itself
-    crop[:, 1] += rng.integers(-2, 3, number)[:, None, None] / 10  # the draw of the slice window
     later = np.repeat(rng.choice([1.5, 3.0], number // 2, p=[0.8, 0.2]), 2)
     return {
         "crop": tf.constant(crop, tf.float32),
@@ -201,17 +196,6 @@ def _batch(rng, number=160):
 def _is_flipped(crop):
     """Of [batch, 3, 2, 2, 1]: whether slice 3 stands first."""
     return np.asarray(crop)[:, 0, 0, 0, 0] == 3
-
-
-def _is_padded(crop):
-    """Where the first slice of the scan is black: in front, or behind after a reflection."""
-    crop = np.asarray(crop)
-    return np.where(_is_flipped(crop), crop[:, 2, 0, 0, 0], crop[:, 0, 0, 0, 0]) == 0
-
-
-def _shift(crop):
-    """The draw of the slice window."""
-    return np.round(np.asarray(crop)[:, 1, 0, 0, 0], 1)
 
 
 @pytest.fixture(scope="module", params=["all", "sampled"])
@@ -235,9 +219,8 @@ def _auc(made, fact):
     )
 
 
-@pytest.mark.parametrize("fact", [_is_flipped, _is_padded, _shift])
-def test_agreement_of_what_is_drawn_does_not_tell_the_label(many_batches, fact):
-    found = _auc(many_batches, lambda listed, *_: fact(listed[0]) == fact(listed[1]))
+def test_reflection_does_not_tell_the_label(many_batches):
+    found = _auc(many_batches, lambda pair, *_: _is_flipped(pair[0]) == _is_flipped(pair[1]))
     assert found == pytest.approx(0.5, abs=0.02)
 
 
@@ -254,3 +237,88 @@ def test_both_members_of_a_pair_are_reflected_alike(many_batches):
         np.testing.assert_array_equal(_is_flipped(first), _is_flipped(second))
         share.append(np.mean(_is_flipped(first)))
     assert 0.4 < np.mean(share) < 0.6
+
+
+# === The same of what augmentation really draws ===
+
+SMALL = crops.CropKind("small", 8, 8, 16, 16, 4.0)
+
+
+class _SmallCrops(longitudinal.Longitudinal):
+    crop_kind = SMALL
+
+
+def _scan(rng):
+    """A scan whose slices tell their number, 7 to 15 of them valid."""
+    first, last = rng.integers(0, 5), rng.integers(11, 16)
+    valid = (np.arange(15) >= first) & (np.arange(15) < last)
+    image = np.where(valid, 0.1 + 0.05 * np.arange(15), 0.0)[:, None, None]
+    return np.broadcast_to(image, SMALL.stored_shape(1.0)).astype(np.float32), valid
+
+
+@pytest.fixture(scope="module")
+def augmented_pairs():
+    """Pairs of several epochs through plan, seeds, preprocessing and batch."""
+    rng = np.random.default_rng(0)
+    count = 160
+    rows = tuple(
+        {"key": f"s{i}", "level": "L4", "visit": [0, 1], "days": [0, 3000]} for i in range(count)
+    )
+    index = records.Index("", "vertebra_pairs", 1.0, rows)
+    scans = [[_scan(rng) for _ in range(2)] for _ in range(count)]
+    images, valid = (tf.constant(np.array([[s[k] for s in v] for v in scans])) for k in (0, 1))
+    task = _SmallCrops(mode="all")
+    augment = augmentation.AugmentConfig(0.0, 0.0, 0.0, 2, 0.0, 0.0)
+    inputs = augmentation.InputConfig(1.0, 1.0, augment)
+
+    def item(values):
+        record, place, seed = values[0], values[1:3], values[3:]
+        name = tf.strings.as_string(record)
+        example = {
+            "image": images[record],
+            "slice_is_valid": valid[record],
+            "pixel_is_valid": tf.ones([2, 16, 16], tf.bool),
+            "level": tf.constant("L4"),
+            "subject": name,
+            "family": name,
+            "days": tf.constant([0, 3000], tf.int64),
+            "field_strength_t": tf.constant([1.0, 1.5]),
+            "item": place,
+        }
+        return task.preprocess(example, inputs, seed)
+
+    kinds = {"level": tf.int32, "side": tf.int32, "days": tf.int64}
+    kinds |= {"crop": tf.float32, "field_strength_t": tf.float32}
+    kinds |= {"subject": tf.string, "family": tf.string}
+
+    @tf.function(autograph=False)
+    def make(values, seed):
+        return task.prepare_batch(tf.map_fn(item, values, fn_output_signature=kinds), True, seed)
+
+    found = []
+    for epoch in range(12):
+        plan = task.plan(index, count, seed=epoch)
+        numbers = pipeline.item_numbers(index, plan)
+        for step, items in enumerate(plan):
+            seeds = np.stack([np.full(count, epoch), numbers[step]], 1)
+            values = tf.constant(np.concatenate([items, seeds], 1), tf.int32)
+            found.append(listed_pairs.listed(make(values, tf.constant([epoch, -1 - step]))))
+    return found
+
+
+def _num_padded(crop):
+    """How many slices the scan does not have."""
+    return np.sum(crop[:, :, 4, 4, 0] == 0, 1)
+
+
+def _window(crop):
+    """The number of the middle slice, which a reflection leaves where it is."""
+    return np.round((crop[:, 4, 4, 4, 0] - 0.1) / 0.05)
+
+
+@pytest.mark.parametrize("fact", [_num_padded, _window])
+def test_padding_and_slice_window_do_not_tell_the_label(augmented_pairs, fact):
+    first, second, labels, weights = (np.concatenate(c) for c in zip(*augmented_pairs, strict=True))
+    assert len(np.unique(fact(first))) >= 4 and np.sum(labels) > 1500
+    found = metrics.roc_auc_score(labels, fact(first) == fact(second), sample_weight=weights)
+    assert found == pytest.approx(0.5, abs=0.02)

@@ -44,9 +44,7 @@ def test_two_devices_and_one_give_the_same_weights(on_two_devices):
 
 
 def test_a_batch_that_cannot_be_split(on_two_devices):
-    assert (
-        "must give each of 2 devices a multiple of 1 examples, got 3" in on_two_devices["odd batch"]
-    )
+    assert "`batch_size` must be a multiple of the 2 devices, got 3" in on_two_devices["odd batch"]
 
 
 def test_parts_of_a_batch_are_split_added_and_joined(on_two_devices):
