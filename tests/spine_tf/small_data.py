@@ -20,6 +20,7 @@ def make(
     vertebra_names=("L1", "L4"),
     disc_names=("L1-L2", "L4-L5"),
     family_of=None,
+    disc_pairs=False,
 ):
     """Writes a data set at crop scale 0.5, one subject per number of visits; returns its path.
 
@@ -29,13 +30,18 @@ def make(
     os.makedirs(folder)
     rng = np.random.default_rng(seed)
     found = {schema.VERTEBRA_PAIRS: [], schema.DISC: []}
+    found |= {schema.DISC_PAIRS: []} if disc_pairs else {}
     for subject, count in enumerate(num_visits):
         identity = {
             "subject": f"s{subject:02d}",
             "family": f"f{(family_of or range(99))[subject]:02d}",
         }
-        for name in vertebra_names:
-            found[schema.VERTEBRA_PAIRS].append(_body(rng, identity, name, count))
+        for kind, names in (
+            (schema.VERTEBRA_PAIRS, vertebra_names),
+            (schema.DISC_PAIRS, disc_names),
+        ):
+            if kind in found:
+                found[kind] += [_visits(rng, identity, kind, name, count) for name in names]
         for visit in range(count):
             for name in disc_names:
                 found[schema.DISC].append(_disc(rng, identity, name, visit))
@@ -81,11 +87,11 @@ def crop(kind, image, **fields):
     return schema.Crop(image=np.clip(image, 0, 2), **(defaults | fields))
 
 
-def _body(rng, identity, name, count):
-    """All visits of one body: its own coarse pattern, plus noise of each visit."""
-    slices, rows, columns = crops.VERTEBRA.stored_shape(0.5)
+def _visits(rng, identity, kind, name, count):
+    """All visits of one body or disc: its own coarse pattern, plus noise of each visit."""
+    slices, rows, columns = schema.CROP_KINDS[kind].stored_shape(0.5)
     pattern = np.kron(rng.uniform(0.3, 0.7, (8, 8)), np.ones((rows // 8, columns // 8)))
-    pattern[: rows // 2] *= 1 + 0.05 * levels.VertebraLevel(name).order
+    pattern[: rows // 2] *= 1 + 0.05 * levels.VertebraLevel(name.split("-")[0]).order
     examples = []
     for visit in range(count):
         image = pattern + rng.normal(0, 0.05, (slices, 1, 1)) + rng.normal(0, 0.02, (rows, columns))
@@ -96,7 +102,6 @@ def _body(rng, identity, name, count):
             "days": 3500 * visit,
             "field_strength_t": 1.5 if visit else 1.0,
         }
-        kind = schema.VERTEBRA_PAIRS
         examples.append(schema.encode(kind, crop(kind, image, **fields)))
     return schema.merge_visits(examples)
 

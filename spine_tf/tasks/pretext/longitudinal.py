@@ -4,6 +4,7 @@ Source: Jamaludin 2017, sections 3.1 and 4.1; methods 1.4 to 1.6.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
@@ -302,6 +303,8 @@ class Longitudinal(task.Task):
         if not self.contrastive_weight:
             return []
         latest, found = history[-1], []
+        if len(history) == 1 and math.isnan(latest.get(_AUC, math.nan)):
+            found.append("the validation split has no negatives, so no pair AUC can be told")
         if latest.get(_SPREAD, 1.0) < 1e-3:
             found.append(f"the embedding collapses: its spread is {latest[_SPREAD]:.2g}")
         recent = [row.get(_ACTIVE, 1.0) for row in history[-5:]]

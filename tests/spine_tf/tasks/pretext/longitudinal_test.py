@@ -183,6 +183,8 @@ def _row(auc=0.9, active=0.5, spread=1.0):
 def test_alarms():
     made = _task()
     assert made.alarms([_row()] * 30) == []
+    assert made.alarms([_row()]) == []
+    assert "has no negatives" in made.alarms([_row(auc=float("nan"))])[0]
     assert "collapses: its spread is 0.0001" in made.alarms([_row(spread=1e-4)])[0]
     assert made.alarms([_row(active=0)] * 4) == []
     assert "fewer than 1 %" in made.alarms([_row()] + [_row(active=0)] * 5)[0]
