@@ -6,7 +6,6 @@ EXPORT_DIR/1/assets.extra/model.json     what it is: gradings, crops, data, vers
 """
 
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -14,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from spine_tf import files
 
 FORMAT = "spine_tf export/1"
 INFO = os.path.join("assets.extra", "model.json")
@@ -131,15 +132,11 @@ def read_info(path: str) -> dict[str, Any]:
     info_path = os.path.join(path, INFO)
     remedy = "Export the model again with spine-tf export."
     try:
-        with open(info_path, encoding="utf-8") as file:
-            info = json.load(file)
+        info = files.read_json(info_path, FORMAT)
     except FileNotFoundError:
         raise ValueError(f"{info_path}: is missing. {remedy}") from None
     except ValueError as error:
-        raise ValueError(f"{info_path}: is not valid JSON ({error}). {remedy}") from error
-    found = info.get("format") if isinstance(info, dict) else None
-    if found != FORMAT:
-        raise ValueError(f"{info_path}: `format` must be {FORMAT!r}, got {found!r}. {remedy}")
+        raise ValueError(f"{error} {remedy}") from error
     if not info["gradings"]:
         raise ValueError(
             f"{path}: must be a model of the task grading, got {info['task']['name']}."

@@ -1,7 +1,6 @@
 """What two studies are judged by: a longitudinal model and its evaluation."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -75,15 +74,9 @@ def _read_evaluation(folder: str, weights_sha256: str) -> dict[str, Any]:
             f"{folder}: is not an evaluation, it has no {run.EVALUATION}. Give the --output_dir of"
             " spine-tf evaluate."
         )
-    with open(path, encoding="utf-8") as file:
-        try:
-            content = json.load(file)
-        except ValueError as error:
-            raise ValueError(f"{path}: is not valid JSON ({error}).") from error
-    content = content if isinstance(content, dict) else {}
-    for name, expected in (("format", run.FORMAT), ("task", _TASK)):
-        if content.get(name) != expected:
-            raise ValueError(f"{path}: `{name}` must be {expected!r}, got {content.get(name)!r}.")
+    content = files.read_json(path, run.FORMAT)
+    if content.get("task") != _TASK:
+        raise ValueError(f"{path}: `task` must be {_TASK!r}, got {content.get('task')!r}.")
     if weights_sha256 not in content["weights_sha256"]:
         shown = ", ".join(f"{sha256[:12]}..." for sha256 in content["weights_sha256"])
         raise ValueError(

@@ -42,6 +42,27 @@ def write_json(path: str, content: Any) -> None:
         file.write("\n")
 
 
+def read_json(path: str, form: str) -> dict[str, Any]:
+    """Reads a JSON object that says of what form it is.
+
+    Args:
+        path: The file.
+        form: What its field `format` must be.
+
+    Raises:
+        ValueError: If it is not valid JSON, or of another form.
+    """
+    with open(path, encoding="utf-8") as file:
+        try:
+            content = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{path}: is not valid JSON ({error}).") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != form:
+        raise ValueError(f"{path}: `format` must be {form!r}, got {found!r}.")
+    return content
+
+
 def sha256(path: str) -> str:
     """Returns the SHA-256 of a file as hexadecimal digits."""
     digest = hashlib.sha256()

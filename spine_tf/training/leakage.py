@@ -10,7 +10,6 @@ Source: methods 1.1, cross-stage rule, and P1.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping
 
@@ -37,13 +36,7 @@ def seen(model_dir: str) -> dict[str, set[str]] | None:
     path = os.path.join(model_dir, FAMILIES)
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8") as file:
-        try:
-            content = json.load(file)
-        except ValueError as error:
-            raise ValueError(f"{path}: is not valid JSON ({error}).") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{path}: `format` must be {FORMAT!r}. Copy the model folder again.")
+    content = files.read_json(path, FORMAT)
     return {split: set(content[split]) for split in SEEN}
 
 

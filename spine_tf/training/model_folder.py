@@ -129,14 +129,7 @@ def load(path: str) -> ModelFolder:
             f"{path}: is not a model folder, it has no {CONFIG}. Give the --model_dir of spine-tf"
             " train, or one fold of it (fold0, ...)."
         )
-    with open(config_path, encoding="utf-8") as file:
-        try:
-            content = json.load(file)
-        except ValueError as error:
-            raise ValueError(f"{config_path}: is not valid JSON ({error}).") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise ValueError(f"{config_path}: `format` must be {FORMAT!r}, got {found!r}.")
+    content = files.read_json(config_path, FORMAT)
     options = dict(content["task"])
     name = options.pop("name")
     return ModelFolder(

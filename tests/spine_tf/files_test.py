@@ -68,6 +68,26 @@ def test_what_is_not_json_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_form_is_read_again(tmp_path):
+    path = str(tmp_path / "a.json")
+    files.write_json(path, {"format": "mine/1", "a": 1})
+    assert files.read_json(path, "mine/1") == {"format": "mine/1", "a": 1}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "a.json: is not valid JSON"),
+        ("[]", "`format` must be 'mine/1', got None."),
+        ('{"format": "mine/2"}', "`format` must be 'mine/1', got 'mine/2'."),
+    ],
+)
+def test_another_form_is_refused(tmp_path, text, message):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        files.read_json(str(tmp_path / "a.json"), "mine/1")
+
+
 def test_sha256(tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "abc").write_bytes(b"abc")
