@@ -85,10 +85,14 @@ def full_size(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, batch_size", [("grading", 1), ("longitudinal", 4)])
-def test_the_preset_of_the_paper_trains_a_step_and_exports(name, batch_size, full_size, tmp_path):
+@pytest.mark.parametrize(
+    "name, options, batch_size", [("grading", "{}", 1), ("longitudinal", '{"margin": 1.0}', 4)]
+)
+def test_the_preset_of_the_paper_trains_a_step_and_exports(
+    name, options, batch_size, full_size, tmp_path
+):
     """The smallest batch there is: one disc, or two positive pairs of bodies."""
-    made = tasks.make(name)
+    made = tasks.make(name, options)
     request = loop.Request(
         task=made,
         model_config=config.preset("paper"),
