@@ -1,24 +1,116 @@
-"""What a run writes down while it goes: metrics.csv, TensorBoard, a progress bar."""
+"""What a run writes down while it goes: metrics.csv, a line per epoch, a progress bar.
+
+The line is for a person (`line`) or for a program (`json_line`). TensorBoard's files are written by
+`tensorboard` and `projector`.
+"""
 
 import csv
-import functools
+import json
+import math
 import os
+import statistics
 from collections.abc import Mapping
+from typing import Any
 
-import tensorflow as tf
 import tqdm
 
 from spine_tf import files
+from spine_tf.training import tensorboard
 
 METRICS = "metrics.csv"
+_BAR = (
+    "{desc} |{bar}| {n_fmt}/{total_fmt} [{remaining} left, run {run_left}, {crop_rate},"
+    " {rate_noinv_fmt}{postfix}]"
+)
 
 
-def bar(total: int, done: int, epoch: int, epochs: int) -> tqdm.tqdm:
-    """Returns a progress bar over the steps of an epoch; silent where nobody looks."""
-    title = f"epoch {epoch + 1}/{epochs}"
-    return tqdm.tqdm(
-        total=total, initial=done, desc=title, unit=" steps", disable=None, leave=False
+# === The progress bar ===
+
+
+class ProgressBar(tqdm.tqdm):
+    """A bar over the steps of an epoch, with crops per second and the time left for the run.
+
+    Attributes:
+        epochs_left: Epochs after this one.
+        crops: Crops of a step.
+        epoch_seconds: Seconds of a whole epoch with its validation, 0 if not known.
+    """
+
+    epochs_left, crops, epoch_seconds = 0, 0, 0.0
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What `tqdm` fills into the text of the bar."""
+        found = super().format_dict
+        done = self.n - found["initial"] if found["elapsed"] else 0
+        rate = found["rate"] or (done / found["elapsed"] if done else 0.0)
+        crop_rate = f"{self.crops * rate:.3g}" if rate else "?"
+        left = "?"
+        if rate:
+            left = self.format_interval(
+                run_seconds_left(
+                    self.total - self.n,
+                    self.total,
+                    self.epochs_left,
+                    rate=rate,
+                    epoch_seconds=self.epoch_seconds,
+                )
+            )
+        return found | {"crop_rate": f"{crop_rate} crops/s", "run_left": left}
+
+
+def bar(
+    total: int, done: int, epoch: int, epochs: int, *, crops: int = 0, epoch_seconds: float = 0.0
+) -> ProgressBar:
+    """Returns a progress bar over the steps of an epoch; silent where nobody looks.
+
+    Args:
+        total: Steps of an epoch.
+        done: Steps of this one that were done before, where a run goes on.
+        epoch: This epoch, from 0.
+        epochs: Epochs of the run.
+        crops: Crops of a step over all devices.
+        epoch_seconds: See `epoch_seconds`.
+    """
+    made = ProgressBar(
+        total=total,
+        initial=done,
+        desc=f"epoch {epoch + 1}/{epochs}",
+        unit=" steps",
+        bar_format=_BAR,
+        dynamic_ncols=True,
+        disable=None,
+        leave=False,
     )
+    made.epochs_left, made.crops = epochs - epoch - 1, crops
+    made.epoch_seconds = epoch_seconds
+    return made
+
+
+def run_seconds_left(
+    steps_left: int, steps: int, epochs_left: int, *, rate: float, epoch_seconds: float
+) -> float:
+    """Returns the seconds that a run takes to its last epoch; it may stop sooner.
+
+    Args:
+        steps_left: Steps left of this epoch.
+        steps: Steps of an epoch.
+        epochs_left: Epochs after this one.
+        rate: Steps per second, above 0.
+        epoch_seconds: Seconds of a whole epoch with its validation, 0 if not known.
+    """
+    training = steps / rate
+    whole = max(epoch_seconds, training)
+    return steps_left / rate + (whole - training) + epochs_left * whole
+
+
+def epoch_seconds(model_dir: str) -> float:
+    """Returns the median seconds of an epoch so far, 0 before the first."""
+    seconds = [row["seconds"] for row in history(model_dir) if "seconds" in row]
+    return statistics.median(seconds) if seconds else 0.0
+
+
+# === metrics.csv ===
 
 
 def read(model_dir: str) -> list[dict[str, str]]:
@@ -36,24 +128,34 @@ def history(model_dir: str) -> list[dict[str, float]]:
 
 
 def write(model_dir: str, epoch: int, values: Mapping[str, float]) -> None:
-    """Adds the row of an epoch to metrics.csv and TensorBoard; later rows are dropped."""
+    """Adds the row of an epoch to metrics.csv and TensorBoard; later rows are dropped.
+
+    A column stays while a row has it; what a row was not measured in is an empty cell.
+
+    Args:
+        model_dir: The model folder.
+        epoch: Epoch, from 0.
+        values: Name -> number, which may be NaN.
+
+    Raises:
+        OSError: If it cannot be written, on a full disk say. metrics.csv is then as it was.
+    """
     rows = [row for row in read(model_dir) if int(row["epoch"]) < epoch]
-    rows.append({"epoch": epoch, **{name: f"{value:.6g}" for name, value in values.items()}})
-    with files.atomic_write(os.path.join(model_dir, METRICS)) as file:
-        writer = csv.DictWriter(file, list(rows[-1]), lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-    logs = _logs(model_dir)
-    with logs.as_default(step=epoch):
-        for name, value in values.items():
-            tf.summary.scalar(name, value)
-    logs.flush()
+    rows.append({"epoch": str(epoch), **{name: f"{value:.6g}" for name, value in values.items()}})
+    columns = list(dict.fromkeys(name for row in rows for name, text in row.items() if text))
+    path = os.path.join(model_dir, METRICS)
+    try:
+        with files.atomic_write(path) as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        remedy = f"{error.strerror}; it is as it was. Make room and run the same command again"
+        raise OSError(error.errno, remedy, path) from error
+    tensorboard.write_scalars(model_dir, epoch, values)
 
 
-@functools.cache
-def _logs(model_dir: str) -> tf.summary.SummaryWriter:
-    """The TensorBoard file of a run: one per process."""
-    return tf.summary.create_file_writer(os.path.join(model_dir, "logs"))
+# === The line after an epoch ===
 
 
 def line(epoch: int, epochs: int, values: Mapping[str, float]) -> str:
@@ -62,3 +164,22 @@ def line(epoch: int, epochs: int, values: Mapping[str, float]) -> str:
         f"{name} {value:.4g}" for name, value in values.items() if "/loss" not in name
     )
     return f"epoch {epoch + 1}/{epochs}: {shown}"
+
+
+def json_line(epoch: int, epochs: int, values: Mapping[str, float]) -> str:
+    """Returns the line that a program reads after an epoch: one JSON object, without line break.
+
+    Args:
+        epoch: Epoch, from 0.
+        epochs: Epochs that were asked for.
+        values: Name -> number, as in metrics.csv.
+
+    Returns:
+        An object with epoch (from 0) and epochs, both whole numbers, and every value by its column
+        of metrics.csv: a number, or null where it is not finite. docs/training.md has the names.
+    """
+    numbers = {name: float(value) for name, value in values.items()}
+    content = {"epoch": int(epoch), "epochs": int(epochs)} | {
+        name: value if math.isfinite(value) else None for name, value in numbers.items()
+    }
+    return json.dumps(content, allow_nan=False)
