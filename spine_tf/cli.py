@@ -38,6 +38,7 @@ COMMANDS = {
     "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
     "convert-images": ("data_prep.convert_images", "Converts plain 2-D images to records."),
     "train": ("spine_tf.train", "Trains a task on a folder of records."),
+    "tune": ("spine_tf.tune", "Searches for good settings of a task."),
     "evaluate": ("spine_tf.evaluate", "Evaluates a trained model on one split."),
     "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
     "score": ("export.score", "Runs a SavedModel over records and writes a CSV file."),

@@ -15,6 +15,7 @@ _BASE = {
     "geometry",
     "gradings",
     "header_facts",
+    "json_fields",
     "levels",
     "vertebrae",
     "volume",
@@ -43,8 +44,10 @@ _MAY_IMPORT = {
     "training": _RUNNING,
     "evaluation": _RUNNING,
     "serving": _RUNNING,
+    "run_config": _TASKS | {"tasks"},
+    "search": _RUNNING | {"run_config"},
     "lib": _RUNNING | {"phantom"},  # train_lib.py: the work under train.py
-    "script": _RUNNING | {"phantom", "lib", "cli"},
+    "script": _RUNNING | {"phantom", "lib", "cli", "run_config", "search"},
 }
 _PACKAGES = {
     "spine_tf": {"spine_tf"},

@@ -1,0 +1,1 @@
+"""Hyperparameter search: space, objective, oracle and tuner, trial, results."""
