@@ -18,10 +18,8 @@ from spine_tf import files
 from spine_tf.training import tensorboard
 
 METRICS = "metrics.csv"
-_BAR = (
-    "{desc} |{bar}| {n_fmt}/{total_fmt} [{remaining} left, run {run_left}, {crop_rate},"
-    " {rate_noinv_fmt}{postfix}]"
-)
+# On a narrow terminal the end is cut off.
+_BAR = "{desc} |{bar}| {n_fmt}/{total_fmt}{values}, left {remaining}, run {run_left}, {rates}"
 
 
 # === The progress bar ===
@@ -44,19 +42,21 @@ class ProgressBar(tqdm.tqdm):
         found = super().format_dict
         done = self.n - found["initial"] if found["elapsed"] else 0
         rate = found["rate"] or (done / found["elapsed"] if done else 0.0)
-        crop_rate = f"{self.crops * rate:.3g}" if rate else "?"
-        left = "?"
-        if rate:
-            left = self.format_interval(
-                run_seconds_left(
-                    self.total - self.n,
-                    self.total,
-                    self.epochs_left,
-                    rate=rate,
-                    epoch_seconds=self.epoch_seconds,
-                )
-            )
-        return found | {"crop_rate": f"{crop_rate} crops/s", "run_left": left}
+        values = f" {found['postfix']}" if found["postfix"] else ""
+        rates = f"{self.crops * rate:.3g} crops/s, {rate:.3g} steps/s" if rate else "? steps/s"
+        return found | {"values": values, "rates": rates, "run_left": self._run_left(rate)}
+
+    def _run_left(self, rate: float) -> str:
+        if not rate:
+            return "?"
+        seconds = run_seconds_left(
+            self.total - self.n,
+            self.total,
+            self.epochs_left,
+            rate=rate,
+            epoch_seconds=self.epoch_seconds,
+        )
+        return self.format_interval(seconds)
 
 
 def bar(

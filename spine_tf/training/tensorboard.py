@@ -17,8 +17,8 @@ LOGS = "logs"
 INPUT_IMAGES = "train/input"
 _MAX_CROPS = 8
 _LINE = 128  # gray between crops, so that black padding is told from it
-# Fields of tensorboard/compat/proto/summary.proto: what a plugin shows, and what kind it is.
-_SCALARS, _IMAGES = ("scalars", 1), ("images", 3)
+# Names of TensorBoard's plugins.
+_SCALARS, _IMAGES = "scalars", "images"
 
 
 def logs_dir(model_dir: str) -> str:
@@ -85,10 +85,9 @@ def gray(intensity: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def _write(model_dir: str, epoch: int, tensors: Mapping[str, tf.Tensor], kind) -> None:
-    plugin_name, data_class = kind
-    data = tf.compat.v1.SummaryMetadata.PluginData(plugin_name=plugin_name)
-    metadata = tf.compat.v1.SummaryMetadata(plugin_data=data, data_class=data_class)
+def _write(model_dir: str, epoch: int, tensors: Mapping[str, tf.Tensor], plugin: str) -> None:
+    data = tf.compat.v1.SummaryMetadata.PluginData(plugin_name=plugin)
+    metadata = tf.compat.v1.SummaryMetadata(plugin_data=data)
     folder = logs_dir(model_dir)
     try:
         writer = _writer(folder)
