@@ -3,6 +3,8 @@
 import dataclasses
 
 NORMS = ("lrn", "batch", "none")
+STRATEGIES = ("one", "mirrored", "multiworker", "auto")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +98,22 @@ class TrainConfig:
         1.0, "Share of the paper's ranges of rotation, shift, scale and intensity."
     )
     strategy: str = _option(
-        "one", "Devices: one, or mirrored over all visible GPUs.", ("one", "mirrored")
+        "one",
+        "Devices: one; mirrored over all visible GPUs; multiworker over the machines that TF_CONFIG"
+        " names; auto is what there is.",
+        STRATEGIES,
     )
+    precision: str = _option(
+        "float32",
+        "What layers compute in; weights stay float32. mixed_float16 needs a GPU and scales the"
+        " loss.",
+        PRECISIONS,
+    )
+    xla: bool = _option(False, "Compile the step with XLA; on one device.")
+    accumulate_steps: int = _option(
+        1, "Batches whose mean gradient makes one update; pairs are those of one batch."
+    )
+    clip_norm: float = _option(0.0, "Largest norm of the gradient of a batch; 0 is no limit.")
     steps_per_epoch: int = _option(0, "Stop an epoch after so many steps; 0 is the whole epoch.")
     checkpoint_steps: int = _option(0, "Steps between checkpoints; 0 is one per epoch.")
     feature_draws: int = _option(
@@ -109,11 +125,12 @@ class TrainConfig:
     seed: int = _option(0, "Seed of weights, order, pairs and augmentation.")
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "patience", "keep_checkpoints"):
+        ones = ("epochs", "batch_size", "patience", "keep_checkpoints", "accumulate_steps")
+        for name in ones:
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
         counts = ("steps_per_epoch", "checkpoint_steps", "feature_draws", "max_drops")
-        for name in (*counts, "weight_decay"):
+        for name in (*counts, "weight_decay", "clip_norm"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)!r}.")
         if not 0 < self.augment_strength <= 1:
@@ -123,5 +140,8 @@ class TrainConfig:
             )
         if not self.learning_rate > 0:
             raise ValueError(f"`learning_rate` must be positive, got {self.learning_rate!r}.")
-        if self.strategy not in ("one", "mirrored"):
-            raise ValueError(f"`strategy` must be one or mirrored, got {self.strategy!r}.")
+        for name, choices in (("strategy", STRATEGIES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"`{name}` must be one of {', '.join(choices)}, got {getattr(self, name)!r}."
+                )

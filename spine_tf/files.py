@@ -30,6 +30,9 @@ def atomic_write(path: str, mode: str = "w", permissions: int | None = None) -> 
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or path  # a full disk names no file
+        raise
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)

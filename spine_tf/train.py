@@ -48,6 +48,11 @@ def define_flags() -> None:
         "",
         "Protocol of the data set's splits.json, grading240 say; empty is the task's own.",
     )
+    flags.DEFINE_bool(
+        "json_lines",
+        False,
+        "Print one JSON object per epoch to stdout; what a person reads goes to stderr.",
+    )
     cli.define_dataclass_flags(config.TrainConfig)
 
 
@@ -60,6 +65,7 @@ def main(argv: list[str]) -> None:
 
     from spine_tf import tasks, train_lib
     from spine_tf.data import records
+    from spine_tf.training import strategy as strategies
 
     if _FLAGS.fold and _FLAGS.protocol:
         raise cli.UsageError("--fold and --protocol cannot both be given.")
@@ -70,6 +76,7 @@ def main(argv: list[str]) -> None:
     settings = cli.dataclass_from_flags(config.TrainConfig)
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
+    strategies.make(settings.strategy)  # several workers must find each other before all else
     train_lib.train_folds(
         made,
         config.preset(_FLAGS.preset),
@@ -81,6 +88,7 @@ def main(argv: list[str]) -> None:
         init_from=_FLAGS.init_from,
         freeze_encoder=_FLAGS.freeze_encoder,
         feature_cache=_FLAGS.feature_cache,
+        json_lines=_FLAGS.json_lines,
     )
 
 

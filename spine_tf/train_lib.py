@@ -1,11 +1,15 @@
 """Training of one split, or of every fold."""
 
+import functools
 import os
+import sys
+from collections.abc import Mapping
 
 from spine_tf import config
 from spine_tf.data import records
 from spine_tf.tasks import task
-from spine_tf.training import loop
+from spine_tf.training import journal, loop, projector
+from spine_tf.training import strategy as strategies
 
 ALL = "all"
 
@@ -54,15 +58,37 @@ def train_folds(
     init_from: str = "",
     freeze_encoder: bool = False,
     feature_cache: str = "",
+    json_lines: bool = False,
 ) -> None:
     """Trains the task on one split, or on every fold into a sub-folder each.
 
+    Args:
+        made: The task.
+        model_config: Sizes of the network.
+        train_config: Settings.
+        data: The data set.
+        model_dir: Where the model goes, or the folders of the folds.
+        fold: See `protocols`.
+        protocol: See `protocols`.
+        init_from: See `loop.Request`.
+        freeze_encoder: See `loop.Request`.
+        feature_cache: See `loop.Request`.
+        json_lines: Whether stdout gets a JSON object per epoch; a person's lines go to stderr.
+
     Raises:
         ValueError: If anything asked for cannot be.
+        OSError: If the model cannot be saved, or another worker is gone.
     """
+    say = functools.partial(print, file=sys.stderr if json_lines else sys.stdout, flush=True)
+
+    def report(epoch: int, values: Mapping[str, float]) -> None:
+        if json_lines:
+            print(journal.json_line(epoch, train_config.epochs, values), flush=True)
+
+    is_chief = strategies.is_chief(strategies.make(train_config.strategy))
     for folder, name in protocols(made, data, fold, protocol).items():
         path = os.path.join(model_dir, folder) if folder else model_dir
-        loop.train(
+        trained = loop.train(
             loop.Request(
                 task=made,
                 model_config=model_config,
@@ -73,6 +99,10 @@ def train_folds(
                 init_from=init_from,
                 freeze_encoder=freeze_encoder,
                 feature_cache=feature_cache,
-            )
+            ),
+            say,
+            report,
         )
-        print(f"model: {path}")
+        if is_chief:
+            projector.write_validation(trained, data)
+            say(f"model: {path}")

@@ -14,7 +14,7 @@ import tensorflow as tf
 from spine_tf import config, tasks
 from spine_tf.data import augmentation, records, schema
 from spine_tf.tasks import task
-from spine_tf.training import loop, model_folder, optimizers
+from spine_tf.training import model_folder, optimizers
 from tests import make_model_folders
 from tests.spine_tf import tiny_runs
 
@@ -124,7 +124,7 @@ def test_a_frozen_encoder_stays_as_it_is(name, data, tmp_path):
         data.path, tmp_path, name, init_from=source.path, freeze_encoder=True, steps_per_epoch=1
     )
     start, after = folder.build(), folder.load_model()
-    loop.copy_encoder(source.path, start)
+    model_folder.copy_encoder(source.path, start)
     encoder = model_folder.find_encoder(after)
     assert any("moving_variance" in weight.name for weight in encoder.weights)
     expected = model_folder.find_encoder(start).get_weights()

@@ -64,6 +64,8 @@ def items(
     *,
     seed: int,
     first_step: int = 0,
+    share: tuple[int, int] = (0, 1),
+    process_others: Callable | None = None,
 ) -> tf.data.Dataset:
     """Reads, parses and preprocesses the items of a plan, batch by batch.
 
@@ -73,6 +75,9 @@ def items(
         process: From `compile_preprocess`.
         seed: With the item's own number, the seed of its augmentation.
         first_step: Steps to leave out at the start.
+        share: (number of this worker, number of workers): which part of a batch is its own.
+        process_others: What is done instead with the items of other workers, of which the labels
+            are needed but not the pixels.
 
     Returns:
         A dataset of (step, batch): scalar int32, and tensors with a leading axis of items.
@@ -80,16 +85,22 @@ def items(
     steps = np.arange(first_step, len(plan), dtype=np.int32)
     count = plan.shape[1]
     numbers = item_numbers(index, plan[first_step:])
+    is_own = np.arange(count) * share[1] // count == share[0]
+    is_own = np.broadcast_to(is_own, numbers.shape)
 
     @tf.autograph.experimental.do_not_convert
-    def read(item, number):
+    def read(item, number, is_own):
         # Reading has no state, so determinism does not force one item at a time.
         serialized = tf.numpy_function(
             lambda record: index.read(int(record)), [item[0]], tf.string, stateful=False
         )
-        return process(tf.ensure_shape(serialized, []), item[1:], tf.stack([seed, number]))
+        inputs = (tf.ensure_shape(serialized, []), item[1:], tf.stack([seed, number]))
+        if process_others is None:
+            return process(*inputs)
+        return tf.cond(is_own, lambda: process(*inputs), lambda: process_others(*inputs))
 
-    flat = tf.data.Dataset.from_tensor_slices((plan[first_step:], numbers)).unbatch()
+    planned = (plan[first_step:], numbers, is_own)
+    flat = tf.data.Dataset.from_tensor_slices(planned).unbatch()
     batches = flat.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(count)
     numbered = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(steps), batches))
     return numbered.prefetch(_PREFETCH)

@@ -125,7 +125,8 @@ def normalise(x: Any, norm: str, name: str, *, local: bool) -> Any:
     has it (`local`).
     """
     if norm == "batch":
-        x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+        # Statistics of the whole batch, over how many devices it may be split.
+        x = keras.layers.BatchNormalization(momentum=0.9, synchronized=True, name=f"{name}_norm")(x)
     x = keras.layers.Activation("relu", name=f"{name}_relu")(x)
     if norm == "lrn" and local:
         x = LocalResponseNormalization(name=f"{name}_norm")(x)
@@ -162,7 +163,8 @@ def build_encoder(
 
     # === Functional model ===
     crop = keras.Input((*input_shape, 1), name="crop")
-    x = SubtractSliceMeans(slice_means, name="subtract_slice_means")(crop)
+    # In float32 whatever the policy: bfloat16 has only 8 bits for an intensity.
+    x = SubtractSliceMeans(slice_means, dtype="float32", name="subtract_slice_means")(crop)
     stages = {}
     for number, size, stride, plane in ((1, 7, 2, 0), (2, 5, 2, 1), (3, 3, 1, 1)):
         x = pad(x, number, plane)

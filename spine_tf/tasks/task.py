@@ -66,14 +66,14 @@ class Task(abc.ABC):
         """
         del indices
 
-    def calibrate(self, model: keras.Model, batch: Callable[[int], Batch]) -> "Task":
+    def calibrate(self, build: Callable[[], keras.Model], batch: Callable[[int], Batch]) -> "Task":
         """Returns the task with everything filled in that depends on the untrained model.
 
         Args:
-            model: The model at the start of training.
+            build: Builds the model as it is at the start of training.
             batch: Number -> a batch of training examples.
         """
-        del model, batch
+        del build, batch
         return self
 
     @abc.abstractmethod

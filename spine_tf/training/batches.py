@@ -1,5 +1,6 @@
 """Batches of a run: every one follows from seed, epoch and step."""
 
+import copy
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -27,7 +28,20 @@ class Batches:
         train_config: config.TrainConfig,
         crop_scale: float,
         indices: Mapping[str, records.Index],
+        share: tuple[int, int] = (0, 1),
     ):
+        """Compiles the preprocessing.
+
+        Args:
+            made: The task, configured.
+            train_config: Batch size, seed, augmentation.
+            crop_scale: Scale of the crops that the network sees.
+            indices: Split -> its records.
+            share: (number of this worker, number of workers). Every worker has the labels of the
+                whole batch, so that pairs are those of the whole; the crops that are other
+                workers' are not augmented.
+        """
+        self._share = share
         self.task, self.indices, self._settings = made, indices, train_config
         stored = indices["train"].crop_scale
         ranges = augmentation.AugmentConfig().scaled(train_config.augment_strength)
@@ -42,6 +56,7 @@ class Batches:
             )
             for split in inputs
         }
+        self._plain = self.process["validation"]
         self._prepare = tf.function(made.prepare_batch, autograph=False)
 
     def seed(self, split: str, epoch: int) -> int:
@@ -67,16 +82,34 @@ class Batches:
         """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
         plan, seed = self.plan(split, epoch), self.seed(split, epoch)
         items = pipeline.items(
-            self.indices[split], plan, self.process[split], seed=seed, first_step=first_step
+            self.indices[split],
+            plan,
+            self.process[split],
+            seed=seed,
+            first_step=first_step,
+            share=self._share,
+            process_others=self._plain if split == "train" and self._share[1] > 1 else None,
         )
         training = split == "train" and self._settings.augment
         for step, batch in items:
             prepared = self._prepare(batch, training, tf.stack([seed, -1 - step]))
             yield int(step), normalised(prepared)
 
+    def keys(self, split: str, epoch: int, step: int) -> list[str]:
+        """Keys of the records of one batch, each once."""
+        numbers = np.unique(self.plan(split, epoch)[step][..., 0])
+        return [self.indices[split].rows[number]["key"] for number in numbers]
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this worker writes the model folder."""
+        return self._share[0] == 0
+
     def first(self, number: int) -> task.Batch:
-        """Returns a training batch of the first epoch, for `Task.calibrate`."""
-        return next(self.of_epoch("train", 0, number % self.num_steps("train")))[1]
+        """Returns a training batch of the first epoch, for `Task.calibrate`: whole everywhere."""
+        whole = copy.copy(self)
+        whole._share = (0, 1)
+        return next(whole.of_epoch("train", 0, number % self.num_steps("train")))[1]
 
 
 def normalised(batch: task.Batch) -> task.Batch:

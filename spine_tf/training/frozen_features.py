@@ -59,6 +59,10 @@ class FeatureBatches:
         """Steps of an epoch."""
         return self._plain.num_steps(split)
 
+    def keys(self, split: str, epoch: int, step: int) -> list[str]:
+        """Keys of the records of one batch, each once."""
+        return self._plain.keys(split, epoch, step)
+
     def of_epoch(
         self, split: str, epoch: int, first_step: int = 0
     ) -> Iterator[tuple[int, task.Batch]]:

@@ -1,8 +1,7 @@
 """The training loop: one for every task, on one device or several.
 
 Every batch follows from seed, epoch and step, so a run that was stopped goes on as if it had not
-been. Losses come per example; the loop takes their weighted mean over the global batch, so the
-number of devices does not change the result.
+been. With several workers each runs this loop in step with the others; only the chief writes.
 """
 
 import dataclasses
@@ -10,7 +9,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -26,8 +24,14 @@ from spine_tf.training import (
     leakage,
     model_folder,
     optimizers,
+    tensorboard,
 )
+from spine_tf.training import precision as precisions
+from spine_tf.training import step as step_lib
 from spine_tf.training import strategy as strategies
+
+_FAILED = "failed_batch.json"
+_MAY_CHANGE = ("epochs", "strategy", "checkpoint_steps", "keep_checkpoints")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +62,10 @@ class Request:
     feature_cache: str = ""
 
     def identity(self) -> dict:
-        """What makes two requests the same run; more epochs may be asked for later."""
+        """What makes two requests the same run; epochs and devices may be others later."""
         train = dataclasses.asdict(self.train_config)
-        del train["epochs"]
+        for name in _MAY_CHANGE:
+            del train[name]
         weights = os.path.join(self.init_from, model_folder.WEIGHTS) if self.init_from else ""
         identity = {
             "task": {"name": tasks.name_of(self.task), **dataclasses.asdict(self.task)},
@@ -79,12 +84,20 @@ class Request:
         return identity
 
 
-def train(request: Request, say: Callable[[str], None] = print) -> model_folder.ModelFolder:
+def train(
+    request: Request,
+    say: Callable[[str], None] = print,
+    on_epoch: Callable[[int, Mapping[str, float]], None] | None = None,
+) -> model_folder.ModelFolder:
     """Trains, or goes on training, until the epochs are done or the loss is on its last plateau.
+
+    With the strategy multiworker every worker calls it with the same request; `model_dir` must be a
+    folder that all of them see.
 
     Args:
         request: What shall be trained.
-        say: Takes the lines a person reads.
+        say: Takes the lines a person reads; only the chief's are said.
+        on_epoch: Takes the number of an epoch, from 0 on, and its row of metrics.csv.
 
     Returns:
         The model folder.
@@ -92,7 +105,34 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
     Raises:
         ValueError: If the request cannot be, the folder holds another run, or the loss is not
             finite.
+        OSError: If the model cannot be saved, or another worker is gone.
     """
+    settings = request.train_config
+    strategy = strategies.make(settings.strategy)  # before any operation of TensorFlow
+    precisions.check(settings.precision)
+    if not strategies.is_chief(strategy):
+        say = on_epoch = _ignore
+    try:
+        run = _prepare(request, strategy, say, on_epoch or _ignore)
+        run.restore(say)
+        run.train(say)
+    except checkpoint.LOST_WORKER as error:
+        if strategies.share(strategy)[1] == 1:
+            raise
+        raise OSError(
+            "another worker is gone, so this one stops. Start all of them again with the same"
+            " command: the run goes on from its last checkpoint."
+        ) from error
+    return run.folder
+
+
+def _ignore(*arguments) -> None:
+    """Takes what a worker that is not the chief would say."""
+
+
+def _prepare(request: Request, strategy, say, on_epoch) -> "_Run":
+    """Checks the request, builds the model and its folder."""
+    settings, crop_scale = request.train_config, request.model_config.crop_scale
     records.check_protocol(request.data, request.protocol)
     indices = {
         split: request.data.index(request.task.record_kind, request.protocol, split)
@@ -100,8 +140,7 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
     }
     made = request.task.configure(indices["train"])
     made.check(indices)
-    crop_scale = request.model_config.crop_scale
-    batches = batches_lib.Batches(made, request.train_config, crop_scale, indices)
+    batches = batches_lib.Batches(made, settings, crop_scale, indices, strategies.share(strategy))
     if not batches.num_steps("train"):
         raise ValueError(
             f"{request.data.path}: has no example for this task in the training split of"
@@ -109,28 +148,32 @@ def train(request: Request, say: Callable[[str], None] = print) -> model_folder.
             " follow-ups."
         )
     # What cannot be is said before anything is written.
+    for split in indices:
+        strategies.part_size(strategy, batches.plan(split, 0).shape[1])
     if request.init_from:
         for note in leakage.check(request.init_from, request.data, request.protocol):
             say(note)
-    strategy = strategies.make(request.train_config.strategy)
-    optimizers.make(request.train_config.optimizer, request.train_config.learning_rate)
+    optimizers.make(settings.optimizer, settings.learning_rate)
     statistics = records.statistics(indices["train"], made.class_counts(indices["train"]))
     if request.init_from:  # an encoder goes with the means it subtracts
         means = model_folder.load(request.init_from).statistics.slice_means
         if len(means) == len(statistics.slice_means):
             statistics = dataclasses.replace(statistics, slice_means=means)
-    with strategy.scope():
-        seed = request.train_config.seed
-        model = model_folder.build_model(made, request.model_config, statistics, seed)
+
+    def build() -> keras.Model:
+        model = model_folder.build_model(made, request.model_config, statistics, settings.seed)
         if request.init_from:
-            copy_encoder(request.init_from, model)
-        model_folder.find_encoder(model).trainable = not request.freeze_encoder
-        folder = _folder(request, made, statistics, model, batches, say)
-        trained, batches = _frozen(request, folder, model, batches)
-    run = _Run(folder, model, trained, strategy, batches)
-    run.restore(say)
-    run.train(say)
-    return folder
+            model_folder.copy_encoder(request.init_from, model)
+        return model
+
+    with precisions.policy(settings.precision):
+        with strategy.scope():
+            model = build()
+        folder = _folder(request, made, statistics, build, batches, say)
+        with strategy.scope():
+            model_folder.find_encoder(model).trainable = not request.freeze_encoder
+            trained, batches = _frozen(request, folder, model, batches)
+    return _Run(folder, model, trained, strategy, batches, on_epoch)
 
 
 def _frozen(request: Request, folder, model, batches):
@@ -147,23 +190,6 @@ def _frozen(request: Request, folder, model, batches):
     return heads, frozen_features.FeatureBatches(batches, encoder, draws, cache)
 
 
-def copy_encoder(source_dir: str, model: keras.Model) -> None:
-    """Copies the encoder's weights of a trained model folder into a model.
-
-    Raises:
-        ValueError: If the two encoders differ in shape.
-    """
-    source = model_folder.find_encoder(model_folder.load(source_dir).load_model()).get_weights()
-    encoder = model_folder.find_encoder(model)
-    wanted = [tuple(weight.shape) for weight in encoder.get_weights()]
-    if [weight.shape for weight in source] != wanted:
-        raise ValueError(
-            f"`init_from` must be a model folder of the same preset, got {source_dir}, whose"
-            " encoder has other shapes."
-        )
-    encoder.set_weights(source)
-
-
 def _changes(before: task.Task, after: task.Task) -> str:
     """Names the fields of a task that differ, with their new values."""
     new = dataclasses.asdict(after)
@@ -171,7 +197,7 @@ def _changes(before: task.Task, after: task.Task) -> str:
     return ", ".join(f"{name} {value:.6g}" for name, value in new.items() if value != old[name])
 
 
-def _folder(request: Request, made, statistics, model, batches, say) -> model_folder.ModelFolder:
+def _folder(request: Request, made, statistics, build, batches, say) -> model_folder.ModelFolder:
     """Returns the folder of this run: the one that is there, or a new one with its config.json."""
     identity = request.identity()
     if os.path.exists(os.path.join(request.model_dir, model_folder.CONFIG)):
@@ -183,11 +209,11 @@ def _folder(request: Request, made, statistics, model, batches, say) -> model_fo
                 f" {', '.join(changed)} differ. Choose another folder."
             )
         folder = dataclasses.replace(folder, train_config=request.train_config)
-        model_folder.save_config(folder)
+        if batches.is_chief:
+            model_folder.save_config(folder)
         return folder
-    weights = model.get_weights()
-    made = made.calibrate(model, batches.first)
-    model.set_weights(weights)  # batch norm may have moved its statistics
+    # A model of its own: a trained one may be spread over devices, and batch norm moves.
+    made = made.calibrate(build, batches.first)
     if made != batches.task:
         say("set from the data: " + _changes(batches.task, made))
     folder = model_folder.ModelFolder(
@@ -201,14 +227,15 @@ def _folder(request: Request, made, statistics, model, batches, say) -> model_fo
         versions=model_folder.library_versions(),
         request=identity,
     )
-    model_folder.save_config(folder)
-    families = {split: index.column("family") for split, index in batches.indices.items()}
-    leakage.save(folder.path, request.init_from, families)
+    if batches.is_chief:
+        model_folder.save_config(folder)
+        families = {split: index.column("family") for split, index in batches.indices.items()}
+        leakage.save(folder.path, request.init_from, families)
     return folder
 
 
 class _Run:
-    """One run: model, optimizer and counters under one strategy.
+    """One run: model, steps and counters under one strategy.
 
     `trained` is the whole model, or its heads over kept features.
     """
@@ -220,78 +247,29 @@ class _Run:
         trained: keras.Model,
         strategy: tf.distribute.Strategy,
         batches: batches_lib.Batches | frozen_features.FeatureBatches,
+        on_epoch: Callable[[int, Mapping[str, float]], None],
     ):
-        self._folder, self._whole, self._model = folder, model, trained
-        self._strategy = strategy
+        self.folder, self._whole, self._model = folder, model, trained
         self._batches, self._settings = batches, folder.train_config
-        self._losses = folder.task.losses(folder.statistics)
-        self._shares = {name: 1.0 for name in self._losses} | folder.task.loss_weights()
-        settings = self._settings
-        with strategy.scope():
-            self._optimizer = optimizers.make(settings.optimizer, settings.learning_rate)
-            optimizers.build(self._optimizer, trained.trainable_variables)
+        self._is_chief, self._on_epoch = strategies.is_chief(strategy), on_epoch
+        self._steps = step_lib.Steps(
+            trained, folder.task, folder.statistics, folder.train_config, strategy
+        )
         # Counters are the loop's own: outside the scope they are plain variables.
         self._state = checkpoint.RunState()
         self._state.loss_sums = {
             name: tf.Variable(0.0, dtype=tf.float64, trainable=False)
-            for name in ("loss", *self._losses)
+            for name in self._steps.loss_names
         }
-        self._manager = checkpoint.manager(
-            folder.path, trained, self._optimizer, self._state, settings.keep_checkpoints
+        self._is_due = False  # a checkpoint
+        self._checkpoints = checkpoint.Checkpoints(
+            folder.path, trained, self._steps.optimizer, self._state
         )
-        self._train_step = tf.function(self._distributed_train_step, autograph=False)
-        self._test_step = tf.function(self._distributed_test_step, autograph=False)
-
-    # Steps.
-
-    def _parts(self, batch: task.Batch, outputs) -> dict[str, tf.Tensor]:
-        return {
-            name: tf.reduce_sum(batch.weights[name] * loss(batch.labels[name], outputs[name]))
-            for name, loss in self._losses.items()
-        }
-
-    def _total(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return tf.add_n([self._shares[name] * part for name, part in parts.items()])
-
-    def _replica_train_step(self, batch: task.Batch) -> dict[str, tf.Tensor]:
-        variables = self._model.trainable_variables
-        with tf.GradientTape() as tape:
-            outputs = self._model(batch.inputs, training=True)
-            parts = self._parts(batch, outputs)
-            loss = self._total(parts)
-            total = loss + self._decay(variables) / self._strategy.num_replicas_in_sync
-        gradients = tape.gradient(total, variables)
-        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return {"loss": loss, **parts}
-
-    def _decay(self, variables) -> tf.Tensor:
-        """L2 of kernels, half the decay times the square: its gradient is decay times weight."""
-        kernels = [tf.nn.l2_loss(tf.cast(v, tf.float32)) for v in variables if len(v.shape) > 1]
-        return self._settings.weight_decay * tf.add_n(kernels)
-
-    def _distributed_train_step(self, batch: task.Batch) -> dict[str, tf.Tensor]:
-        found = self._strategy.run(self._replica_train_step, (batch,))
-        return strategies.total(self._strategy, found)
-
-    def _distributed_test_step(self, batch: task.Batch):
-        def step(part):
-            outputs = self._model(part.inputs, training=False)
-            parts = self._parts(part, outputs)
-            return {"loss": self._total(parts), **parts}, outputs
-
-        losses, outputs = self._strategy.run(step, (batch,))
-        return strategies.total(self._strategy, losses), strategies.joined(self._strategy, outputs)
-
-    def _split(self, batch: task.Batch) -> Any:
-        return strategies.split(self._strategy, batch)
-
-    # Epochs.
 
     def restore(self, say: Callable[[str], None]) -> None:
         """Goes on from the newest checkpoint, if there is one."""
-        if self._manager.restore_or_initialize():
-            state = self._state
-            say(f"{self._folder.path}: goes on at epoch {int(state.epoch) + 1}.")
+        if self._checkpoints.restore(say):
+            say(f"{self.folder.path}: goes on at epoch {int(self._state.epoch) + 1}.")
 
     def train(self, say: Callable[[str], None]) -> None:
         """Runs the epochs that are left."""
@@ -300,44 +278,78 @@ class _Run:
             start = time.monotonic()
             self._train_epoch()
             values = state.mean_losses() | self._validate()
-            values["learning_rate"] = optimizers.get_learning_rate(self._optimizer)
-            epoch = int(state.epoch)
+            values["learning_rate"] = optimizers.get_learning_rate(self._steps.optimizer)
             values["seconds"] = time.monotonic() - start
-            journal.write(self._folder.path, epoch, values)
-            say(journal.line(epoch, settings.epochs, values))
-            for alarm in self._folder.task.alarms(journal.history(self._folder.path)):
-                say(f"warning: {alarm}.")
+            self._write_down(values, say)
             self._watch(values.get("val_loss", values["loss"]))
             state.next_epoch()
-            self._manager.save()
+            self._save()
+
+    def _write_down(self, values: Mapping[str, float], say: Callable[[str], None]) -> None:
+        if not self._is_chief:
+            return
+        epoch, path = int(self._state.epoch), self.folder.path
+        journal.write(path, epoch, values)
+        say(journal.line(epoch, self._settings.epochs, values))
+        for alarm in self.folder.task.alarms(journal.history(path)):
+            say(f"warning: {alarm}.")
+        self._on_epoch(epoch, values)
+
+    def _save(self) -> None:
+        self._checkpoints.save(self._settings.keep_checkpoints, self._is_chief)
 
     def _train_epoch(self) -> None:
         state, epoch = self._state, int(self._state.epoch)
         total, done = self._batches.num_steps("train"), int(state.step)
-        with journal.bar(total, done, epoch, self._settings.epochs) as bar:
+        path, settings = self.folder.path, self._settings
+        bar = journal.bar(
+            total,
+            done,
+            epoch,
+            settings.epochs,
+            crops=settings.batch_size,
+            epoch_seconds=journal.epoch_seconds(path),
+        )
+        with bar:
             for step, batch in self._batches.of_epoch("train", epoch, done):
-                losses = self._train_step(self._split(batch))
+                is_last = step + 1 == total
+                if self._is_chief and self._model is self._whole and epoch == step == 0:
+                    tensorboard.write_input_images(path, epoch, batch.inputs["crop"])
+                losses = self._steps.train(batch, is_last=is_last)
                 losses = {name: float(value) for name, value in losses.items()}
                 if not math.isfinite(losses["loss"]):
-                    raise ValueError(
-                        f"the loss must be finite, got {losses} at epoch {epoch + 1}, step"
-                        f" {step + 1}. Lower --learning_rate and choose another --model_dir."
-                    )
+                    self._stop_at(step, losses)
                 state.step.assign(step + 1)
                 state.add_losses(losses)
                 bar.update()
                 bar.set_postfix(loss=f"{losses['loss']:.4f}")
-                every = self._settings.checkpoint_steps
-                if every and (step + 1) % every == 0 and step + 1 < total:
-                    self._manager.save()
+                every = settings.checkpoint_steps
+                self._is_due |= bool(every) and (step + 1) % every == 0
+                if self._is_due and not is_last and not self._steps.is_between_updates:
+                    self._save()
+                    self._is_due = False
+
+    def _stop_at(self, step: int, losses: Mapping[str, float]) -> None:
+        """Raises ValueError for a loss that is not finite, with the records of the batch."""
+        epoch = int(self._state.epoch)
+        keys = self._batches.keys("train", epoch, step)
+        path = os.path.join(self.folder.path, _FAILED)
+        if self._is_chief:
+            files.write_json(path, {"epoch": epoch, "step": step, "records": keys})
+        shown = ", ".join(keys[:4]) + (" and more" if len(keys) > 4 else "")
+        raise ValueError(
+            f"the loss must be finite, got {losses} at epoch {epoch + 1}, step {step + 1}, with the"
+            f" records {shown} (all of them: {path}). Lower --learning_rate or give --clip_norm,"
+            " and choose another --model_dir."
+        )
 
     def _validate(self) -> dict[str, float]:
-        metrics = self._folder.task.metrics()
+        metrics = self.folder.task.metrics()
         sums: dict[str, float] = {}
         steps = 0
         for _, batch in self._batches.of_epoch("validation", 0):
-            losses, outputs = self._test_step(self._split(batch))
-            task.check_keys(batch, outputs, self._losses)
+            losses, outputs = self._steps.test(batch)
+            task.check_keys(batch, outputs, self._steps.loss_names[1:])
             steps += 1
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
@@ -367,13 +379,9 @@ class _Run:
             max_drops=settings.max_drops,
         )
         if plateau.is_best:
-            path = os.path.join(self._folder.path, model_folder.WEIGHTS)
-            # Keras takes the format from the ending, so the temporary name keeps it.
-            temporary = os.path.join(self._folder.path, f"tmp-{os.getpid()}.weights.h5")
             if self._model is not self._whole:
                 frozen_features.copy_heads(self._model, self._whole)
-            self._whole.save_weights(temporary)
-            os.replace(temporary, path)
+            model_folder.save_weights(self.folder.path, self._whole, self._is_chief)
         if plateau.drop:
-            rate = optimizers.get_learning_rate(self._optimizer) / 10
-            optimizers.set_learning_rate(self._optimizer, rate)
+            rate = optimizers.get_learning_rate(self._steps.optimizer) / 10
+            optimizers.set_learning_rate(self._steps.optimizer, rate)

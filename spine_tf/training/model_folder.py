@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,6 +102,40 @@ def find_encoder(model: keras.Model) -> keras.Model:
             except ValueError:
                 continue
     raise ValueError(f"`model` must hold a layer called encoder, got {model.name!r}.")
+
+
+def copy_encoder(source_dir: str, model: keras.Model) -> None:
+    """Copies the encoder's weights of a trained model folder into a model.
+
+    Raises:
+        ValueError: If the two encoders differ in shape.
+    """
+    source = find_encoder(load(source_dir).load_model()).get_weights()
+    encoder_model = find_encoder(model)
+    wanted = [tuple(weight.shape) for weight in encoder_model.get_weights()]
+    if [weight.shape for weight in source] != wanted:
+        raise ValueError(
+            f"`init_from` must be a model folder of the same preset, got {source_dir}, whose"
+            " encoder has other shapes."
+        )
+    encoder_model.set_weights(source)
+
+
+def save_weights(path: str, model: keras.Model, is_chief: bool = True) -> None:
+    """Writes the weights of the best epoch, whole or not at all.
+
+    Args:
+        path: Model folder.
+        model: The model.
+        is_chief: Whether this worker's are kept. All must call, because statistics that are kept
+            apart per device are averaged by all.
+    """
+    # Keras takes the format from the ending, so the temporary name keeps it.
+    with tempfile.TemporaryDirectory(dir=path if is_chief else None, prefix="tmp-") as folder:
+        temporary = os.path.join(folder, WEIGHTS)
+        model.save_weights(temporary)
+        if is_chief:
+            os.replace(temporary, os.path.join(path, WEIGHTS))
 
 
 def save_config(folder: ModelFolder) -> None:

@@ -6,21 +6,31 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from spine_tf.training import precision as precisions
+
 _MOMENTUM = 0.9
 _ADDONS = "addons:"
 
 
-def make(name: str, learning_rate: float) -> Any:
+def make(name: str, learning_rate: float, precision: str = "float32") -> Any:
     """Makes an optimizer.
 
     Args:
         name: "sgd" (momentum 0.9, Jamaludin 2017 section 4), "adam", or "addons:NAME" for an
             optimizer of tensorflow-addons.
         learning_rate: Rate at the start.
+        precision: With mixed_float16 the loss is scaled, so that no gradient falls to 0.
 
     Raises:
         ValueError: If there is no such optimizer, or tensorflow-addons is not installed.
     """
+    optimizer = _plain(name, learning_rate)
+    if precision == precisions.MIXED_FLOAT16:
+        return keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def _plain(name: str, learning_rate: float) -> Any:
     if name.startswith(_ADDONS):
         return _from_addons(name[len(_ADDONS) :], learning_rate)
     if name == "sgd":
@@ -49,6 +59,22 @@ def build(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
         optimizer.build(variables)
     else:  # addons' LAMB and others are Keras 2 legacy optimizers
         optimizer._create_all_weights(variables)
+
+
+def loss_scale(optimizer: Any) -> tf.Tensor | float:
+    """Returns what the loss is multiplied with before its gradient is taken; 1 without scaling."""
+    if not isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+        return 1.0
+    if hasattr(optimizer, "dynamic_scale"):
+        return tf.convert_to_tensor(optimizer.dynamic_scale)
+    return optimizer.loss_scale
+
+
+def apply(optimizer: Any, gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variable]) -> None:
+    """Takes a step along gradients of the scaled loss, each replica's own; they are added up."""
+    if hasattr(optimizer, "get_unscaled_gradients"):  # Keras 3 does it in `apply_gradients`
+        gradients = optimizer.get_unscaled_gradients(gradients)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
 
 def set_learning_rate(optimizer: Any, learning_rate: float) -> None:

@@ -227,10 +227,12 @@ class Longitudinal(task.Task):
             weights[name] = tf.cast(batch[name] >= 0, tf.float32)
         return task.Batch({"crop": crop[..., None]}, labels, weights)
 
-    def calibrate(self, model: keras.Model, batch: Callable[[int], task.Batch]) -> "Longitudinal":
+    def calibrate(
+        self, build: Callable[[], keras.Model], batch: Callable[[int], task.Batch]
+    ) -> "Longitudinal":
         if self.margin or not self.contrastive_weight:
             return self
-        distances, number = np.empty(0), 0
+        model, distances, number = build(), np.empty(0), 0
         while len(distances) < _CALIBRATION_NEGATIVES and number < _CALIBRATION_NEGATIVES:
             inputs, labels, weights = batch(number)
             distance = model(inputs, training=True)["same_subject"].numpy()

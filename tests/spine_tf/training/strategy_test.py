@@ -6,11 +6,39 @@ import tensorflow as tf
 from spine_tf.training import strategy
 
 
-def test_names():
-    assert strategy.make("one").num_replicas_in_sync == 1
-    assert strategy.make("mirrored").num_replicas_in_sync >= 1
-    with pytest.raises(ValueError, match="`strategy` must be one or mirrored, got 'two'"):
+def test_one_and_auto_are_the_default_device(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    one = strategy.make("one")
+    assert strategy.make("auto") is one
+    assert one.num_replicas_in_sync == 1
+    assert strategy.share(one) == (0, 1) and strategy.is_chief(one)
+
+
+def test_what_this_machine_cannot_give(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match="`strategy` must be one, mirrored, .*, got 'two'"):
         strategy.make("two")
+    with pytest.raises(ValueError, match="not two devices, got 'mirrored' with CPU:0 alone"):
+        strategy.make("mirrored")
+    with pytest.raises(ValueError, match="got 'multiworker' and a TF_CONFIG that names 0"):
+        strategy.make("multiworker")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "[]",
+        '{"cluster": {"worker": ["a:1", "b:1"]}}',
+        '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}}',
+        '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
+    ],
+)
+def test_a_tf_config_that_is_none(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    for name in ("auto", "multiworker"):
+        with pytest.raises(ValueError, match="`TF_CONFIG` must"):
+            strategy.make(name)
 
 
 def test_one_device_takes_the_whole_batch():

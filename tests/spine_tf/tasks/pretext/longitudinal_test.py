@@ -155,7 +155,7 @@ def _calibration_batch(number):
 def test_the_margin_is_set_from_the_median_distance_of_negatives():
     x = keras.Input([2], name="x")
     model = keras.Model({"x": x}, {"same_subject": keras.layers.Activation("linear")(x)})
-    made = _task().calibrate(model, _calibration_batch)
+    made = _task().calibrate(lambda: model, _calibration_batch)
     # Negatives are 1, 3 and 2, 4 in turn; their median is 2.5, times 1.25 is 3.125.
     assert made.margin == 3.125
     assert made.contrastive_weight == pytest.approx(1 / 3.125**2)
