@@ -110,8 +110,7 @@ class Steps:
 
     def test(self, batch: task.Batch) -> tuple[Losses, Mapping[str, tf.Tensor]]:
         """Returns losses and outputs [batch, ...] of a whole batch."""
-        losses, outputs = self._test(strategies.split(self._strategy, batch))
-        return losses, strategies.joined(self._strategy, outputs)
+        return self._test(strategies.split(self._strategy, batch))
 
     # === Over all replicas ===
 
@@ -146,7 +145,8 @@ class Steps:
             return self._parts(part, outputs), outputs
 
         losses, outputs = self._strategy.run(step, (batch,))
-        return strategies.total(self._strategy, losses), outputs
+        losses = strategies.total(self._strategy, losses)
+        return losses, strategies.joined(self._strategy, outputs)
 
     # === On one replica ===
 
