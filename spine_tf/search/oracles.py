@@ -56,6 +56,7 @@ class _OneFile:
 
     def end_trial(self, trial):
         super().end_trial(trial)
+        self.save()  # Keras Tuner saves while the trial still counts as running
         if self.after_trial:
             self.after_trial()
 

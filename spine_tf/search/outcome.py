@@ -1,4 +1,4 @@
-"""What came of a trial: `trials/NAME/trial.json`, written by the process that runs it."""
+"""What came of a trial: `trials/NUMBER/trial.json`, written by the process that runs it."""
 
 import dataclasses
 import os
@@ -18,11 +18,11 @@ class Outcome:
     """One trial.
 
     Attributes:
-        trial: Name, a number from 0 on.
+        trial: Number, from 1 on.
         values: Setting -> value.
         epochs: Epochs it is trained to.
         first_epoch: Epochs that the trial had which it continues.
-        continues: Name of that trial, or "".
+        continues: Number of that trial, or 0.
         status: running, done or failed.
         objective: Best value of the objective.
         best_epoch: Its epoch, from 1 on; the probe's, with a probe.
@@ -31,11 +31,11 @@ class Outcome:
         worker: Name of the process.
     """
 
-    trial: str
+    trial: int
     values: Mapping[str, Any]
     epochs: int
     first_epoch: int = 0
-    continues: str = ""
+    continues: int = 0
     status: str = RUNNING
     objective: float | None = None
     best_epoch: int | None = None
@@ -44,9 +44,9 @@ class Outcome:
     worker: str = ""
 
 
-def folder(work_dir: str, trial: str) -> str:
+def folder(work_dir: str, trial: int) -> str:
     """Returns the folder of a trial."""
-    return os.path.join(work_dir, TRIALS, trial)
+    return os.path.join(work_dir, TRIALS, str(trial))
 
 
 def write(work_dir: str, found: Outcome) -> None:
@@ -56,7 +56,7 @@ def write(work_dir: str, found: Outcome) -> None:
     files.write_json(os.path.join(path, _FILE), {"format": FORMAT} | dataclasses.asdict(found))
 
 
-def read(work_dir: str, trial: str) -> Outcome:
+def read(work_dir: str, trial: int) -> Outcome:
     """Reads the file of a trial."""
     content = files.read_json(os.path.join(folder(work_dir, trial), _FILE), FORMAT)
     del content["format"]
@@ -68,4 +68,4 @@ def read_all(work_dir: str) -> list[Outcome]:
     root = os.path.join(work_dir, TRIALS)
     names = os.listdir(root) if os.path.isdir(root) else []
     begun = [name for name in names if os.path.exists(os.path.join(root, name, _FILE))]
-    return [read(work_dir, name) for name in sorted(begun, key=int)]
+    return [read(work_dir, number) for number in sorted(map(int, begun))]

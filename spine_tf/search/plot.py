@@ -40,18 +40,20 @@ def objectives(found: Sequence[outcome.Outcome], searched: space.Space, name: st
 
 
 def _by_trial(axes: Any, found, done) -> None:
-    numbers = np.array([int(one.trial) + 1 for one in done])
+    numbers = np.array([one.trial for one in done])
     values = np.array([one.objective for one in done])
     axes.scatter(numbers, values, s=18, color=_DONE, label="trial", zorder=3)
     steps = np.maximum.accumulate(values)
     axes.step(numbers, steps, where="post", color=_BEST, linewidth=1.2, label="best so far")
-    failed = [int(one.trial) + 1 for one in found if one.status == outcome.FAILED]
+    failed = [one.trial for one in found if one.status == outcome.FAILED]
     if failed:
         bottom = np.full(len(failed), values.min())
         axes.scatter(failed, bottom, s=30, marker="x", color=_FAILED, label="failed")
     axes.set_xlabel("trial")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.legend(
+        fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0
+    )
 
 
 def _by_setting(axes: Any, done, dimension: space.Dimension) -> None:

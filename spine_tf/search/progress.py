@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,23 +25,22 @@ class Report:
 
     def begin(self, begun: outcome.Outcome) -> str:
         """Returns the line before a trial."""
-        number = int(begun.trial) + 1
-        more = f", goes on from trial {int(begun.continues) + 1}" if begun.continues else ""
+        more = f", goes on from trial {begun.continues}" if begun.continues else ""
         return (
-            f"trial {number} of {len(self.schedule)} ({begun.epochs - begun.first_epoch}"
+            f"trial {begun.trial} of {len(self.schedule)} ({begun.epochs - begun.first_epoch}"
             f" epochs{more}): {text(begun.values)}"
         )
 
     def end(self, ended: outcome.Outcome) -> str:
         """Returns the line after a trial."""
-        number, known = int(ended.trial) + 1, outcome.read_all(self.work_dir)
+        known = outcome.read_all(self.work_dir)
         if ended.status == outcome.FAILED:
-            said = f"trial {number} failed: {ended.reason}"
+            said = f"trial {ended.trial} failed: {shortened(ended.reason)}"
         else:
-            said = f"trial {number}: {self.objective} {ended.objective:.4f}"
+            said = f"trial {ended.trial}: {self.objective} {ended.objective:.4f}"
         best = results.best(known)
         if best:
-            said += f"; best {best.objective:.4f} (trial {int(best.trial) + 1})"
+            said += f"; best {best.objective:.4f} (trial {best.trial})"
         return f"{said}; {left(known, self.schedule)} left"
 
 
@@ -50,6 +50,11 @@ def text(values: Mapping[str, Any]) -> str:
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in values.items()
     )
+
+
+def shortened(reason: str) -> str:
+    """Returns a reason that fits on a line or two; trial.json holds the whole."""
+    return textwrap.shorten(reason, 160, placeholder=" ...")
 
 
 def left(known: Sequence[outcome.Outcome], schedule: Sequence[int]) -> str:

@@ -247,11 +247,13 @@ def report(
     failed = [one for one in found if one.status == outcome.FAILED]
     chosen = results.best(found)
     if failed and not chosen:
-        raise ValueError(f"all {len(failed)} trials failed, the first: {failed[0].reason}")
+        raise ValueError(
+            f"all {len(failed)} trials failed, the first: {progress.shortened(failed[0].reason)}"
+        )
     for one in failed:
-        say(f"failed: trial {int(one.trial) + 1}: {one.reason}")
+        say(f"failed: trial {one.trial}: {progress.shortened(one.reason)}")
     if chosen:
-        say(f"best: trial {int(chosen.trial) + 1}, {setup.objective} {chosen.objective:.4f}")
+        say(f"best: trial {chosen.trial}, {setup.objective} {chosen.objective:.4f}")
         say(f"  {progress.text(chosen.values)}")
         say(f"train it: spine-tf train --config={os.path.join(setup.work_dir, results.BEST)}")
     return len(failed)

@@ -1,7 +1,7 @@
 """Running one trial: `training.loop` with some values of the space, and then the probe.
 
-    WORK_DIR/trials/07/model    the model folder
-    WORK_DIR/trials/07/probe    the probe's, trained on the frozen encoder of the first
+    WORK_DIR/trials/7/model    the model folder
+    WORK_DIR/trials/7/probe    the probe's, trained on the frozen encoder of the first
 
 A trial that was killed goes on from its checkpoint. One that continues another trial (hyperband)
 starts from a copy of that one's model folder and asks for more epochs.
@@ -20,7 +20,7 @@ from spine_tf import run_config
 from spine_tf.data import records
 from spine_tf.search import objective, outcome, space
 from spine_tf.tasks import task
-from spine_tf.training import frozen_features, journal, loop
+from spine_tf.training import frozen_features, journal, loop, model_folder
 
 MODEL, PROBE = "model", "probe"
 _FEATURES = "features"  # of one frozen encoder that all trials share
@@ -125,6 +125,8 @@ def _objective(setup: Setup, begun: outcome.Outcome, say) -> tuple[float, int]:
         _copy(os.path.join(outcome.folder(setup.work_dir, begun.continues), MODEL), model_dir)
     request = setup.request(settings, model_dir)
     loop.train(request, say=_only_warnings(say))
+    if not os.path.exists(os.path.join(model_dir, model_folder.WEIGHTS)):
+        raise ValueError("the validation loss must be finite in some epoch, got none")
     if setup.probe:
         _forget(settings.train_config.seed)
         request = setup.probe_request(settings, folder)
