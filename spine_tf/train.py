@@ -3,6 +3,7 @@
     spine-tf train --task=longitudinal --data_dir=records --model_dir=siamese
     spine-tf train --task=grading --data_dir=records --model_dir=grader \\
         --init_from=siamese --freeze_encoder
+    spine-tf train --config=search/best.json --data_dir=records --model_dir=grader
     spine-tf train --task=grading --task_options='{"gradings": ["pfirrmann"]}' \\
         --data_dir=spider --model_dir=folds --fold=all
 
@@ -24,9 +25,15 @@ _FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_string("task", None, "longitudinal, strong or grading.", required=True)
+    flags.DEFINE_string("task", "", "longitudinal, strong or grading.")
     flags.DEFINE_string("task_options", "{}", "JSON object of the task's fields.")
     flags.DEFINE_enum("preset", "small", list(config.PRESETS), "Size of the network.")
+    flags.DEFINE_string(
+        "config",
+        "",
+        "File with task, sizes and settings, best.json of spine-tf tune say; flags that are given"
+        " win over it.",
+    )
     flags.DEFINE_string("data_dir", None, "Data set made by a convert command.", required=True)
     flags.DEFINE_string("model_dir", None, "Where the model goes.", required=True)
     flags.DEFINE_string("init_from", "", "Model folder whose encoder is taken over.")
@@ -69,6 +76,9 @@ def main(argv: list[str]) -> None:
 
     if _FLAGS.fold and _FLAGS.protocol:
         raise cli.UsageError("--fold and --protocol cannot both be given.")
+    model_config = _read_config() or config.preset(_FLAGS.preset)
+    if not _FLAGS.task:
+        raise cli.UsageError("--task or --config must be given.")
     try:
         made = tasks.make(_FLAGS.task, _FLAGS.task_options)
     except ValueError as error:
@@ -79,7 +89,7 @@ def main(argv: list[str]) -> None:
     strategies.make(settings.strategy)  # several workers must find each other before all else
     train_lib.train_folds(
         made,
-        config.preset(_FLAGS.preset),
+        model_config,
         settings,
         records.open_folder(_FLAGS.data_dir),
         _FLAGS.model_dir,
@@ -90,6 +100,19 @@ def main(argv: list[str]) -> None:
         feature_cache=_FLAGS.feature_cache,
         json_lines=_FLAGS.json_lines,
     )
+
+
+def _read_config() -> config.ModelConfig | None:
+    """Makes the values of --config the defaults of flags; returns its sizes of the network."""
+    from spine_tf import run_config
+
+    if not _FLAGS.config:
+        return None
+    found = run_config.read(_FLAGS.config)
+    for name, value in found.flag_values().items():
+        if not _FLAGS[name].present:
+            _FLAGS.set_default(name, value)
+    return None if _FLAGS["preset"].present else found.model_config
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ import pytest
 
 from spine_tf import config, train_lib
 from spine_tf.data import records
-from spine_tf.training import loop
+from spine_tf.training import loop, projector
 from tests.spine_tf import tiny_runs
 
 PROTOCOLS = {"longitudinal": {}, "grading": {}, "fold0": {}, "fold1": {}}
@@ -47,7 +47,8 @@ def test_a_protocol_by_its_name():
 
 def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
     seen = []
-    monkeypatch.setattr(loop, "train", seen.append)
+    monkeypatch.setattr(loop, "train", lambda request, *_: seen.append(request))
+    monkeypatch.setattr(projector, "write_validation", lambda *_: True)
     train_lib.train_folds(
         tiny_runs.make_task("grading"),
         tiny_runs.MODEL,

@@ -1,12 +1,13 @@
 """The script, called for real."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 import tensorflow as tf
 
-from spine_tf import cli, config, train
+from spine_tf import cli, config, run_config, train
 from spine_tf.training import journal, model_folder
 from tests import make_model_folders
 from tests.spine_tf import tiny_runs
@@ -50,6 +51,27 @@ def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
     assert all((a == b).all() for a, b in zip(*encoders, strict=True))
 
 
+def test_a_file_of_settings_and_flags_that_win_over_it(data_dir, tmp_path, capsys):
+    wanted = run_config.RunConfig(
+        tiny_runs.make_task("grading"),
+        tiny_runs.PLAIN,
+        config.TrainConfig(learning_rate=0.25, clip_norm=1.0, epochs=7),
+    )
+    run_config.write(str(tmp_path / "best.json"), wanted)
+    arguments = [f"--data_dir={data_dir}", f"--model_dir={tmp_path / 'm'}", "--json_lines"]
+    arguments += [f"--config={tmp_path / 'best.json'}", "--epochs=1", "--batch_size=4"]
+    assert cli.call(train.define_flags, train.main, arguments) == 0
+    folder = model_folder.load(str(tmp_path / "m"))
+    assert folder.task.gradings == ("disc_bulging",) and folder.model_config == tiny_runs.PLAIN
+    settings = folder.train_config
+    assert (settings.learning_rate, settings.clip_norm, settings.epochs) == (0.25, 1.0, 1)
+    printed = capsys.readouterr()
+    (line,) = printed.out.splitlines()
+    assert json.loads(line)["epoch"] == 0 and json.loads(line)["learning_rate"] == 0.25
+    assert "epoch 1/1: loss" in printed.err
+    assert (tmp_path / "m" / "logs" / "projector" / "metadata.tsv").exists()
+
+
 @pytest.mark.parametrize(
     "arguments, status, message",
     [
@@ -67,7 +89,8 @@ def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
         (["--task=grading", "--learning_rate=0"], 2, "`learning_rate` must be positive"),
         (["--task=grading", "--optimizer=best"], 1, "`optimizer` must be sgd, adam or addons:N"),
         (["--task=grading", "--preset=huge"], 2, "--preset=huge"),
-        ([], 2, "--task must be given."),
+        ([], 2, "--task or --config must be given."),
+        (["--config=nowhere"], 1, "nowhere: No such file or directory."),
     ],
 )
 def test_what_cannot_be(data_dir, tmp_path, capsys, arguments, status, message):
