@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from spine_tf.losses import masked_squared_error
+
+TARGET = np.array([[[1.0, 0.0], [2.0, 2.0], [5.0, 5.0]]])  # [batch, voxels, channels]
+GIVEN = np.array([[[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]])
+WEIGHT = np.array([[1.0, 1.0, 0.0]])
+CHANGED = np.array([[False, True, True]])
+LABEL = masked_squared_error.pack(
+    TARGET.astype("f4"), WEIGHT.astype("f4"), GIVEN.astype("f4"), CHANGED
+)
+
+
+def test_a_label_is_what_was_packed():
+    found = masked_squared_error.unpack(LABEL)
+    for one, other in zip(found, (TARGET, WEIGHT, GIVEN, CHANGED), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_voxels_without_weight_do_not_count():
+    restored = np.array([[[0.0, 0.0], [2.0, 0.0], [100.0, 0.0]]], "f4")
+    # Mean over channels 0.5 and 2, mean over two voxels.
+    found = masked_squared_error.MaskedSquaredError()(LABEL, restored)
+    assert found.numpy() == pytest.approx([1.25])
+
+
+def test_no_voxel_counts():
+    label = masked_squared_error.pack(
+        TARGET.astype("f4"), np.zeros([1, 3], "f4"), GIVEN.astype("f4"), CHANGED
+    )
+    assert masked_squared_error.masked_squared_error(label, GIVEN.astype("f4")).numpy() == [0.0]
