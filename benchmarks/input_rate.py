@@ -1,0 +1,99 @@
+"""Volumes that the input supplies over volumes that training consumes, on the same cores."""
+
+import time
+
+from benchmarks import contender
+from spine_tf import config
+
+
+def measure(data_dir: str, preset: str, batch_size: int, num_steps: int, repeats: int) -> dict:
+    """Runs the input alone, the step alone and both together, in turn.
+
+    Args:
+        data_dir: Data set with follow-ups.
+        preset: Size of the network; the data set's crops are at least as large.
+        batch_size: Crops of a step.
+        num_steps: Steps of one measurement of the step, and of both together.
+        repeats: Rounds.
+
+    Returns:
+        Volumes per second of the three; "supplied_over_consumed" is the input alone over what
+        training consumes with that input running on the same cores; "step_slowed_by" is the step's
+        loss of speed through its input.
+    """
+    batches, steps = _parts(data_dir, preset, batch_size)
+    batch = batches.first(0)
+    input_steps = max(num_steps, 256 // batch_size)
+    ways = {
+        "input": lambda number: _drain(batches, number, input_steps),
+        "step": lambda _: _repeat(steps, batch, num_steps),
+        "both": lambda number: _train(batches, steps, number, num_steps),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for repeat in range(repeats + 1):  # the first one warms up
+        for name, way in ways.items():
+            done, seconds = way(repeat)
+            if repeat:
+                rates[name].append(done * batch_size / seconds)
+    return {
+        "preset": preset,
+        "batch_size": batch_size,
+        "volumes_per_second": {name: contender.summary(found, 2) for name, found in rates.items()},
+        "supplied_over_consumed": contender.ratios(rates["input"], rates["both"]),
+        "step_slowed_by": contender.summary(
+            [1 - both / step for both, step in zip(rates["both"], rates["step"], strict=True)]
+        ),
+    }
+
+
+def _parts(data_dir: str, preset: str, batch_size: int):
+    """Batches of the training split, and the compiled step."""
+    from spine_tf import tasks
+    from spine_tf.data import records
+    from spine_tf.training import batches as batches_lib
+    from spine_tf.training import model_folder, step
+    from spine_tf.training import strategy as strategies
+
+    data, made = records.open_folder(data_dir), tasks.make("longitudinal", '{"margin": 1.0}')
+    indices = {
+        split: data.index(made.record_kind, made.protocol, split)
+        for split in ("train", "validation")
+    }
+    made, settings = made.configure(indices["train"]), config.TrainConfig(batch_size=batch_size)
+    model_config = config.preset(preset)
+    known = records.statistics(indices["train"], made.class_counts(indices["train"]))
+    model = model_folder.build_model(made, model_config, known, settings.seed)
+    batches = batches_lib.Batches(made, settings, model_config.crop_scale, indices)
+    return batches, step.Steps(model, made, known, settings, strategies.make("one"))
+
+
+def _endless(batches, epoch: int):
+    while True:
+        yield from (batch for _, batch in batches.of_epoch("train", epoch))
+        epoch += 1
+
+
+def _drain(batches, epoch: int, num_steps: int) -> tuple[int, float]:
+    """Reads batches; the first one, which waits for the pipeline to start, is not timed."""
+    source = _endless(batches, epoch)
+    next(source)
+    start = time.perf_counter()
+    for _ in range(num_steps):
+        next(source).inputs["crop"].shape  # noqa: B018  # batches are made when asked for
+    return num_steps, time.perf_counter() - start
+
+
+def _repeat(steps, batch, num_steps: int) -> tuple[int, float]:
+    start = time.perf_counter()
+    for _ in range(num_steps):
+        float(steps.train(batch, is_last=True)["loss"])
+    return num_steps, time.perf_counter() - start
+
+
+def _train(batches, steps, epoch: int, num_steps: int) -> tuple[int, float]:
+    source = _endless(batches, epoch)
+    next(source)
+    start = time.perf_counter()
+    for _ in range(num_steps):
+        float(steps.train(next(source), is_last=True)["loss"])
+    return num_steps, time.perf_counter() - start
