@@ -36,6 +36,11 @@ def choose(asked: str, made: task.Task) -> str:
         ValueError: If it is a loss, or no metric of which more is better.
     """
     found = columns(made)
+    if not found:
+        raise ValueError(
+            "`objective` must be a metric of which more is better, and this task has none. Give a"
+            " --probe."
+        )
     if not asked:
         return next((name for name in found if name.endswith("/auc")), MEAN)
     if asked in found:

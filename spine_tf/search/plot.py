@@ -35,7 +35,7 @@ def objectives(found: Sequence[outcome.Outcome], searched: space.Space, name: st
         one.set_ylabel(name)
     for one in axes.flat:
         one.spines[["top", "right"]].set_visible(False)
-    made.suptitle(f"{name}: {len(done)} trials", fontsize=11)
+    made.suptitle(f"{name}: {len(done)} of {len(found)} trials", fontsize=11)
     return made
 
 

@@ -32,6 +32,13 @@ def test_what_is_no_objective(name):
         objective.choose(name, tiny_runs.make_task("longitudinal"))
 
 
+def test_a_task_without_such_a_metric(monkeypatch):
+    made = tiny_runs.make_task("grading")
+    monkeypatch.setattr(type(made), "metrics", lambda self: {"disc_bulging": []})
+    with pytest.raises(ValueError, match="this task has none. Give a --probe."):
+        objective.choose("", made)
+
+
 def test_best_epoch():
     history = [{"epoch": 0, AUC: 0.5}, {"epoch": 1, AUC: 0.8}, {"epoch": 2, AUC: 0.8}]
     assert objective.best(history, AUC) == (0.8, 2)  # the earlier of two equal ones
