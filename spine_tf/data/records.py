@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf import files, gradings
-from spine_tf.data import crops, schema, splits
+from spine_tf.data import crops, schema, slice_schema, splits
 
 MANIFEST = "manifest.json"
 SPLITS = "splits.json"
@@ -69,14 +69,15 @@ class Index:
         kind: Kind of record.
         crop_scale: Scale of the stored crops.
         rows: One dictionary per record, see `schema.facts`, with file, offset and length.
-        crop_kind: How they were cropped; None is `schema.CROP_KINDS[kind]`.
+        crop_kind: How they were cropped; None is `schema.CROP_KINDS[kind]`. Of slices what they
+            have in common.
     """
 
     folder: str
     kind: str
     crop_scale: float
     rows: tuple[Mapping[str, Any], ...]
-    crop_kind: crops.CropKind | None = None
+    crop_kind: crops.CropKind | slice_schema.SliceKind | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -111,6 +112,12 @@ class DataFolder:
     def crop_scale(self) -> float:
         """Scale of the stored crops."""
         return self.manifest["settings"]["crop_scale"]
+
+    @property
+    def label_names(self) -> dict[int, str]:
+        """Label of the label maps of slices -> its name; empty where there are none."""
+        labels = self.manifest["settings"].get("labels") or {}
+        return {min(values): name for name, values in labels.items()}
 
     @property
     def protocols(self) -> list[str]:
@@ -274,7 +281,7 @@ def statistics(index: Index, class_counts: Mapping[str, Sequence[int]]) -> Stati
     """
     graded = collections.defaultdict(set)
     for row in index.rows:
-        for name in row["grades"]:
+        for name in row.get("grades", ()):
             graded[name].add(row["level"])
     return Statistics(
         class_counts={name: list(map(int, counts)) for name, counts in class_counts.items()},
@@ -310,13 +317,31 @@ def check_graded(index: Index, names: Sequence[str]) -> None:
 def slice_means(rows: Iterable[Mapping[str, Any]]) -> list[float]:
     """Returns [15] ([1]) the mean intensity of each stored slice of the rows of an index.
 
-    Slices that a scan does not have are left out; a slice that none has is 0.
+    Slices that a scan does not have are left out; a slice that none has is 0. Records of kind
+    `slice` hold no such means.
     """
-    means = [mean for row in rows for mean in row["slice_mean"]]
+    means = [mean for row in rows for mean in row.get("slice_mean", ())]
     num_slices = len(means[0]) if means else crops.STORED_SLICES
     stacked = np.array(means, np.float64).reshape(-1, num_slices)
     count = np.maximum(np.sum(~np.isnan(stacked), 0), 1)
     return [round(float(mean), 5) for mean in np.nansum(stacked, 0) / count]
+
+
+def cases(index: Index) -> dict[tuple[str, str], list[int]]:
+    """Returns the slices of every whole volume.
+
+    Args:
+        index: Records of kind `slice`.
+
+    Returns:
+        (case, view) -> positions in the index of its slices, in the order of the volume. Slices
+        that were left out at conversion are missing: see `position` and `num_positions` of a row.
+    """
+    found = collections.defaultdict(list)
+    for number, row in enumerate(index.rows):
+        found[row["case"], row["view"]].append(number)
+    by_position = index.column("position")
+    return {key: sorted(found[key], key=by_position.__getitem__) for key in sorted(found)}
 
 
 def manifest_hash(folder: DataFolder) -> str:

@@ -5,7 +5,8 @@ subject at all its visits, in time order: two visits are one positive pair, thre
 a single visit can only be the other side of a negative. Negatives are made in the batch and are
 never stored. `disc_pairs` is the same of a disc, and `image_pairs` of plain 2-D images of one view
 or landmark, which is their level. `disc_or_body` reads `disc` and `vertebra_pairs` together, each
-crop in the shape of a disc: of a body the middle rows.
+crop in the shape of a disc: of a body the middle rows. `slice` is one 2-D image with its label or
+label map, in a size of its own; see `slice_schema`.
 
 Crops are uint16, little endian, over [0, 2]; a step is 3.1e-5, so rounding costs at most 1.6e-5.
 """
@@ -18,13 +19,14 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf import gradings, header_facts
-from spine_tf.data import crops
+from spine_tf.data import crops, features, slice_schema
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = features.SCHEMA_VERSION
 DISC = "disc"
 VERTEBRA_PAIRS = "vertebra_pairs"
 DISC_PAIRS = "disc_pairs"
 IMAGE_PAIRS = "image_pairs"
+SLICE = slice_schema.KIND
 PAIRS = (VERTEBRA_PAIRS, DISC_PAIRS, IMAGE_PAIRS)  # kinds that hold all visits
 DISC_OR_BODY = "disc_or_body"
 JOINED = {DISC_OR_BODY: (DISC, VERTEBRA_PAIRS)}  # kinds that are read together
@@ -106,18 +108,6 @@ def decode_pixels(content: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     return tf.cast(pixels, tf.float32) / _UINT16_PER_UNIT
 
 
-def _bytes(*values: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-
-
-def _ints(*values: int) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(v) for v in values]))
-
-
-def _floats(*values: float) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=[float(v) for v in values]))
-
-
 def encode(kind: str, crop: Crop) -> tf.train.Example:
     """Returns the record of one crop: a `disc`, or one of `PAIRS` with one visit."""
     key = "/".join([crop.subject, str(crop.visit), crop.level])
@@ -129,24 +119,26 @@ def encode(kind: str, crop: Crop) -> tf.train.Example:
         "level": crop.level,
         "scan": crop.scan,
     }
-    feature = {name: _bytes(text.encode()) for name, text in texts.items()}
-    feature["schema_version"] = _ints(SCHEMA_VERSION)
-    feature["image"] = _bytes(encode_pixels(crop.image))
-    feature["pixel_is_valid"] = _bytes(np.asarray(crop.pixel_is_valid, np.uint8).tobytes())
-    feature["slice_is_valid"] = _ints(*crop.slice_is_valid)
+    feature = {name: features.of_bytes(text.encode()) for name, text in texts.items()}
+    feature["schema_version"] = features.of_ints(SCHEMA_VERSION)
+    feature["image"] = features.of_bytes(encode_pixels(crop.image))
+    feature["pixel_is_valid"] = features.of_bytes(
+        np.asarray(crop.pixel_is_valid, np.uint8).tobytes()
+    )
+    feature["slice_is_valid"] = features.of_ints(*crop.slice_is_valid)
     for name in _VISIT_INTS:
-        feature[name] = _ints(getattr(crop, name))
+        feature[name] = features.of_ints(getattr(crop, name))
     for name in _VISIT_FLOATS:
-        feature[name] = _floats(getattr(crop, name))
+        feature[name] = features.of_floats(getattr(crop, name))
     for name in _VISIT_VECTORS:
-        feature[name] = _floats(*np.ravel(getattr(crop, name)))
+        feature[name] = features.of_floats(*np.ravel(getattr(crop, name)))
     for name, found in crop.header_facts.items():
-        feature[_HEADER_PREFIX + name] = _ints(found)
+        feature[_HEADER_PREFIX + name] = features.of_ints(found)
     if kind == DISC:
         for name in gradings.GRADINGS:
             grade = crop.grades.get(name, gradings.NOT_GRADED)
             gradings.GRADINGS[name].class_index(grade)  # raises on a grade that cannot be
-            feature[_GRADING_PREFIX + name] = _ints(grade)
+            feature[_GRADING_PREFIX + name] = features.of_ints(grade)
     return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
@@ -174,17 +166,19 @@ def merge_visits(examples: Sequence[tf.train.Example]) -> tf.train.Example:
     for name in _VISIT_HEADER:
         if any(name in example.features.feature for example in examples):
             values = (_header_value(example, name) for example in examples)
-            merged.features.feature[name].CopyFrom(_ints(*values))
+            merged.features.feature[name].CopyFrom(features.of_ints(*values))
     return merged
 
 
-def crop_kind(kind: str, settings: Mapping[str, Any]) -> crops.CropKind:
+def crop_kind(kind: str, settings: Mapping[str, Any]) -> crops.CropKind | slice_schema.SliceKind:
     """Returns how the records of one kind were cropped.
 
     Args:
         kind: Kind of record.
         settings: Those in the data set's manifest; of plain images image_rows and image_columns.
     """
+    if kind == SLICE:
+        return slice_schema.slice_kind(settings)
     if kind == IMAGE_PAIRS:
         return crops.image_kind(settings["image_rows"], settings["image_columns"])
     return CROP_KINDS[kind]
@@ -213,15 +207,15 @@ def parse(
     kind: str,
     serialized: tf.Tensor,
     crop_scale: float,
-    crop_kind: crops.CropKind | None = None,
+    crop_kind: crops.CropKind | slice_schema.SliceKind | None = None,
 ) -> dict[str, tf.Tensor]:
     """Parses one record.
 
     Args:
-        kind: DISC, one of PAIRS or one of JOINED.
+        kind: DISC, one of PAIRS or of JOINED, or SLICE, for which see `slice_schema.parse`.
         serialized: Scalar string, a serialized tf.train.Example.
         crop_scale: The data set's crop scale; it fixes the shape of a crop.
-        crop_kind: How it was cropped, see `Index.crop_kind`; only `image_pairs` need it.
+        crop_kind: How it was cropped, see `Index.crop_kind`; only `image_pairs` and `slice` need it.
 
     Returns:
         The features by name. Of PAIRS and JOINED everything of a visit has a leading axis of
@@ -230,6 +224,8 @@ def parse(
         Gradings are "grading/NAME", int64, as published, -1 = not graded. What a header told is
         "header/NAME", int64, a class index, -1 = not known or not asked for.
     """
+    if kind == SLICE:
+        return slice_schema.parse(serialized, crop_kind)
     shape = (crop_kind or CROP_KINDS[kind]).stored_shape(crop_scale)
     parsed = tf.io.parse_single_example(serialized, _specification(kind, shape[0]))
     for name in _VISIT_HEADER:
@@ -276,6 +272,8 @@ def facts(example: tf.train.Example) -> dict:
     per visit, -1 = not known.
     """
     feature = example.features.feature
+    if feature["kind"].bytes_list.value[0] == SLICE.encode():
+        return slice_schema.facts(example)
     found = {name: feature[name].bytes_list.value[0].decode() for name in _TEXT}
     found["scan"] = [scan.decode() for scan in feature["scan"].bytes_list.value]
     found |= {name: list(feature[name].int64_list.value) for name in _VISIT_INTS}

@@ -9,8 +9,12 @@ a protocol:
   positive pair, and are the other side of negatives on request.
 - `grading`: every family. Validation and test hold no family that the longitudinal stage trains or
   validates on; where single-visit families are enough, test holds only those.
+- `subjects` (data sets of slices): every family, with the same share in validation and test.
 - `fold0`, `fold1`, ... (on request): every family is in test once. Both stages use the same fold,
   so nothing leaks from one to the other.
+- `fold0_percent50`, `fold0_subjects2`, ... (on request), of every protocol that holds all: the same
+  validation and test, and that part of the training subjects. Each smaller part lies in every
+  larger one.
 
 Source: Jamaludin 2017, sections 2 and 4; methods 1.1 and P1.
 """
@@ -23,6 +27,7 @@ from collections.abc import Iterable, Mapping
 SPLITS = ("train", "validation", "test")
 LONGITUDINAL = "longitudinal"
 GRADING = "grading"
+SUBJECTS = "subjects"
 HELD_OUT_FRACTION = 0.1  # of each of validation and test, Jamaludin 2017 section 4
 GRADING_VALIDATION_FRACTION = 0.1
 GRADING_TEST_FRACTION = 0.2
@@ -127,8 +132,89 @@ def _folds(families: list[Family], seed: int, num_folds: int) -> dict[str, dict[
 
 
 def holds_all(protocol: str) -> bool:
-    """Whether a protocol of `make_splits` holds every family: grading and the folds do."""
-    return protocol == GRADING or re.fullmatch(r"fold\d+", protocol) is not None
+    """Whether a protocol holds every family: grading, subjects and the folds do."""
+    return protocol in (GRADING, SUBJECTS) or re.fullmatch(r"fold\d+", protocol) is not None
+
+
+def by_subject(families: Iterable[Family], *, seed: int, held_out_fraction: float) -> dict:
+    """Returns family key -> split of the protocol `subjects`.
+
+    Args:
+        families: Every family of the data set.
+        seed: Another seed is another split.
+        held_out_fraction: Share of each of validation and test; fewer than three families all
+            train.
+    """
+    ranked = _stratified(sorted(families, key=lambda f: f.key), f"{seed}/{SUBJECTS}")
+    held_out = min(_quota(len(ranked), held_out_fraction), (len(ranked) - 1) // 2)
+    names = ["test"] * held_out + ["validation"] * held_out
+    names += ["train"] * (len(ranked) - len(names))
+    return {family.key: name for family, name in zip(ranked, names, strict=True)}
+
+
+def percent_name(protocol: str, percent: int) -> str:
+    """Returns the protocol that trains on a percentage of the subjects of another."""
+    return protocol if percent == 100 else f"{protocol}_percent{percent}"
+
+
+def subjects_name(protocol: str, count: int) -> str:
+    """Returns the protocol that trains on so many subjects of another."""
+    return f"{protocol}_subjects{count}"
+
+
+def parts(
+    protocols: Mapping[str, Mapping[str, str]],
+    num_subjects: Mapping[str, int],
+    *,
+    seed: int,
+    percents: Iterable[int] = (),
+    counts: Iterable[int] = (),
+) -> dict[str, dict[str, str]]:
+    """Makes nested parts of the training subjects of protocols that hold every family.
+
+    Args:
+        protocols: Protocol -> family key -> split.
+        num_subjects: Family key -> its subjects. A family is taken whole, so that a part may have
+            a few subjects more than was asked for.
+        seed: Another seed is another choice.
+        percents: Percentages of the training subjects.
+        counts: Numbers of training subjects.
+
+    Returns:
+        Protocol -> family key -> split, of the new protocols only; see `percent_name` and
+        `subjects_name`. Families that a part leaves out are not in it.
+
+    Raises:
+        ValueError: If a count is above the training subjects of a protocol.
+    """
+    found = {}
+    for name in filter(holds_all, protocols):
+        split_of = protocols[name]
+        train = [key for key in sorted(split_of) if split_of[key] == "train"]
+        ranked = _ranked([Family(key, num_subjects[key]) for key in train], f"{seed}/{name}/parts")
+        total = sum(num_subjects[key] for key in train)
+        wanted = {percent_name(name, p): max(1, round(total * p / 100)) for p in percents}
+        wanted |= {subjects_name(name, count): count for count in counts}
+        for part, count in wanted.items():
+            if count > total:
+                raise ValueError(
+                    f"`train_subjects` must be at most the training subjects of {name!r} ({total}),"
+                    f" got {count}."
+                )
+            kept = _first([family.key for family in ranked], num_subjects, count)
+            found[part] = {k: s for k, s in split_of.items() if s != "train" or k in kept}
+    return found
+
+
+def _first(keys: Iterable[str], num_subjects: Mapping[str, int], count: int) -> set[str]:
+    """The first families that hold at least so many subjects."""
+    taken, held = set(), 0
+    for key in keys:
+        if held >= count:
+            break
+        taken.add(key)
+        held += num_subjects[key]
+    return taken
 
 
 def make_splits(
