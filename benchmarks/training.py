@@ -38,6 +38,7 @@ def define_flags() -> None:
     flags.DEFINE_list("workers_presets", ["small", "paper"], "Presets of the part workers.")
     flags.DEFINE_integer("worker_crops", 16, "Crops of a worker; N crops make N pairs.")
     flags.DEFINE_integer("paper_worker_crops", 8, "The same for paper and full.")
+    flags.DEFINE_integer("small_batch_size", 32, "Crops of a step at half size.", lower_bound=4)
     flags.DEFINE_integer("small_steps", 20, "Steps of a measurement at half size.")
     flags.DEFINE_float("mode_seconds", 60.0, "Wall time of a run of the part modes.")
     flags.DEFINE_integer("mode_seeds", 3, "Runs of each mode.", lower_bound=1)
@@ -109,7 +110,7 @@ def _loop() -> list[dict]:
     return [
         loop_cost.measure(
             preset,
-            32 if _is_half(preset) else 4,
+            _FLAGS.small_batch_size if _is_half(preset) else 4,
             _FLAGS.small_steps if _is_half(preset) else 2,
             _FLAGS.repeats,
         )
@@ -124,7 +125,7 @@ def _input() -> list[dict]:
         input_rate.measure(
             _FLAGS.data_dir if _is_half(preset) else _FLAGS.full_data_dir,
             preset,
-            32 if _is_half(preset) else 8,
+            _FLAGS.small_batch_size if _is_half(preset) else 8,
             _FLAGS.small_steps if _is_half(preset) else 2,
             _FLAGS.repeats,
         )
@@ -162,7 +163,9 @@ def _workers() -> list[dict]:
 def _cost() -> dict:
     from benchmarks import step_cost
 
-    sizes = {preset: 32 if _is_half(preset) else 8 for preset in config.PRESETS}
+    sizes = {
+        preset: _FLAGS.small_batch_size if _is_half(preset) else 8 for preset in config.PRESETS
+    }
     return step_cost.measure(sizes, 5, _FLAGS.repeats)
 
 
