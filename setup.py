@@ -31,8 +31,9 @@ _REQUIREMENTS = [
     "pylibjpeg-rle>=2.0",
     "python-gdcm>=3.0.24",
     "scikit-learn>=1.4",
-    "scipy>=1.11",
+    "scipy>=1.11,<2",  # surface-distance uses names that SciPy 2 will not have
     "SimpleITK>=2.3",
+    "surface-distance==0.1",
     "tensorboard>=2.15",  # keras-tuner needs it, and TensorFlow no longer brings it
     "tensorflow>=2.15.1",
     "tqdm>=4.66",
