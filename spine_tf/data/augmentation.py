@@ -157,7 +157,8 @@ def apply_warp(planes: tf.Tensor, transform: tf.Tensor, size: tuple[int, int]) -
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )[0]
-    return tf.ensure_shape(tf.transpose(warped, [2, 0, 1]), [planes.shape[0], *size])
+    warped = tf.ensure_shape(warped, [*size, planes.shape[0]])
+    return tf.stack(tf.unstack(warped, axis=-1))  # twice as fast as a transposition
 
 
 def reflect_one(image: tf.Tensor, inputs: InputConfig, seed: tf.Tensor) -> tf.Tensor:
