@@ -1,9 +1,14 @@
+import pathlib
+
+import nibabel
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.spatial import distance
 
 from spine_tf.evaluation import segmentation
 
+_BRAIN = pathlib.Path(__file__).parents[4] / "shared" / "data" / "brain_mr"
 _REGIONS = {"organ": (1,)}
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # the package's
 
@@ -142,3 +147,33 @@ def test_wrong_input(wrong, message):
     }
     with pytest.raises(ValueError, match=message):
         segmentation.case_row(**(right | wrong))
+
+
+def _voxels_hd95_mm(one, other, spacing_mm):
+    """The same over border voxels, all of which count alike."""
+    borders = [mask & ~ndimage.binary_erosion(mask) for mask in (one, other)]
+    return max(
+        np.percentile(ndimage.distance_transform_edt(~target, sampling=spacing_mm)[border], 95)
+        for border, target in (borders, borders[::-1])
+    )
+
+
+@pytest.mark.real_data
+def test_a_real_tumour():
+    label_map = np.asarray(nibabel.load(_BRAIN / "OtherEXampleFromTCIA_seg.nii.gz").dataobj)
+    shown = [
+        slice(first.start - 4, first.stop + 4)
+        for first in ndimage.find_objects((label_map > 0).astype(int))[0]
+    ]
+    truth = label_map[tuple(shown)].astype(int)
+    moved = np.roll(truth, 2, 0)
+    row = segmentation.case_row(moved, truth, (3, 1, 1), segmentation.BRATS_REGIONS)
+    assert row["enhancing_true_mm3"] < row["core_true_mm3"] < row["whole_true_mm3"]
+    for region, labels in segmentation.BRATS_REGIONS.items():
+        masks = np.isin(moved, labels), np.isin(truth, labels)
+        expected = _voxels_hd95_mm(*masks, (3, 1, 1))
+        # Surface elements lie half a voxel from centres of voxels, and count by area.
+        assert row[f"{region}_hd95_mm"] == pytest.approx(expected, abs=1)
+        assert row[f"{region}_dice"] == pytest.approx(
+            2 * (masks[0] & masks[1]).sum() / (2 * masks[1].sum())
+        )
