@@ -1,0 +1,293 @@
+"""Relative positions and jigsaw: tiles of an image, and where they come from.
+
+A grid of cells lies over the image; a tile is cut from each cell at a random place that keeps a gap
+to the tiles of the next cells. So edges do not go on from one tile to the next (methods, P11).
+Source: Chen 2019, related work (after Doersch 2015, Noroozi 2016); methods 3.4.
+"""
+
+import dataclasses
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from spine_tf.data import boxes
+
+_MIN_CELL = (1, 6, 6)  # slices, rows, columns
+MAX_JIGSAW_TILES = 9  # all permutations of them are looked at
+_LEAST_DEVIATION = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class TileConfig:
+    """The grid and its tiles.
+
+    Attributes:
+        grid: Cells along slices, rows and columns. (1, 3, 3) is nine tiles, in a volume through
+            all slices; (3, 3, 3) is 27 tiles.
+        gap: Least distance of tiles of neighbouring cells, as a share of the cell.
+        jitter: Range of a tile's random place in its cell, as a share of the cell.
+    """
+
+    grid: tuple[int, int, int] = (1, 3, 3)
+    gap: float = 1 / 6
+    jitter: float = 1 / 6
+
+    def __post_init__(self):
+        if any(cells not in (1, 3) for cells in self.grid) or len(self.grid) != 3:
+            raise ValueError(f"`grid` must hold three times 1 or 3, got {self.grid}.")
+        if min(self.gap, self.jitter) < 0 or self.gap + self.jitter >= 1:
+            raise ValueError(
+                "`gap` and `jitter` must be at least 0 and together below 1, got"
+                f" {self.gap} and {self.jitter}."
+            )
+
+    @property
+    def num_cells(self) -> int:
+        """Cells of the grid."""
+        return math.prod(self.grid)
+
+
+class Tiles(NamedTuple):
+    """Tiles of each image of a batch.
+
+    Attributes:
+        tiles: [batch, tiles, slices, rows, columns, channels] as in the image.
+        valid: [batch, tiles, slices, rows, columns] bool.
+        corner: [batch, tiles, 3] int32 (slice, row, column) of a tile's first voxel in the image.
+        labels: [batch] int32.
+    """
+
+    tiles: tf.Tensor
+    valid: tf.Tensor
+    corner: tf.Tensor
+    labels: tf.Tensor
+
+
+class _Axis(NamedTuple):
+    """How cells and tiles lie along one axis, in voxels."""
+
+    start: int  # of the first cell
+    cell: int
+    tile: int
+    gap: int
+    jitter: int
+
+
+def relative_positions(
+    image: tf.Tensor, valid: tf.Tensor, seeds: tf.Tensor, config: TileConfig = TileConfig()
+) -> Tiles:
+    """Cuts the middle tile and one other, which is drawn among cells without padding.
+
+    Where every other cell is padded in part, it is drawn among all of them.
+
+    Args:
+        image: [batch, slices, rows, columns, channels], any type; a plain image has 1 slice.
+        valid: [batch, slices, rows, columns] bool, false where the image is padded.
+        seeds: [batch, 2] int32; the same seed gives the same tiles.
+        config: The grid; its cells less one are the classes.
+
+    Returns:
+        Two tiles, the middle one first. The label is the class of `relative_offset`.
+
+    Raises:
+        ValueError: If the image is too small for the grid.
+
+    Source: Chen 2019 (after Doersch 2015); methods 3.4.
+    """
+    axes = _axes(boxes.volume_shape(image), config)
+    draws = boxes.uniform(seeds, config.num_cells * 4)
+    draws = tf.reshape(draws, [-1, config.num_cells, 4])
+    middle = config.num_cells // 2
+    score = draws[..., 3] + tf.cast(_cell_is_valid(valid, axes, config), tf.float32)
+    is_middle = tf.range(config.num_cells) == middle
+    other = tf.argmax(tf.where(is_middle, -1.0, score), 1, tf.int32)
+    cells = tf.stack([tf.fill(tf.shape(other), middle), other], 1)
+    labels = other - tf.cast(other > middle, tf.int32)
+    return _cut(image, valid, cells, draws, labels, axes, config)
+
+
+def jigsaw(
+    image: tf.Tensor,
+    valid: tf.Tensor,
+    seeds: tf.Tensor,
+    permutations: tuple[tuple[int, ...], ...],
+    config: TileConfig = TileConfig(),
+) -> Tiles:
+    """Cuts every tile and puts them into the order of a permutation drawn from a set.
+
+    Args:
+        image: [batch, slices, rows, columns, channels], any type; a plain image has 1 slice.
+        valid: [batch, slices, rows, columns] bool, false where the image is padded.
+        seeds: [batch, 2] int32; the same seed gives the same tiles.
+        permutations: From `permutation_set`; a permutation lists the cells, in raster order of
+            the grid, from which the first tile, the second and so on are cut.
+        config: The grid.
+
+    Returns:
+        All tiles. The label is the number of the permutation.
+
+    Raises:
+        ValueError: If the image is too small for the grid, or the permutations are not of its
+            cells.
+
+    Source: Chen 2019 (after Noroozi 2016); methods 3.4.
+    """
+    axes = _axes(boxes.volume_shape(image), config)
+    if {tuple(sorted(each)) for each in permutations} != {tuple(range(config.num_cells))}:
+        raise ValueError(
+            f"`permutations` must be permutations of {config.num_cells} tiles, got"
+            f" {permutations[:1]} and so on. Make them with `permutation_set`."
+        )
+    draws = boxes.uniform(seeds, config.num_cells * 3 + 1)
+    labels = boxes.whole(draws[:, -1], len(permutations))
+    cells = tf.gather(tf.constant(permutations, tf.int32), labels)
+    draws = tf.reshape(draws[:, :-1], [-1, config.num_cells, 3])
+    return _cut(image, valid, cells, draws, labels, axes, config)
+
+
+def relative_offset(
+    label: int, grid: tuple[int, int, int] = TileConfig.grid
+) -> tuple[int, int, int]:
+    """Returns where the second tile lies from the middle one, for a class of relative positions.
+
+    Args:
+        label: Class, from 0 to the cells of the grid less 2; cells in raster order.
+        grid: Cells along slices, rows and columns.
+
+    Returns:
+        (slices, rows, columns), each -1, 0 or 1.
+
+    Raises:
+        ValueError: If there is no such class.
+    """
+    count = math.prod(grid)
+    if not 0 <= label < count - 1:
+        raise ValueError(f"`label` must be 0 to {count - 2} for the grid {grid}, got {label}.")
+    cell = label + (label >= count // 2)
+    place = np.unravel_index(cell, grid)
+    return tuple(int(at) - cells // 2 for at, cells in zip(place, grid, strict=True))
+
+
+def standardise(tiles: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """Gives each channel of each tile mean 0 and deviation 1 over its valid voxels.
+
+    So that brightness does not tell tiles apart. A tile of one value becomes 0.
+
+    Args:
+        tiles: [batch, tiles, slices, rows, columns, channels] float32.
+        valid: [batch, tiles, slices, rows, columns] bool.
+
+    Returns:
+        As `tiles`, 0 where it is not valid.
+    """
+    inside = tf.cast(valid, tf.float32)[..., None]
+    count = tf.maximum(tf.reduce_sum(inside, [2, 3, 4], keepdims=True), 1.0)
+    mean = tf.reduce_sum(tiles * inside, [2, 3, 4], keepdims=True) / count
+    centred = (tiles - mean) * inside
+    variance = tf.reduce_sum(tf.square(centred), [2, 3, 4], keepdims=True) / count
+    return centred / tf.maximum(tf.sqrt(variance), _LEAST_DEVIATION)
+
+
+def permutation_set(
+    count: int = 100, seed: int = 0, num_tiles: int = MAX_JIGSAW_TILES
+) -> tuple[tuple[int, ...], ...]:
+    """Chooses permutations that differ much, one after the other from a random first one.
+
+    Each has the largest mean Hamming distance to those before it; among equals the one whose
+    nearest is furthest, then the first in lexicographic order.
+
+    Args:
+        count: Number of permutations.
+        seed: Of the first one.
+        num_tiles: Tiles to permute.
+
+    Returns:
+        `count` different permutations of 0..num_tiles - 1. A model keeps the set it was trained
+        with.
+
+    Raises:
+        ValueError: If there are too many tiles, or fewer permutations of them than `count`.
+
+    Source: methods 3.4; the mean distance is the criterion of public re-implementations.
+    """
+    if not 2 <= num_tiles <= MAX_JIGSAW_TILES:
+        raise ValueError(f"`num_tiles` must be 2 to {MAX_JIGSAW_TILES}, got {num_tiles}.")
+    if not 1 <= count <= math.factorial(num_tiles):
+        raise ValueError(
+            f"`count` must be 1 to {math.factorial(num_tiles)}, the permutations of {num_tiles}"
+            f" tiles, got {count}."
+        )
+    every = np.array(list(itertools.permutations(range(num_tiles))), np.int8)
+    chosen = [int(np.random.default_rng(seed).integers(len(every)))]
+    total, nearest = np.zeros(len(every), np.int32), np.full(len(every), num_tiles, np.int32)
+    while len(chosen) < count:
+        distance = np.count_nonzero(every != every[chosen[-1]], axis=1).astype(np.int32)
+        total, nearest = total + distance, np.minimum(nearest, distance)
+        score = np.where(nearest > 0, total * (num_tiles + 1) + nearest, -1)
+        chosen.append(int(np.argmax(score)))
+    return tuple(tuple(every[number].tolist()) for number in chosen)
+
+
+def tile_shape(
+    shape: tuple[int, int, int], config: TileConfig = TileConfig()
+) -> tuple[int, int, int]:
+    """Returns (slices, rows, columns) of a tile of an image of (slices, rows, columns).
+
+    Raises:
+        ValueError: If the image is too small for the grid.
+    """
+    return tuple(axis.tile for axis in _axes(shape, config))
+
+
+def _axes(shape, config) -> list[_Axis]:
+    least = tuple(
+        1 if cells == 1 else cells * pixels for cells, pixels in zip(config.grid, _MIN_CELL)
+    )
+    if any(side < needed for side, needed in zip(shape, least, strict=True)):
+        raise ValueError(
+            f"`image` must have at least (slices, rows, columns) {least} for the grid"
+            f" {config.grid}, got {tuple(shape)}. Give a larger image."
+        )
+    return [_axis(side, cells, config) for side, cells in zip(shape, config.grid, strict=True)]
+
+
+def _axis(side, cells, config) -> _Axis:
+    if cells == 1:
+        return _Axis(start=0, cell=side, tile=side, gap=0, jitter=0)
+    cell = side // cells
+    gap, jitter = int(cell * config.gap), int(cell * config.jitter)
+    return _Axis((side - cells * cell) // 2, cell, max(cell - gap - jitter, 1), gap, jitter)
+
+
+def _cell_is_valid(valid, axes, config):
+    """[batch, cells] bool: whether a cell holds no padding."""
+    grid = valid
+    sizes = [-1]
+    for number, (axis, cells) in enumerate(zip(axes, config.grid, strict=True)):
+        grid = tf.gather(
+            grid, tf.range(axis.start, axis.start + cells * axis.cell), axis=number + 1
+        )
+        sizes += [cells, axis.cell]
+    return tf.reshape(tf.reduce_all(tf.reshape(grid, sizes), [2, 4, 6]), [-1, config.num_cells])
+
+
+def _cut(image, valid, cells, draws, labels, axes, config) -> Tiles:
+    """Cuts a tile from each of `cells` [batch, tiles], at a place drawn by `draws`."""
+    start = [axis.start + axis.gap // 2 for axis in axes]
+    place = tf.gather(tf.constant(np.argwhere(np.ones(config.grid)), tf.int32), cells)
+    within = tf.gather(draws, cells, batch_dims=1)[..., :3]
+    corner = start + place * [axis.cell for axis in axes]
+    corner += boxes.whole(within, tf.constant([axis.jitter + 1 for axis in axes]))
+    shape, tile = boxes.volume_shape(image), [axis.tile for axis in axes]
+    first = boxes.first_of_image(tf.shape(image)[0], shape)[:, None, None]
+    first += boxes.flat_index(corner, shape)[..., None]
+    index = first + boxes.flat_index(boxes.offsets(tile), shape)
+    voxels = tf.reshape(image, [-1, tf.shape(image)[-1]])
+    sizes = [-1, cells.shape[1], *tile]
+    tiles = tf.reshape(tf.gather(voxels, index), [*sizes, image.shape[-1]])
+    return Tiles(
+        tiles, tf.reshape(tf.gather(tf.reshape(valid, [-1]), index), sizes), corner, labels
+    )
