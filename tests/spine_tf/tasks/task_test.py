@@ -28,7 +28,7 @@ def test_tasks_by_name():
     [
         ("jigsaw", "{}", "`task` must be one of longitudinal, strong, grading, got 'jigsaw'."),
         ("grading", "{", "`task_options` must be JSON, got '{'"),
-        ("grading", "[]", "must be a JSON object with keys among ['gradings'], got '[]'."),
+        ("grading", "[]", "must be a JSON object with keys among ['gradings'], got []."),
         ("grading", '{"margin": 1}', "with keys among ['gradings'], got"),
         (
             "longitudinal",
