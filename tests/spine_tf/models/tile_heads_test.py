@@ -7,7 +7,7 @@ from spine_tf import config
 from spine_tf.models import encoder as vgg_m
 from spine_tf.models import sononet, tile_heads, unet
 
-TINY = config.ModelConfig(crop_scale=0.5, width=1 / 32, fc6=16, fc7=8, conv4_padding=1)
+TINY = config.ModelConfig(crop_scale=0.5, width=1 / 32, conv4_padding=1)
 
 
 def _network(encoder, tile_shape, num_tiles, num_classes=8):
@@ -67,7 +67,7 @@ def test_the_encoder_is_shared():
 
 @pytest.mark.parametrize(("padding", "least"), tile_heads.LEAST_SIDE.items())
 def test_the_least_side_leaves_conv5_one_pixel(padding, least):
-    model_config = config.ModelConfig(0.5, 1 / 64, 8, 8, "batch", padding)
+    model_config = config.ModelConfig(width=1 / 64, conv4_padding=padding)
     encoder = vgg_m.build_encoder(model_config, (1, least, least), slice_means=[0.0])
     assert tuple(encoder.output["conv5"].shape[1:3]) == (1, 1)
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):

@@ -31,13 +31,13 @@ def test_parameters_of_width_1_by_hand():
 
 
 def test_stages():
-    stages = unet.build_encoder(64, (64, 96, 4)).output
+    stages = unet.build_encoder(4, (64, 96, 4)).output
     assert {name: tuple(stage.shape[1:]) for name, stage in stages.items()} == {
-        "conv1": (64, 96, 64),
-        "conv2": (32, 48, 128),
-        "conv3": (16, 24, 256),
-        "conv4": (8, 12, 512),
-        "conv5": (4, 6, 1024),
+        "conv1": (64, 96, 4),
+        "conv2": (32, 48, 8),
+        "conv3": (16, 24, 16),
+        "conv4": (8, 12, 32),
+        "conv5": (4, 6, 64),
     }
 
 
