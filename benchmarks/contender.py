@@ -10,7 +10,14 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Time(NamedTuple):
+    """Seconds of a call: on the clock, and of all processors, which other work disturbs less."""
+
+    wall: float
+    cpu: float
 
 
 class Contender:
@@ -49,8 +56,8 @@ class Contender:
         """Lets the process call its function so many times."""
         self._connection.send(count)
 
-    def seconds(self) -> float:
-        """Waits for what `start` began; returns its seconds."""
+    def seconds(self) -> Time:
+        """Waits for what `start` began; returns its time."""
         return self._connection.recv()
 
     def peak_gb(self) -> float:
@@ -80,16 +87,16 @@ def _serve(connection, make: Callable, arguments: tuple) -> None:
             peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             connection.send(peak_kb * 1024 / 1e9)
             continue
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         for _ in range(count):
             function()
-        connection.send(time.perf_counter() - start)
+        connection.send(Time(time.perf_counter() - start, time.process_time() - cpu_start))
 
 
 def interleave(
     contenders: Mapping[str, Sequence[Contender]], counts: Mapping[str, int], repeats: int
-) -> dict[str, list[float]]:
-    """Measures contenders in turn.
+) -> dict[str, list[Time]]:
+    """Measures contenders in turn, and prints each round.
 
     Args:
         contenders: Name -> the processes that do it together.
@@ -97,16 +104,24 @@ def interleave(
         repeats: Rounds over all contenders.
 
     Returns:
-        Name -> seconds of one call in every round.
+        Name -> time of one call in every round: of those together the longest on the clock, and the
+        sum of processors.
     """
-    found: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(repeats):
+    found: dict[str, list[Time]] = {name: [] for name in contenders}
+    for number in range(repeats):
         for name, together in contenders.items():
             for one in together:
                 one.start(counts[name])
-            seconds = max([one.seconds() for one in together])
-            found[name].append(seconds / counts[name])
+            times = [one.seconds() for one in together]
+            wall, cpu = max(time.wall for time in times), sum(time.cpu for time in times)
+            found[name].append(Time(wall / counts[name], cpu / counts[name]))
+            print(f"round {number + 1}: {name} {wall / counts[name]:.3f} s", flush=True)
     return found
+
+
+def walls(times: Mapping[str, Sequence[Time]]) -> dict[str, list[float]]:
+    """Returns name -> seconds on the clock in every round."""
+    return {name: [one.wall for one in found] for name, found in times.items()}
 
 
 def summary(values: Sequence[float], digits: int = 4) -> dict[str, float]:

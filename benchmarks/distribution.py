@@ -31,7 +31,7 @@ def measure(preset: str, crops_per_worker: int, num_steps: int, repeats: int) ->
     for process in (one, *workers):
         process.wait_ready()
     names = {"one process": [one], "two workers": workers}
-    seconds = contender.interleave(names, dict.fromkeys(names, num_steps), repeats)
+    seconds = contender.walls(contender.interleave(names, dict.fromkeys(names, num_steps), repeats))
     for process in (one, *workers):
         process.close()
     cost = contender.ratios(seconds["two workers"], seconds["one process"])

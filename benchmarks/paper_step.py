@@ -1,7 +1,5 @@
 """The Siamese step of the preset `paper`, beside PyTorch and beside the machine's own peak."""
 
-import functools
-
 from benchmarks import contender, spine_step, step_flops, torch_vgg
 
 _TENSORFLOW = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -17,30 +15,41 @@ def measure(dtype: str, batch_size: int, repeats: int, try_compile: bool) -> dic
         try_compile: Whether torch.compile is one of PyTorch's ways.
 
     Returns:
-        Seconds, crops per second, ratio to PyTorch's best way, and share of the peak.
+        "wall" and "cpu", by the clock and by processor seconds (rates are then those of one
+        processor): crops per second, ratio to PyTorch's best way, and share of the peak. The best
+        way is that whose second step takes the fewest processor seconds.
 
     Raises:
         ValueError: If the two networks have not as many parameters.
     """
-    ways = {
-        "tensorflow": (spine_step.make, "paper", _TENSORFLOW[dtype], batch_size),
-        "torch": (torch_vgg.make, dtype, batch_size, False),
-        "torch channels_last_3d": (torch_vgg.make, dtype, batch_size, True),
-    }
+    ways = {"torch": (False, False), "torch channels_last_3d": (True, False)}
     if try_compile:
-        ways["torch compiled"] = (torch_vgg.make, dtype, batch_size, False, True)
-    ways["matmul"] = (step_flops.make_peak, dtype)
+        ways["torch compiled"] = (False, True)
+    tried = {name: _try(dtype, batch_size, *way) for name, way in ways.items()}
+    best = min(tried, key=tried.__getitem__)
+    made = {
+        "tensorflow": (spine_step.make, "paper", _TENSORFLOW[dtype], batch_size),
+        "torch": (torch_vgg.make, dtype, batch_size, *ways[best]),
+        "matmul": (step_flops.make_peak, dtype),
+    }
     processes = {}
-    for name, (make, *arguments) in ways.items():  # one by one: the first call compiles
+    for name, (make, *arguments) in made.items():  # one by one: the first call compiles
         processes[name] = contender.Contender(make, *arguments)
         processes[name].wait_ready()
     check_parameters({name: process.facts for name, process in processes.items()})
-    counts = dict.fromkeys(ways, 1) | {"matmul": 4}
-    seconds = contender.interleave(
-        {name: [process] for name, process in processes.items()}, counts, repeats
+    times = contender.interleave(
+        {name: [process] for name, process in processes.items()},
+        {"tensorflow": 1, "torch": 1, "matmul": 4},
+        repeats,
     )
-    found = summarise(seconds, processes["tensorflow"].facts, processes["matmul"].facts)
-    found["peak_gb"] = {name: round(one.peak_gb(), 2) for name, one in processes.items()}
+    facts = {name: process.facts for name, process in processes.items()}
+    found = {
+        "wall": summarise(contender.walls(times), facts),
+        "cpu": summarise({n: [one.cpu for one in t] for n, t in times.items()}, facts),
+        "torch_best": best,
+        "torch_ways_first_seconds": {name: round(value, 2) for name, value in tried.items()},
+        "peak_gb": {name: round(one.peak_gb(), 2) for name, one in processes.items()},
+    }
     for process in processes.values():
         process.close()
     return {"dtype": dtype, "repeats": repeats} | found
@@ -53,38 +62,42 @@ def check_parameters(facts: dict[str, dict]) -> None:
         raise ValueError(f"`parameters` of all networks must be the same, got {counts}.")
 
 
-def summarise(seconds: dict[str, list[float]], step: dict, matmul: dict) -> dict:
-    """Works out rates, ratios and shares.
+def _try(dtype: str, batch_size: int, *way: bool) -> float:
+    """Returns the processor seconds of a step of PyTorch, the second one."""
+    process = contender.Contender(torch_vgg.make, dtype, batch_size, *way)
+    process.wait_ready()
+    process.start(1)
+    seconds = process.seconds().cpu
+    process.close()
+    return seconds
+
+
+def summarise(seconds: dict[str, list[float]], facts: dict[str, dict]) -> dict:
+    """Works out rates, ratios and shares, each within a round.
 
     Args:
-        seconds: Way -> seconds of a step in every round; "matmul" of a product.
-        step: Facts of the TensorFlow step.
-        matmul: Facts of the product.
+        seconds: "tensorflow" and "torch" -> seconds of a step in every round, "matmul" -> of a
+            product.
+        facts: The same names -> what their makers said.
 
     Returns:
-        See `measure`. Ratios are of the same round; PyTorch's best way is that of the least median.
+        See `measure`.
     """
-    size, rates = step["batch_size"], {}
-    torch_ways = [name for name in seconds if name.startswith("torch")]
-    best = min(torch_ways, key=lambda name: contender.summary(seconds[name])["median"])
-    for name, found in seconds.items():
-        rates[name] = [size / value for value in found]
-    peak = [matmul["flops"] / value / 1e9 for value in seconds["matmul"]]
-    reached = functools.partial(_gflops, flop=step["step_gflop_per_crop"])
-    del rates["matmul"]
+    step = facts["tensorflow"]
+    rates = {
+        name: [step["batch_size"] / value for value in seconds[name]]
+        for name in ("tensorflow", "torch")
+    }
+    peak = [facts["matmul"]["flops"] / value / 1e9 for value in seconds["matmul"]]
     return {
-        "batch_size": size,
+        "batch_size": step["batch_size"],
         "parameters": step["parameters"],
         "step_gflop_per_crop": round(step["step_gflop_per_crop"], 3),
         "crops_per_second": {name: contender.summary(found) for name, found in rates.items()},
         "matmul_gflops": contender.summary(peak, 1),
         "share_of_peak": {
-            name: contender.ratios(reached(rates[name]), peak) for name in ("tensorflow", best)
+            name: contender.ratios([rate * step["step_gflop_per_crop"] for rate in found], peak)
+            for name, found in rates.items()
         },
-        "torch_best": best,
-        "tensorflow_over_torch": contender.ratios(rates["tensorflow"], rates[best]),
+        "tensorflow_over_torch": contender.ratios(rates["tensorflow"], rates["torch"]),
     }
-
-
-def _gflops(rates: list[float], flop: float) -> list[float]:
-    return [rate * flop for rate in rates]

@@ -30,7 +30,7 @@ def measure(batch_sizes: dict[str, int], num_steps: int, repeats: int) -> dict:
         processes[name].wait_ready()
     counts = {name: num_steps if config.preset(name).crop_scale < 1 else 1 for name in batch_sizes}
     together = {name: [process] for name, process in processes.items()}
-    seconds = contender.interleave(together, counts, repeats)
+    seconds = contender.walls(contender.interleave(together, counts, repeats))
     found = {
         name: row(process.facts, seconds[name], process.peak_gb())
         for name, process in processes.items()
