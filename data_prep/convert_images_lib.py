@@ -1,6 +1,5 @@
 """Plain 2-D images and their table to scan requests, and one image to its record."""
 
-import collections
 import dataclasses
 import functools
 import os
@@ -10,10 +9,18 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from data_prep import annotations, dataset_lib, deidentify, image_file, rejection, settings
-from spine_tf.data import plain_images, schema
+from data_prep import (
+    annotations,
+    dataset_lib,
+    image_file,
+    intensities,
+    listed,
+    rejection,
+    settings,
+)
+from spine_tf.data import plain_images, schema, slice_schema
 
-NO_LABEL = "image"  # the level of images whose label is empty
+NO_LABEL = "image"  # the level of pairs whose label is empty
 _COLUMNS = ("image", "subject", "days", "label")
 
 
@@ -22,14 +29,19 @@ class Inputs:
     """What is read.
 
     Attributes:
-        images_csv: Table with the columns image, subject, days, label and, if wanted, family.
+        images_csv: Table with the columns image, subject, label, days (which only pairs need) and,
+            if wanted, family.
         image_dir: The folder that `image` is relative to.
+        kinds: Kinds of records that will be made.
+        classes: The labels that there are; any without them.
         header_facts: Which of `spine_tf.header_facts.FACTS` to take from DICOM headers.
     """
 
     images_csv: str
     image_dir: str
     header_facts: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = (settings.PAIRS,)
+    classes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,19 +67,6 @@ class Payload:
     label: str
 
 
-@dataclasses.dataclass(frozen=True)
-class _Listed:
-    """One usable row and the header of its image."""
-
-    name: str
-    path: str
-    subject: str
-    family: str
-    days: int
-    label: str
-    info: image_file.ImageInfo | None = None
-
-
 def load(request: dataset_lib.ScanRequest) -> np.ndarray:
     """Reads the pixels of one request, [rows, columns] float32, in a worker.
 
@@ -80,28 +79,45 @@ def load(request: dataset_lib.ScanRequest) -> np.ndarray:
 def encode(
     image: np.ndarray, request: dataset_lib.ScanRequest, chosen: settings.ImageSettings
 ) -> dataset_lib.Examples:
-    """Makes the record of one image, in a worker.
+    """Makes the records of one image, in a worker.
 
     Args:
         image: [rows, columns] float32.
         request: Whose it is.
-        chosen: The size it gets.
+        chosen: The kinds and the size.
 
     Returns:
-        `image_pairs` -> one record with one visit.
+        Kind -> one record.
 
     Raises:
-        ValueError: If every pixel is 0.
+        ValueError: If every pixel is 0 or, for a slice, has the same value; or if the image is
+            smaller than the part that is kept.
     """
+    image = _kept(image, chosen.keep_box)
+    made = {settings.PAIRS: _pair, settings.SLICES: _slice}
+    return {kind: [made[kind](image, request, chosen)] for kind in chosen.kinds}
+
+
+def _kept(image: np.ndarray, box: Sequence[int]) -> np.ndarray:
+    """The part of an image that is kept."""
+    if not box:
+        return image
+    if box[1] > image.shape[0] or box[3] > image.shape[1]:
+        raise ValueError(f"its pixels {image.shape} must hold --keep_box={','.join(map(str, box))}")
+    return image[box[0] : box[1], box[2] : box[3]]
+
+
+def _pair(image: np.ndarray, request: dataset_lib.ScanRequest, chosen: settings.ImageSettings):
+    """A record with one visit, in the size and intensities of stored crops."""
     kind = schema.crop_kind(schema.IMAGE_PAIRS, dataclasses.asdict(chosen))
-    fit = _compiled(kind.stored_shape(chosen.crop_scale)[1:])
+    fit = _compiled(plain_images.fit, kind.stored_shape(chosen.crop_scale)[1:])
     found = {name: value.numpy() for name, value in fit(image).items()}
     if not np.isfinite(found["median"]):
         raise ValueError("its pixels must not all be 0; give the image that it should be")
     crop = schema.Crop(
         **request.identity,
         **found,
-        level=request.payload.label,
+        level=request.payload.label or NO_LABEL,
         slice_is_valid=np.ones(1, bool),
         spacing_mm=np.zeros(3),
         slice_pitch_mm=0.0,
@@ -109,14 +125,32 @@ def encode(
         angle_deg=0.0,
         corners_mm=np.zeros((4, 3)),
     )
-    return {schema.IMAGE_PAIRS: [schema.encode(schema.IMAGE_PAIRS, crop)]}
+    return schema.encode(schema.IMAGE_PAIRS, crop)
+
+
+def _slice(image: np.ndarray, request: dataset_lib.ScanRequest, chosen: settings.ImageSettings):
+    """A record of the image in the size of the network's input, its intensities as they are."""
+    lowest = image.min()
+    place = _compiled(plain_images.place, (chosen.image_rows, chosen.image_columns))
+    placed, valid = (value.numpy() for value in place(image - lowest))
+    box = tuple(slice(found.min(), found.max() + 1) for found in np.nonzero(valid))
+    measured = intensities.describe(placed[box][..., None] + lowest)
+    one = slice_schema.Slice(
+        **request.whose,
+        **dataclasses.asdict(measured),
+        image=placed[..., None] + lowest,
+        inside=(*(s.start for s in box), *(s.stop - s.start for s in box)),
+        spacing_mm=np.zeros(3),
+        label=request.payload.label,
+    )
+    return slice_schema.encode(one)
 
 
 @functools.cache
-def _compiled(shape: tuple[int, int]):
-    """`plain_images.fit` as a graph that takes any image."""
+def _compiled(function, shape: tuple[int, int]):
+    """`function` of an image and `shape` as a graph that takes any image."""
     signature = [tf.TensorSpec([None, None], tf.float32)]
-    return tf.function(lambda image: plain_images.fit(image, shape), input_signature=signature)
+    return tf.function(lambda image: function(image, shape), input_signature=signature)
 
 
 def plan(inputs: Inputs, key: bytes) -> Plan:
@@ -133,95 +167,63 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
         FileNotFoundError: If the table or the folder does not exist.
         ValueError: If the table has not its columns.
     """
-    for path, exists in ((inputs.images_csv, os.path.isfile), (inputs.image_dir, os.path.isdir)):
-        if not exists(path):
-            raise FileNotFoundError(f"{path}: there is no such file or folder.")
-    listed, bad_rows = _read_table(inputs)
-    usable, bad_files = [], []
-    for item in tqdm.tqdm(listed, desc="headers", unit="file", disable=None):
+    listed.check_exist(inputs.images_csv, inputs.image_dir)
+    rows, bad_rows = _read_table(inputs)
+    usable, bad_files, num_colour = [], [], 0
+    for item in tqdm.tqdm(rows, desc="headers", unit="file", disable=None):
         try:
             info = image_file.inspect(item.path, inputs.header_facts)
-            usable.append(dataclasses.replace(item, info=info))
         except rejection.RejectedInput as error:
             bad_files.append(error.rejection)
-    return Plan(_requests(usable, key), [*bad_rows, *bad_files], _lines(usable))
+            continue
+        usable.append(dataclasses.replace(item, uid=info.uid, header_facts=info.header_facts))
+        num_colour += info.is_colour
+    lines = [f"{num_colour} of {len(usable)} images are in colour; they are converted to grey."]
+    requests = listed.requests(usable, key)
+    return Plan(requests, [*bad_rows, *bad_files], lines if num_colour else [])
 
 
-def _read_table(inputs: Inputs) -> tuple[list[_Listed], list[rejection.Rejection]]:
-    report, listed = annotations.RowReport(), {}
-    families, seen = {}, set()
-    for row in annotations.read_rows(inputs.images_csv, _COLUMNS, ("family",)):
-        problem = _problem(row.values)
-        if problem:
-            report.add(row, problem)
+def _read_table(inputs: Inputs) -> tuple[list[listed.Listed], list[rejection.Rejection]]:
+    report, found = annotations.RowReport(), {}
+    families, visits = listed.Families(), set()
+    has_pairs = settings.PAIRS in inputs.kinds
+    columns = [name for name in _COLUMNS if name != "days" or has_pairs]
+    needed = [name for name in columns if name != "label"]
+    for row in annotations.read_rows(inputs.images_csv, columns, ("days", "family")):
+        if listed.report_problem(report, row, listed.problem(row.values, needed)):
             continue
         item = _item(row.values, inputs.image_dir)
-        visit = (item.subject, item.days, item.label)
-        if item.name in listed:
-            report.add(row, "another row names this image; the first one is used")
-        elif visit in seen:
-            report.add(row, "another row has this subject, days and label; the first one is used")
-        elif families.setdefault(item.subject, item.family) != item.family:
-            report.add(row, "another row gives this subject another family; the first one is used")
-        else:
-            seen.add(visit)
-            listed[item.name] = item
-    return list(listed.values()), report.rejections()
+        visit = (item.subject, item.days, item.payload.label)
+        again = "another row {}; the first one is used"
+        problems = (
+            again.format("names this image") if item.name in found else "",
+            _problem_of_label(item.payload.label, inputs),
+            again.format("has this subject, days and label")
+            if has_pairs and visit in visits
+            else "",
+            families.problem(item.subject, item.family),
+        )
+        if not listed.report_problem(report, row, *problems):
+            visits.add(visit)
+            found[item.name] = item
+    return list(found.values()), report.rejections()
 
 
-def _problem(values) -> str:
-    """What is wrong with one row by itself, or ""; a subject's values are not shown."""
-    for name in ("image", "subject"):
-        if not values[name]:
-            return f"`{name}` is empty"
-    try:
-        int(values["days"])
-    except ValueError:
-        return "`days` must be a whole number"
-    return ""
+def _problem_of_label(label: str, inputs: Inputs) -> str:
+    """What is wrong with a label, or ""; an image without a label is only not labelled."""
+    if not inputs.classes or not label or label in inputs.classes:
+        return ""
+    return f"`label` {label!r} is not among --classes; correct it or name it there"
 
 
-def _item(values, image_dir: str) -> _Listed:
+def _item(values, image_dir: str) -> listed.Listed:
     name = os.path.normpath(values["image"])
-    return _Listed(
+    path = os.path.join(image_dir, name)
+    return listed.Listed(
         name=name,
-        path=os.path.join(image_dir, name),
+        path=path,
         subject=values["subject"],
         family=values["family"] or values["subject"],
-        days=int(values["days"]),
-        label=values["label"] or NO_LABEL,
+        days=int(values["days"] or 0),
+        payload=Payload(path, values["label"]),
     )
-
-
-def _requests(usable: Sequence[_Listed], key: bytes) -> list[dataset_lib.ScanRequest]:
-    days_of = collections.defaultdict(set)
-    for item in usable:
-        days_of[item.subject].add(item.days)
-    requests = []
-    for item in usable:
-        days = sorted(days_of[item.subject])
-        requests.append(_request(item, days.index(item.days), item.days - days[0], key))
-    return requests
-
-
-def _request(item: _Listed, visit: int, days: int, key: bytes) -> dataset_lib.ScanRequest:
-    return dataset_lib.ScanRequest(
-        subject_key=deidentify.pseudonym(key, "subject", item.subject),
-        family_key=deidentify.pseudonym(key, "family", item.family),
-        scan_key=deidentify.pseudonym(key, "scan", item.name),
-        visit=visit,
-        days=days,
-        field_strength_t=0.0,
-        gradings={},
-        path=item.path,
-        uid=item.info.uid,
-        payload=Payload(item.path, item.label),
-        header_facts=item.info.header_facts,
-    )
-
-
-def _lines(usable: Sequence[_Listed]) -> list[str]:
-    num_colour = sum(item.info.is_colour for item in usable)
-    if not num_colour:
-        return []
-    return [f"{num_colour} of {len(usable)} images are in colour; they are converted to grey."]

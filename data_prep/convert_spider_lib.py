@@ -7,11 +7,8 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-import SimpleITK as sitk
-
-from data_prep import annotations, dataset_lib, deidentify, rejection, spider
-from spine_tf import geometry, gradings, levels, vertebrae, volume
+from data_prep import annotations, dataset_lib, deidentify, rejection, spider, volume_file
+from spine_tf import gradings, levels, vertebrae, volume
 
 IMAGES, MASKS = "images", "masks"
 GRADINGS_CSV = "radiological_gradings.csv"
@@ -19,7 +16,6 @@ SACRUM_JSON = "sacrum.json"
 DEFAULT_SERIES = ("t2", "t2_SPACE")
 _NAME = re.compile(r"(?P<patient>\d+)_(?P<series>\w+)\.(mha|nii\.gz|nii)")
 _OTHER_DISCS = "gradings of discs outside T12-L1 to L5-S1"
-_SAME_PLACE_MM = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +52,8 @@ class Payload:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Image:
-    """One file below images/."""
+class Image:
+    """One file below images/: PATIENT_SERIES with an extension."""
 
     path: str
     patient: str
@@ -76,15 +72,8 @@ def load(request: dataset_lib.ScanRequest) -> tuple[volume.Volume, vertebrae.Ann
         rejection.RejectedInput: If a file cannot be read, or the mask is none of this image.
     """
     payload = request.payload
-    image, affine = read_image(payload.image_path)
-    mask, mask_affine = read_image(payload.mask_path)
-    corner = np.array(image.shape) - 1
-    ends_mm = geometry.to_patient(affine, [0, 0, 0]), geometry.to_patient(affine, corner)
-    mask_ends_mm = (
-        geometry.to_patient(mask_affine, [0, 0, 0]),
-        geometry.to_patient(mask_affine, corner),
-    )
-    if image.shape != mask.shape or not np.allclose(ends_mm, mask_ends_mm, atol=_SAME_PLACE_MM):
+    image, mask = volume_file.read(payload.image_path), volume_file.read(payload.mask_path)
+    if not volume_file.on_one_grid(image, mask):
         raise rejection.RejectedInput(
             payload.mask_path,
             "",
@@ -92,35 +81,10 @@ def load(request: dataset_lib.ScanRequest) -> tuple[volume.Volume, vertebrae.Ann
             " files of this patient again",
         )
     try:
-        annotation = spider.annotation_from_mask(mask, affine, payload.sacrum)
+        annotation = spider.annotation_from_mask(mask.array, image.affine, payload.sacrum)
     except ValueError as error:
         raise rejection.RejectedInput(payload.mask_path, "", str(error)) from None
-    return volume.Volume.from_array(image, affine), annotation
-
-
-def read_image(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a .mha or .nii.gz file.
-
-    Args:
-        path: A file that SimpleITK reads; its physical coordinates are LPS mm.
-
-    Returns:
-        [slices, rows, columns] voxels in canonical order, and their affine.
-
-    Raises:
-        rejection.RejectedInput: If it cannot be read or is not 3-D.
-    """
-    try:
-        image = sitk.ReadImage(path)
-        array = sitk.GetArrayFromImage(image)
-        steps_mm = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-        affine = geometry.affine_from_axes(*steps_mm.T[::-1], image.GetOrigin())
-        return geometry.canonicalise(array, affine)
-    except (RuntimeError, ValueError) as error:
-        reason = (str(error).splitlines() or [""])[-1]
-        raise rejection.RejectedInput(
-            path, "", f"cannot be read as a 3-D image ({reason}); get the file again"
-        ) from None
+    return volume.Volume.from_array(image.array, image.affine), annotation
 
 
 def plan(inputs: Inputs, key: bytes) -> Plan:
@@ -137,7 +101,7 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
         FileNotFoundError: If the folder has not SPIDER's layout.
         ValueError: If no image is of a wanted series.
     """
-    images, not_needed = _list_images(inputs.input_dir)
+    images, not_needed = list_images(inputs.input_dir)
     chosen = choose(images, inputs.series)
     if not chosen:
         raise ValueError(
@@ -152,19 +116,24 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     grades, bad_rows, other_discs = read_grades(inputs.input_dir, {i.patient for i in chosen})
     if other_discs:
         not_needed[_OTHER_DISCS] += other_discs
-    masks = _masks(inputs.input_dir)
+    masks = list_masks(inputs.input_dir)
     requests, rejections = [], list(bad_rows)
     for image in chosen:
         if image.stem in masks:
             payload = Payload(image.path, masks[image.stem], sacra.get(image.stem))
             requests.append(_request(image, payload, grades.get(image.patient, {}), key))
         else:
-            reason = f"there is no mask {MASKS}/{image.stem}; get the masks of SPIDER, too"
-            rejections.append(rejection.Rejection(image.path, "", reason))
+            rejections.append(no_mask(image))
     return Plan(requests, rejections, dict(not_needed))
 
 
-def choose(images: Iterable[_Image], series: Sequence[str]) -> list[_Image]:
+def no_mask(image: Image) -> rejection.Rejection:
+    """Returns what is said of an image without a mask."""
+    reason = f"there is no mask {MASKS}/{image.stem}; get the masks of SPIDER, too"
+    return rejection.Rejection(image.path, "", reason)
+
+
+def choose(images: Iterable[Image], series: Sequence[str]) -> list[Image]:
     """Returns one image per patient, the first of `series` that there is, by patient number."""
     by_patient = collections.defaultdict(dict)
     for image in images:
@@ -176,19 +145,28 @@ def choose(images: Iterable[_Image], series: Sequence[str]) -> list[_Image]:
     return chosen
 
 
-def _list_images(input_dir: str) -> tuple[list[_Image], collections.Counter]:
+def list_images(input_dir: str) -> tuple[list[Image], collections.Counter]:
+    """Returns the images of a SPIDER folder, and what is not needed -> count.
+
+    Raises:
+        FileNotFoundError: If the folder has not SPIDER's layout.
+    """
     images, not_needed = [], collections.Counter()
     for path in _files(input_dir, IMAGES):
         match = _NAME.fullmatch(os.path.basename(path))
         if match:
-            images.append(_Image(path, match["patient"], match["series"]))
+            images.append(Image(path, match["patient"], match["series"]))
         else:
             not_needed["files with another name than PATIENT_SERIES.mha or .nii.gz"] += 1
     return images, not_needed
 
 
-def _masks(input_dir: str) -> dict[str, str]:
-    """Name without extension -> path."""
+def list_masks(input_dir: str) -> dict[str, str]:
+    """Returns name without extension -> path of the masks of a SPIDER folder.
+
+    Raises:
+        FileNotFoundError: If the folder has not SPIDER's layout.
+    """
     return {os.path.basename(path).split(".")[0]: path for path in _files(input_dir, MASKS)}
 
 
@@ -202,7 +180,7 @@ def _files(input_dir: str, name: str) -> list[str]:
     return [os.path.join(folder, file) for file in sorted(os.listdir(folder))]
 
 
-def _request(image: _Image, payload: Payload, graded, key: bytes) -> dataset_lib.ScanRequest:
+def _request(image: Image, payload: Payload, graded, key: bytes) -> dataset_lib.ScanRequest:
     return dataset_lib.ScanRequest(
         subject_key=deidentify.pseudonym(key, "subject", image.patient),
         family_key=deidentify.pseudonym(key, "family", image.patient),

@@ -61,15 +61,16 @@ class ScanRequest:
     header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
+    def whose(self) -> dict[str, Any]:
+        """Those fields of `slice_schema.Slice` that all slices of the scan share."""
+        found = {"subject": self.subject_key, "family": self.family_key, "scan": self.scan_key}
+        return found | {"visit": self.visit, "days": self.days}
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Those fields of `schema.Crop` that all crops of the scan share."""
-        names = ("visit", "days", "field_strength_t", "header_facts")
-        return {
-            "subject": self.subject_key,
-            "family": self.family_key,
-            "scan": self.scan_key,
-            **{name: getattr(self, name) for name in names},
-        }
+        names = ("field_strength_t", "header_facts")
+        return self.whose | {name: getattr(self, name) for name in names}
 
 
 Examples = dict[str, list[tf.train.Example]]  # kind of record -> records of one scan
@@ -207,7 +208,22 @@ def _make_splits(requests, settings: settings_lib.Settings, protocols: Mapping) 
                     f"`protocols` must hold {what} ({allowed}), got {min(found)!r} in {name!r}."
                 )
         made["protocols"][name] = dict(split_of)
+    made["protocols"] |= _parts(made["protocols"], requests, settings)
     return made
+
+
+def _parts(protocols: Mapping, requests, settings: settings_lib.Settings) -> dict:
+    """Protocols that train on a part of the subjects."""
+    members = collections.defaultdict(set)
+    for request in requests:
+        members[request.family_key].add(request.subject_key)
+    return splits.parts(
+        protocols,
+        {key: len(subjects) for key, subjects in members.items()},
+        seed=settings.split_seed,
+        percents=settings.train_percents,
+        counts=settings.train_subjects,
+    )
 
 
 def _nothing(what: str, rejected: Sequence[rejection.Rejection]) -> str:

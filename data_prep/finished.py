@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from spine_tf import files, gradings
-from spine_tf.data import records
+from spine_tf.data import records, schema, slice_schema
 
 
 def lines_name(kind: str, shard: int) -> str:
@@ -42,7 +42,8 @@ def finish_kind(output_dir: str, parts_dir: str, kind: str, num_shards: int) -> 
         rows += found
     with files.atomic_write(os.path.join(output_dir, records.index_name(kind))) as file:
         file.writelines(rows)
-    return {"files": shards, "num_records": len(rows)} | summary([json.loads(r) for r in rows])
+    described = slice_schema.summary if kind == schema.SLICE else summary
+    return {"files": shards, "num_records": len(rows)} | described([json.loads(r) for r in rows])
 
 
 def summary(rows: Sequence[Mapping]) -> dict:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data_prep import slice_qc
 from spine_tf.data import crops, schema
 
 _SHOWN_SCALE = 0.5
@@ -21,11 +22,15 @@ def crop_sheet(
 ) -> bytes:
     """Returns a PNG: vertebral bodies in the first row, discs in the second, head to foot.
 
+    Of a scan with slices alone see `slice_qc.sheet`.
+
     Args:
         examples: Kind of record -> the records of one scan.
         settings: Those of the data set, as in its manifest: crop_scale, and the size of images.
     """
     strips = [_strip(kind, examples[kind], settings) for kind in _ROWS if examples.get(kind)]
+    if not strips and examples.get(schema.SLICE):
+        return slice_qc.sheet(examples[schema.SLICE])
     width = max(strip.shape[1] for strip in strips)
     padded = [np.pad(strip, ((0, _GAP), (0, width - strip.shape[1]))) for strip in strips]
     grey = np.clip(np.concatenate(padded) * (255 / crops.MAX_INTENSITY), 0, 255).astype(np.uint8)

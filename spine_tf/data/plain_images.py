@@ -25,19 +25,29 @@ def fit(image: tf.Tensor, shape: tuple[int, int]) -> dict[str, tf.Tensor]:
     image = tf.cast(image, tf.float32)
     image = image - tf.minimum(tf.reduce_min(image), 0.0)
     median = intensity.median(tf.boolean_mask(image, image != 0))
+    placed, valid = place(image, shape)
+    scaled = tf.clip_by_value(placed * (crops.MEDIAN_INTENSITY / median), 0.0, crops.MAX_INTENSITY)
+    return {"image": scaled[None], "pixel_is_valid": valid, "median": median}
+
+
+def place(image: tf.Tensor, shape: tuple[int, int]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Fits one image into a size, whole and centred, with 0 around it.
+
+    Args:
+        image: [height, width] float32.
+        shape: (rows, columns) of the result.
+
+    Returns:
+        [rows, columns] float32, resized bilinearly with antialias; [rows, columns] bool, false
+        around the image.
+    """
     size = _fitting_size(tf.shape(image), shape)
     resized = tf.image.resize(image[..., None], size, antialias=True)[..., 0]
-    resized = tf.clip_by_value(
-        resized * (crops.MEDIAN_INTENSITY / median), 0.0, crops.MAX_INTENSITY
-    )
     before = (tf.constant(shape) - size) // 2
     padding = tf.stack([before, shape - size - before], 1)
     valid = tf.pad(tf.ones(size, tf.bool), padding)
-    return {
-        "image": tf.ensure_shape(tf.pad(resized, padding), shape)[None],
-        "pixel_is_valid": tf.ensure_shape(valid, shape),
-        "median": median,
-    }
+    placed = tf.ensure_shape(tf.pad(resized, padding), shape)
+    return placed, tf.ensure_shape(valid, shape)
 
 
 def _fitting_size(size: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:

@@ -117,7 +117,7 @@ class DataFolder:
     def label_names(self) -> dict[int, str]:
         """Label of the label maps of slices -> its name; empty where there are none."""
         labels = self.manifest["settings"].get("labels") or {}
-        return {min(values): name for name, values in labels.items()}
+        return dict(sorted((min(values), name) for name, values in labels.items()))
 
     @property
     def protocols(self) -> list[str]:

@@ -215,7 +215,8 @@ def parse(
         kind: DISC, one of PAIRS or of JOINED, or SLICE, for which see `slice_schema.parse`.
         serialized: Scalar string, a serialized tf.train.Example.
         crop_scale: The data set's crop scale; it fixes the shape of a crop.
-        crop_kind: How it was cropped, see `Index.crop_kind`; only `image_pairs` and `slice` need it.
+        crop_kind: How it was cropped, see `Index.crop_kind`; only `image_pairs` and `slice` need
+            it.
 
     Returns:
         The features by name. Of PAIRS and JOINED everything of a visit has a leading axis of

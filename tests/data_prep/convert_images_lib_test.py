@@ -38,7 +38,7 @@ def test_visits_are_the_times_of_a_subject(folder):
         (anna, 1, 800, "frontal"),
         (anna, 0, 0, "frontal"),
         (anna, 1, 800, "lateral"),
-        (bert, 0, 0, "image"),
+        (bert, 0, 0, ""),
     ]
     assert len({r.scan_key for r in plan.requests}) == 4
     assert "anna" not in repr(plan.requests) and "bert" not in repr(plan.requests)

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from data_prep import convert_spider_lib, spider
+from data_prep import spider, volume_file
 from spine_tf import geometry, levels, vertebrae
 from tests.data_prep import spider_samples
 
@@ -109,8 +109,8 @@ def test_corner_order_follows_a_steep_spine():
 @pytest.mark.real_data
 @pytest.mark.parametrize("patient", ["7", "65", "191", "209"])
 def test_real_masks_give_plausible_bodies(patient):
-    mask, affine = convert_spider_lib.read_image(str(_SPIDER / "masks" / f"{patient}_t2_SPACE.mha"))
-    annotation = spider.annotation_from_mask(mask, affine)
+    mask = volume_file.read(str(_SPIDER / "masks" / f"{patient}_t2_SPACE.mha"))
+    annotation = spider.annotation_from_mask(mask.array, mask.affine)
     found = annotation.by_level
     for name in "T12 L1 L2 L3 L4 L5".split():
         corners_mm = found[levels.VertebraLevel(name)].corners_mm
@@ -123,10 +123,8 @@ def test_lumbosacral_edge_agrees_with_hand_marks():
     sacra = json.loads((_SPIDER / "sacrum.json").read_text())["patients"]
     errors_mm = []
     for patient in ("34", "52", "65", "107", "129", "136", "191"):
-        mask, affine = convert_spider_lib.read_image(
-            str(_SPIDER / "masks" / f"{patient}_t2_SPACE.mha")
-        )
-        disc = spider.annotation_from_mask(mask, affine).disc_corners_mm[_L5_S1]
+        mask = volume_file.read(str(_SPIDER / "masks" / f"{patient}_t2_SPACE.mha"))
+        disc = spider.annotation_from_mask(mask.array, mask.affine).disc_corners_mm[_L5_S1]
         marked = np.array(sacra[patient]["vertebrae"][0]["corners_mm"])[[1, 0]]
         errors_mm += np.linalg.norm((disc[2:] - marked)[:, 1:], axis=1).tolist()
     # Marks are good to 2 mm.

@@ -1,0 +1,105 @@
+"""Reads 3-D images and label maps (MHA, NIfTI, NRRD) with SimpleITK, and compares their grids."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import SimpleITK as sitk
+
+from data_prep import rejection
+from spine_tf import geometry
+from spine_tf.data import slice_schema
+
+ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
+_SAME_PLACE_MM = 1.0
+_SAME_VOXEL = 0.05  # of a voxel
+_VIEW_OF_AXIS = (slice_schema.SAGITTAL, slice_schema.CORONAL, slice_schema.AXIAL)  # of x, y, z
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeFile:
+    """The voxels of one file in canonical order, see `geometry.CANONICAL_AXES`.
+
+    Attributes:
+        path: The file.
+        array: [slices, rows, columns] of the file's own type; sagittal slices right to left, rows
+            head to foot, columns front to back.
+        affine: [4, 4] index to LPS mm.
+        view: The view that the file itself is cut in.
+    """
+
+    path: str
+    array: np.ndarray
+    affine: np.ndarray
+    view: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+        return self.array.shape
+
+
+def read(path: str) -> VolumeFile:
+    """Reads one file.
+
+    Args:
+        path: A file that SimpleITK reads; its physical coordinates are LPS mm.
+
+    Raises:
+        rejection.RejectedInput: If it cannot be read, is not 3-D or holds values that are no
+            numbers.
+    """
+    try:
+        image = sitk.ReadImage(path)
+        array = sitk.GetArrayFromImage(image)
+        steps_mm = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+        affine = geometry.affine_from_axes(*steps_mm.T[::-1], image.GetOrigin())
+        array, affine = geometry.canonicalise(array, affine)
+    except (RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [""])[-1]
+        raise rejection.RejectedInput(
+            path, "", f"cannot be read as a 3-D image ({reason}); get the file again"
+        ) from None
+    if not np.isfinite(array).all():
+        raise rejection.RejectedInput(path, "", "has voxels that are no finite numbers")
+    return VolumeFile(path, array, affine, _VIEW_OF_AXIS[int(np.argmax(np.abs(steps_mm[:, 2])))])
+
+
+def shifted(one: VolumeFile, shift_mm: Sequence[float]) -> VolumeFile:
+    """Returns a volume at another place, [3] mm (LPS) from where its header says."""
+    affine = np.copy(one.affine)
+    affine[:3, 3] += shift_mm
+    return dataclasses.replace(one, affine=affine)
+
+
+def on_one_grid(one: VolumeFile, other: VolumeFile) -> bool:
+    """Says whether two volumes have the same voxels, within 1 mm."""
+    return one.shape == other.shape and np.allclose(
+        _ends_mm(one), _ends_mm(other), atol=_SAME_PLACE_MM
+    )
+
+
+def _ends_mm(one: VolumeFile) -> np.ndarray:
+    return geometry.to_patient(one.affine, [[0, 0, 0], np.array(one.shape) - 1])
+
+
+def cut(whole: VolumeFile, part: VolumeFile) -> VolumeFile | None:
+    """Returns the part of a volume that another one covers.
+
+    Args:
+        whole: The volume.
+        part: One whose voxels are some of those of `whole`.
+
+    Returns:
+        The voxels of `whole` on the grid of `part`, or None where that is no part of it.
+    """
+    ends = geometry.to_index(whole.affine, _ends_mm(part))
+    first, last = np.round(ends).astype(int)
+    is_same = np.abs(ends - np.round(ends)).max() < _SAME_VOXEL
+    is_same &= np.array_equal(last - first + 1, part.shape)
+    if not is_same or first.min() < 0 or np.any(last >= whole.shape):
+        return None
+    places = tuple(slice(begin, end + 1) for begin, end in zip(first, last, strict=True))
+    affine = np.copy(whole.affine)
+    affine[:3, 3] = geometry.to_patient(whole.affine, first)
+    return dataclasses.replace(whole, array=whole.array[places], affine=affine)
