@@ -16,7 +16,7 @@ def volume_shape(image: tf.Tensor) -> tuple[int, int, int]:
     Raises:
         ValueError: If the rank is not 5, or another size than that of the batch is unknown.
     """
-    shape = image.shape
+    shape = tf.TensorShape(image.shape)
     if shape.rank != 5 or None in shape[1:4]:
         raise ValueError(
             "`image` must be [batch, slices, rows, columns, channels] of known slices, rows and"

@@ -110,6 +110,7 @@ def disorder(
     _, largest = size_range(shape, config)
     if num_swaps < 0:
         raise ValueError(f"`num_swaps` must be at least 0, got {num_swaps}.")
+    valid, foreground = (tf.ensure_shape(mask, image.shape[:4]) for mask in (valid, foreground))
     candidates = _candidates(valid, foreground, seeds, num_swaps, config)
     places = _Places(tf.shape(image)[0], shape, largest)
     order, swaps = _swap(candidates, places, foreground, config)

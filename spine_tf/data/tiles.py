@@ -220,15 +220,22 @@ def permutation_set(
             f"`count` must be 1 to {math.factorial(num_tiles)}, the permutations of {num_tiles}"
             f" tiles, got {count}."
         )
-    every = np.array(list(itertools.permutations(range(num_tiles))), np.int8)
-    chosen = [int(np.random.default_rng(seed).integers(len(every)))]
-    total, nearest = np.zeros(len(every), np.int32), np.full(len(every), num_tiles, np.int32)
+    every = _all_permutations(num_tiles)
+    chosen = [int(np.random.default_rng(seed).integers(every.shape[1]))]
+    total, nearest = np.int32(0), np.int32(num_tiles)
     while len(chosen) < count:
-        distance = np.count_nonzero(every != every[chosen[-1]], axis=1).astype(np.int32)
+        differs = every != every[:, chosen[-1:]]
+        distance = np.sum(differs, axis=0, dtype=np.int32)
         total, nearest = total + distance, np.minimum(nearest, distance)
         score = np.where(nearest > 0, total * (num_tiles + 1) + nearest, -1)
         chosen.append(int(np.argmax(score)))
-    return tuple(tuple(every[number].tolist()) for number in chosen)
+    return tuple(tuple(every[:, number].tolist()) for number in chosen)
+
+
+def _all_permutations(num_tiles):
+    """[num_tiles, permutations] int8 in lexicographic order."""
+    listed = itertools.chain.from_iterable(itertools.permutations(range(num_tiles)))
+    return np.fromiter(listed, np.int8).reshape(-1, num_tiles).T.copy()
 
 
 def tile_shape(
@@ -244,7 +251,8 @@ def tile_shape(
 
 def _axes(shape, config) -> list[_Axis]:
     least = tuple(
-        1 if cells == 1 else cells * pixels for cells, pixels in zip(config.grid, _MIN_CELL)
+        1 if cells == 1 else cells * pixels
+        for cells, pixels in zip(config.grid, _MIN_CELL, strict=True)
     )
     if any(side < needed for side, needed in zip(shape, least, strict=True)):
         raise ValueError(
