@@ -1,5 +1,8 @@
+import dataclasses
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_prep import convert_images_lib, dataset_lib, settings
 from spine_tf.data import records, schema
@@ -15,9 +18,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def _plan(folder, rows, **options):
+def _plan(folder, rows, kinds=("image_pairs",), classes=(), **options):
     table = image_samples.write_table(folder / "images.csv", rows, **options)
-    return convert_images_lib.plan(convert_images_lib.Inputs(table, str(folder)), b"key")
+    inputs = convert_images_lib.Inputs(table, str(folder), kinds=kinds, classes=classes)
+    return convert_images_lib.plan(inputs, b"key")
 
 
 def _told(plan):
@@ -149,3 +153,71 @@ def test_an_image_without_any_content(folder):
     plan = _plan(folder, [("0.png", "anna", 0, "v", "")])
     with pytest.raises(ValueError, match="must not all be 0"):
         convert_images_lib.encode(np.zeros((9, 9), np.float32), plan.requests[0], SETTINGS)
+
+
+def _slice(folder, image, **options):
+    (request,) = _plan(folder, [("0.png", "anna", 0, "4CH", "")], kinds=("slice",)).requests
+    chosen = settings.ImageSettings(kinds=("slice",), **options)
+    (example,) = convert_images_lib.encode(image, request, chosen)["slice"]
+    kind = schema.crop_kind(schema.SLICE, dataclasses.asdict(chosen))
+    parsed = schema.parse(schema.SLICE, tf.constant(example.SerializeToString()), 1.0, kind)
+    return {name: value.numpy() for name, value in parsed.items()}
+
+
+def test_slices_need_no_days_and_may_repeat_a_label(folder):
+    rows = [("0.png", "anna", "4CH"), ("1.png", "anna", "4CH"), ("2.png", "bert", "")]
+    plan = _plan(folder, rows, kinds=("slice",), columns=("image", "subject", "label"))
+    assert not plan.rejections
+    assert [(r.visit, r.payload.label) for r in plan.requests] == [(0, "4CH"), (0, "4CH"), (0, "")]
+
+
+def test_labels_outside_the_list_are_rejected(folder):
+    rows = [("0.png", "anna", "", "4CH", ""), ("1.png", "bert", "", "4CHH", "")]
+    plan = _plan(folder, rows, kinds=("slice",), classes=("4CH", "Femur"))
+    assert len(plan.requests) == 1
+    (rejected,) = plan.rejections
+    assert "row 3: `label` '4CHH' is not among --classes" in str(rejected)
+
+
+def test_a_slice_keeps_grey_values_and_has_no_margin(folder):
+    image = np.full((20, 40), 7, np.float32)
+    image[:, 20:] = 90
+    parsed = _slice(folder, image, image_rows=15, image_columns=20)
+    assert parsed["image"].shape == (15, 20, 1) and parsed["label"] == b"4CH"
+    # 20 x 40 at half the size is 10 x 20, in the middle of 15 rows.
+    np.testing.assert_array_equal(parsed["valid"].all(1), [False] * 2 + [True] * 10 + [False] * 3)
+    np.testing.assert_allclose(parsed["image"][2:12, :9], 7, atol=0.01)
+    np.testing.assert_allclose(parsed["image"][2:12, 11:], 90, atol=0.01)
+    np.testing.assert_array_equal(parsed["foreground"][5], [False] * 9 + [True] * 11)
+    inside = parsed["image"][parsed["foreground"]]
+    assert parsed["mean"] == pytest.approx(inside.mean(), abs=0.01)
+    assert parsed["std"] == pytest.approx(inside.std(), abs=0.01)
+
+
+def test_text_around_an_image_is_left_out(folder):
+    image = np.zeros((12, 12), np.float32)
+    image[2:6, 3:9] = np.arange(1, 25).reshape(4, 6)
+    parsed = _slice(folder, image, image_rows=4, image_columns=6, keep_box=(2, 6, 3, 9))
+    np.testing.assert_allclose(parsed["image"][..., 0], image[2:6, 3:9], atol=1e-3)
+    with pytest.raises(ValueError, match=r"its pixels \(12, 12\) must hold --keep_box=2,13,3,9"):
+        _slice(folder, image, keep_box=(2, 13, 3, 9))
+
+
+def test_an_image_of_one_value_is_no_slice(folder):
+    with pytest.raises(ValueError, match="has no foreground: every pixel is 3"):
+        _slice(folder, np.full((9, 9), 3, np.float32))
+
+
+def test_both_kinds_at_once(folder):
+    rows = [("0.png", "anna", 0, "v", ""), ("1.png", "anna", 9, "v", "")]
+    chosen = settings.ImageSettings(kinds=("image_pairs", "slice"))
+    found = [
+        convert_images_lib.encode(convert_images_lib.load(request), request, chosen)
+        for request in _plan(folder, rows, kinds=chosen.kinds).requests
+    ]
+    assert [sorted(examples) for examples in found] == [["image_pairs", "slice"]] * 2
+    facts = [schema.facts(examples["slice"][0]) for examples in found]
+    assert [(row["visit"], row["days"], row["label"]) for row in facts] == [
+        ([0], [0], "v"),
+        ([1], [9], "v"),
+    ]

@@ -1,6 +1,7 @@
 """Tests of the convert-images command."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -9,7 +10,10 @@ import pytest
 
 from data_prep import convert_images
 from spine_tf import cli
-from tests.data_prep import image_samples
+from spine_tf.data import records, schema, slice_schema
+from tests.data_prep import image_samples, volume_samples
+
+_REAL = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
 
 def run(*arguments):
@@ -81,3 +85,100 @@ def test_good_images_are_converted_beside_bad_ones(tmp_path, capfd):
 def test_nothing_to_convert(tmp_path, capsys):
     assert run(*_arguments(tmp_path, [("none.png", "a", 0, "", "")])) == cli.EXIT_FAILED
     assert "no scan to convert" in capsys.readouterr().err
+
+
+def _volumes(folder, *arguments):
+    return run(f"--input_dir={folder}", f"--output_dir={folder.parent / 'out'}", *arguments)
+
+
+def test_good_volumes_are_converted_beside_bad_ones(tmp_path, capfd):
+    folder = tmp_path / "in"
+    for name in "abcdefgh":
+        volume_samples.write_case(folder, name)
+    volume_samples.write_case(folder, "bad", seg=np.full(volume_samples.SHAPE, 3, np.uint8))
+    options = ("--layout=brats", "--num_shards=2", "--folds=2", "--train_percents=50")
+    assert _volumes(folder, *options, "--views=axial,native") == cli.EXIT_REJECTED
+    printed = capfd.readouterr().out
+    assert "8 scans, records: 48 slice." in printed
+    assert "bad_seg.nii.gz: has labels outside the list: 3" in printed
+    data = records.open_folder(str(tmp_path / "out"))
+    assert data.label_names == {1: "necrotic core", 2: "oedema", 4: "enhancing tumour"}
+    assert data.manifest["kinds"]["slice"]["view_counts"] == {"axial": 32, "sagittal": 16}
+    for protocol in ("subjects", "grading", "fold0", "fold1"):
+        records.check_protocol(data, protocol)
+    part = data.index(schema.SLICE, "fold0_percent50", "train")
+    whole = data.index(schema.SLICE, "fold0", "train")
+    assert 0 < len(part) < len(whole) and set(part.column("key")) < set(whole.column("key"))
+    assert part.crop_kind == slice_schema.SliceKind(4)
+    parsed = schema.parse(part.kind, part.read(0), part.crop_scale, part.crop_kind)
+    assert parsed["key"].numpy().decode() == part.rows[0]["key"]
+    assert parsed["foreground"].numpy().sum() == part.rows[0]["foreground_pixels"]
+
+
+def test_two_processes_write_the_same_slices(tmp_path):
+    for name in "abcd":
+        volume_samples.write_case(tmp_path / "in", name, ("ct",))
+    (tmp_path / "labels.json").write_text('{"1-4": "all"}')
+    found = []
+    for count in (1, 2):
+        out = tmp_path / f"out{count}"
+        status = run(
+            *(f"--input_dir={tmp_path / 'in'}", "--layout=volumes", "--channels=ct"),
+            *(f"--label_names={tmp_path / 'labels.json'}", f"--key_file={tmp_path / 'key'}"),
+            *(f"--output_dir={out}", f"--num_processes={count}", "--num_shards=2"),
+        )
+        assert status == cli.EXIT_DONE
+        found.append([path.read_bytes() for path in sorted(out.glob("*slice*"))])
+    assert found[0] == found[1] and len(found[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--layout=brats", "--image_rows=64"), "--image_rows is no flag of --layout=brats"),
+        ((), "--input_dir is no flag of --layout=images"),
+        (("--layout=volumes",), "--channels and --label_names must be given"),
+        (("--layout=brats", "--window_hu=1"), "`window_hu` must be a lower and a higher number"),
+    ],
+)
+def test_flags_that_do_not_go_together(tmp_path, capsys, arguments, message):
+    assert _volumes(tmp_path / "in", *arguments) == cli.EXIT_USAGE
+    assert message in capsys.readouterr().err
+
+
+def test_ultrasound_with_classes(tmp_path, capfd):
+    image = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
+    image_samples.write_dicom(tmp_path / "a.dcm", image, Modality="US")
+    image_samples.write_dicom(tmp_path / "b.dcm", np.zeros((9, 9), np.uint16))
+    rows = [("a.dcm", "exam1", "4CH"), ("b.dcm", "exam2", "4CH"), ("c.dcm", "exam3", "Femr")]
+    table = image_samples.write_table(tmp_path / "t.csv", rows, ("image", "subject", "label"))
+    arguments = [f"--images_csv={table}", f"--image_dir={tmp_path}", "--kinds=slice"]
+    arguments += ["--classes=4CH,Femur", "--image_rows=21", "--image_columns=33"]
+    assert run(*arguments, f"--output_dir={tmp_path / 'out'}") == cli.EXIT_REJECTED
+    printed = capfd.readouterr().out
+    assert "1 scans, records: 1 slice." in printed and "b.dcm (1.2.3.4.5): has no fore" in printed
+    assert "row 4: `label` 'Femr' is not among --classes" in printed
+    data = records.open_folder(str(tmp_path / "out"))
+    assert data.manifest["kinds"]["slice"]["label_counts"] == {"4CH": 1}
+    assert data.index(schema.SLICE).crop_kind == slice_schema.SliceKind(1, 21, 33)
+
+
+@pytest.mark.real_data
+def test_the_abdomen_of_a_real_case(tmp_path):
+    names = {"1": "spleen", "2": "right kidney", "3": "left kidney", "5": "liver", "7": "pancreas"}
+    (tmp_path / "labels.json").write_text(json.dumps(names))
+    # The header of this label map puts it on the first slices; it is of the last 30, 246 mm higher.
+    status = run(
+        *(f"--input_dir={_REAL / 'abdomen_ct'}", f"--output_dir={tmp_path / 'out'}"),
+        *("--layout=volumes", "--channels=ct", f"--label_names={tmp_path / 'labels.json'}"),
+        *("--unlisted_labels=background", "--window_hu=-200,300", "--slices=labelled"),
+        *("--cut_to_label_map", "--label_map_shift_mm=0,0,246"),
+    )
+    assert status == cli.EXIT_DONE
+    index = records.open_folder(str(tmp_path / "out")).index(schema.SLICE)
+    assert len(index) == 30 and set(index.column("view")) == {"axial"}
+    parsed = [schema.parse(index.kind, index.read(n), 1.0, index.crop_kind) for n in range(30)]
+    # Soft tissue: the liver is 40 to 70 HU, kidneys and pancreas are below it without contrast.
+    for label, least, most in ((5, 30, 80), (1, 20, 60), (2, 0, 40), (3, 0, 40)):
+        values = [p["image"][p["label_map"] == label].numpy().ravel() for p in parsed]
+        assert least < np.median(np.concatenate(values)) < most

@@ -30,6 +30,29 @@ def test_settings_that_cannot_be(values):
         settings.Settings(**values)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (settings.Settings, {"train_percents": (101,)}),
+        (settings.Settings, {"train_subjects": (4, 0)}),
+        (settings.ImageSettings, {"kinds": ()}),
+        (settings.ImageSettings, {"kinds": ("slice", "disc")}),
+        (settings.ImageSettings, {"kinds": ("slice",), "header_facts": "sex"}),
+        (settings.ImageSettings, {"kinds": ("slice",), "image_rows": 0}),
+        (settings.ImageSettings, {"keep_box": (1, 1, 0, 5)}),
+        (settings.VolumeSettings, {"views": ("native", "native")}),
+        (settings.VolumeSettings, {"views": ("oblique",)}),
+        (settings.VolumeSettings, {"spacing_mm": -1.0}),
+        (settings.VolumeSettings, {"window_hu": (300.0, -200.0)}),
+        (settings.VolumeSettings, {"label_map_shift_mm": (3.0,)}),
+    ],
+)
+def test_settings_of_images_and_volumes_that_cannot_be(kind, values):
+    *_, name = values
+    with pytest.raises(ValueError, match=f"`{name}` must .*, got "):
+        kind(**values)
+
+
 def test_nothing_heavy_is_imported():
     code = (
         "import sys, data_prep.settings;"

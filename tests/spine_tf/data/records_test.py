@@ -206,3 +206,30 @@ def test_slice_means_of_plain_images():
     rows = [{"slice_mean": [[0.5], [0.25]]}, {"slice_mean": [[0.75]]}]
     assert records.slice_means(rows) == [0.5]
     assert records.slice_means([]) == [0.0] * 15
+
+
+def test_cases_are_the_slices_of_a_volume_in_order():
+    def row(case, view, position):
+        return {"case": case, "view": view, "position": position}
+
+    rows = [
+        row("b", "axial", 4),
+        row("a", "axial", 1),
+        row("b", "axial", 0),
+        row("b", "coronal", 2),
+    ]
+    index = records.Index("folder", schema.SLICE, 1.0, tuple(rows))
+    found = records.cases(index)
+    assert found == {("a", "axial"): [1], ("b", "axial"): [2, 0], ("b", "coronal"): [3]}
+
+
+def test_label_names():
+    manifest = {"settings": {"labels": {"disc": [201, 202], "vertebra": [1, 2]}}}
+    found = records.DataFolder("folder", manifest, {}).label_names
+    assert list(found.items()) == [(1, "vertebra"), (201, "disc")]
+    assert records.DataFolder("folder", {"settings": {}}, {}).label_names == {}
+
+
+def test_statistics_of_slices():
+    found = records.statistics(_index({"label": "a"}, {"label": "b"}), {"label": [1, 1]})
+    assert found.class_counts == {"label": [1, 1]} and found.graded_levels == {}

@@ -117,3 +117,47 @@ def test_too_few_follow_ups_leave_the_pretext_empty(num_visits):
 def test_more_folds_than_families_are_refused():
     with pytest.raises(ValueError, match=r"`folds` must be at most .* \(4\), got 5"):
         splits.make_splits(_families([1] * 4), seed=0, num_folds=5)
+
+
+@pytest.mark.parametrize(
+    ("count", "fraction", "held_out"), [(1, 0.1, 0), (2, 0.1, 0), (3, 0.1, 1), (10, 0.49, 4)]
+)
+def test_by_subject_holds_out_the_same_share_twice(count, fraction, held_out):
+    found = splits.by_subject(_families([1] * count), seed=0, held_out_fraction=fraction)
+    counts = collections.Counter(found.values())
+    assert counts["test"] == counts["validation"] == held_out
+    assert counts["train"] == count - 2 * held_out
+
+
+@hypothesis.given(COHORTS.filter(lambda c: len(c) >= 6), SEEDS)
+@hypothesis.settings(deadline=None, max_examples=20)
+def test_parts_are_nested_and_share_what_is_held_out(num_visits, seed):
+    families = _families(num_visits)
+    protocols = splits.make_splits(families, seed=seed, num_folds=3)["protocols"]
+    sizes = {family.key: 1 + number % 2 for number, family in enumerate(families)}
+    found = splits.parts(protocols, sizes, seed=seed, percents=(25, 50), counts=(1, 2))
+    assert set(found) == {
+        f"{protocol}_{part}"
+        for protocol in ("grading", "fold0", "fold1", "fold2")
+        for part in ("percent25", "percent50", "subjects1", "subjects2")
+    }
+    for name, part in found.items():
+        whole = protocols[name.split("_")[0]]
+        for split in ("validation", "test"):
+            assert _held(part, split) == _held(whole, split)
+    for fold in ("fold0", "fold1", "fold2"):
+        parts = [found[f"{fold}_subjects{n}"] for n in (1, 2)]
+        parts += [found[splits.percent_name(fold, 50)], protocols[fold]]
+        train = [_held(part, "train") for part in parts]
+        assert train[0] <= train[1] and train[2] <= train[3] and _held(parts[0], "train")
+        half, total = (sum(sizes[key] for key in kept) for kept in train[2:])
+        assert total / 2 - 1 <= half <= total / 2 + 2
+
+
+def test_parts_larger_than_the_whole_are_refused():
+    protocols = {"fold0": {"a": "train", "b": "test"}, "longitudinal": {"a": "train"}}
+    sizes = {"a": 1, "b": 1}
+    with pytest.raises(ValueError, match=r"training subjects of 'fold0' \(1\), got 2"):
+        splits.parts(protocols, sizes, seed=0, counts=(2,))
+    assert splits.parts(protocols, sizes, seed=0) == {}
+    assert splits.percent_name("fold0", 100) == "fold0"

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from data_prep import rejection, volume_file
+from tests.data_prep import spider_samples, volume_samples
+
+
+def _write(path, array, affine):
+    spider_samples.write_image(path, array, affine)
+    return volume_file.read(str(path))
+
+
+def test_voxels_come_in_canonical_order(tmp_path):
+    image, affine = volume_samples.make_image(), volume_samples.make_affine()
+    found = _write(tmp_path / "a.nii.gz", image, affine)
+    np.testing.assert_array_equal(found.array, image)
+    np.testing.assert_allclose(found.affine, affine, atol=1e-4)
+    assert found.view == "sagittal"
+    # The same voxels, stored as axial slices from foot to head.
+    turned = np.ascontiguousarray(np.transpose(image, (1, 2, 0))[::-1])
+    columns = affine[:, [1, 2, 0, 3]]
+    columns[:3, 3] += (len(turned) - 1) * columns[:3, 0]
+    columns[:3, 0] *= -1
+    again = _write(tmp_path / "b.mha", turned, columns)
+    np.testing.assert_array_equal(again.array, image)
+    assert again.view == "axial" and volume_file.on_one_grid(found, again)
+
+
+def test_what_cannot_be_read(tmp_path):
+    image = volume_samples.make_image().astype(np.float32)
+    affine = volume_samples.make_affine()
+    (tmp_path / "text.nii.gz").write_text("no image")
+    image[0, 0, 0] = np.nan
+    spider_samples.write_image(tmp_path / "nan.mha", image, affine)
+    cannot, no_numbers = "cannot be read as a 3-D image", "no finite numbers"
+    for name, reason in (("text.nii.gz", cannot), ("nan.mha", no_numbers), ("no.mha", cannot)):
+        with pytest.raises(rejection.RejectedInput, match=f"{name}: .*{reason}"):
+            volume_file.read(str(tmp_path / name))
+
+
+def test_a_part_is_cut_where_it_lies(tmp_path):
+    image, affine = volume_samples.make_image(), volume_samples.make_affine()
+    whole = _write(tmp_path / "whole.nii.gz", image, affine)
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, :3] @ [1, 2, 3]
+    part = _write(tmp_path / "part.nii.gz", image[1:3, 2:6, 3:], moved)
+    found = volume_file.cut(whole, part)
+    np.testing.assert_array_equal(found.array, image[1:3, 2:6, 3:])
+    assert volume_file.on_one_grid(found, part) and not volume_file.on_one_grid(whole, part)
+    # One voxel to the left it sticks out; by half a voxel it lies between voxels.
+    assert volume_file.cut(whole, volume_file.shifted(part, [6, 0, 0])) is None
+    assert volume_file.cut(whole, volume_file.shifted(part, [0, 0, 0.5])) is None
+    back = volume_file.cut(whole, volume_file.shifted(part, [-3, 0, 0]))
+    np.testing.assert_array_equal(back.array, image[:2, 2:6, 3:])
