@@ -77,10 +77,10 @@ def first_of_image(batch: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
 
 
 def integral(values: tf.Tensor) -> tf.Tensor:
-    """Returns the table [batch, slices + 1, rows + 1, columns + 1] int32 that `sums` reads.
+    """Returns the table [batch, slices + 1, rows + 1, columns + 1] that `sums` reads.
 
     Args:
-        values: [batch, slices, rows, columns] int32.
+        values: [batch, slices, rows, columns], whole numbers whose sum fits their type.
     """
     for axis in (3, 2, 1):
         if values.shape[axis] != 1:
@@ -97,7 +97,7 @@ def sums(table: tf.Tensor, corner: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         size: int32 of the rank of `corner`; broadcasts to it.
 
     Returns:
-        [batch, ...] int32.
+        [batch, ...] of the type of the table.
     """
     shape = tf.shape(table)
     values = tf.reshape(table, [-1])

@@ -46,6 +46,8 @@ class SwapConfig:
             )
         if self.max_depth is not None and self.max_depth < 1:
             raise ValueError(f"`max_depth` must be at least 1 or None, got {self.max_depth}.")
+        if not 0 <= self.min_foreground <= 1:
+            raise ValueError(f"`min_foreground` must be 0 to 1, got {self.min_foreground}.")
         if self.tries < 2:
             raise ValueError(f"`tries` must be at least 2, got {self.tries}.")
 
@@ -240,7 +242,9 @@ def _fits(valid, foreground, corner, size, config):
     """[batch, swaps, tries] bool: only valid voxels and enough foreground."""
     _, largest = size_range(valid.shape[1:], config)
     # One voxel that is not valid outweighs the foreground of any patch.
-    values = tf.where(valid, tf.cast(foreground, tf.int32), -math.prod(largest))
+    weight = math.prod(largest)
+    kind = tf.int32 if weight * math.prod(valid.shape[1:]) <= tf.int32.max else tf.int64
+    values = tf.where(valid, tf.cast(foreground, kind), tf.constant(-weight, kind))
     counts = boxes.sums(boxes.integral(values), corner, size)
     return tf.cast(counts, tf.float32) >= _least_foreground(size, config)
 

@@ -194,6 +194,16 @@ def test_padding_is_not_touched(config):
         assert depths == {(3, 5)}
 
 
+def test_padding_of_large_images_is_not_touched():
+    image = _image((2, 1, 300, 400, 1))
+    valid = _mask(image.shape)
+    valid[:, :, np.arange(300)[:, None] > np.arange(400)] = False
+    config = swaps.SwapConfig(min_side=0.1, max_side=0.5, min_foreground=0.0)
+    found = _disorder(image, valid=valid, config=config)
+    np.testing.assert_array_equal(found.image.numpy()[~valid], image[~valid])
+    assert found.changed.numpy().any()
+
+
 def test_a_padded_image_gets_its_share_of_the_swaps():
     image = _image((2, 8, 30, 30, 1))
     valid = _mask(image.shape)
@@ -334,6 +344,7 @@ def test_a_negative_number_of_swaps_is_refused():
         ({"min_side": 0.2}, "`min_side` and `max_side` must be .* got 0.2 and 0.14"),
         ({"max_side": 0.6}, "`min_side` and `max_side` must be .* got 0.06 and 0.6"),
         ({"max_depth": 0}, "`max_depth` must be at least 1 or None, got 0"),
+        ({"min_foreground": 1.5}, "`min_foreground` must be 0 to 1, got 1.5"),
         ({"tries": 1}, "`tries` must be at least 2, got 1"),
     ],
 )
