@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from spine_tf import config
-from spine_tf.models import encoder
+from spine_tf.models import dropout, encoder
 
 
 def embedding(
@@ -32,7 +32,7 @@ def embedding(
     for number, units in ((6, model_config.fc6), (7, model_config.fc7)):
         name = f"{prefix}fc{number}"
         if number == 7 and model_config.norm == "lrn":
-            x = keras.layers.Dropout(0.5, seed=seed, name=f"{prefix}fc6_dropout")(x)
+            x = dropout.Dropout(0.5, seed, name=f"{prefix}fc6_dropout")(x)
         x = keras.layers.Dense(
             units,
             kernel_initializer=encoder.initializer(model_config.norm, seed + number),
@@ -53,7 +53,7 @@ def logits(
     """Adds FC8: [batch, fc7] to [batch, num_classes] float32 logits."""
     x = embedded
     if model_config.norm == "lrn":
-        x = keras.layers.Dropout(0.5, seed=seed + 1, name=f"{prefix}fc7_dropout")(x)
+        x = dropout.Dropout(0.5, seed + 1, name=f"{prefix}fc7_dropout")(x)
     return keras.layers.Dense(
         num_classes,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01, seed=seed + 8),

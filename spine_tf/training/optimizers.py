@@ -85,3 +85,8 @@ def set_learning_rate(optimizer: Any, learning_rate: float) -> None:
 def get_learning_rate(optimizer: Any) -> float:
     """Returns the rate of the next step."""
     return float(tf.convert_to_tensor(optimizer.learning_rate))
+
+
+def num_updates(optimizer: Any) -> int:
+    """Returns the number of steps taken so far."""
+    return int(tf.convert_to_tensor(optimizer.iterations))

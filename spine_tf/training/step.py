@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from spine_tf import config
 from spine_tf.data import records
+from spine_tf.models import dropout
 from spine_tf.tasks import task
 from spine_tf.training import optimizers
 from spine_tf.training import strategy as strategies
@@ -94,9 +95,11 @@ class Steps:
             The losses of the batch, scalars by name.
         """
         part = strategies.split(self._strategy, batch)
+        count = optimizers.num_updates(self.optimizer) * self._settings.accumulate_steps
+        draw = tf.constant(count + self._pending, tf.int64)
         if not self._sums:
-            return self._step(part)
-        losses = self._add(part)
+            return self._step(part, draw)
+        losses = self._add(part, draw)
         self._pending += 1
         if is_last or self._pending == self._settings.accumulate_steps:
             self._update(tf.constant(self._pending, tf.float32))
@@ -114,22 +117,26 @@ class Steps:
 
     # === Over all replicas ===
 
-    def _all_step(self, batch: task.Batch) -> Losses:
+    def _all_step(self, batch: task.Batch, draw: tf.Tensor) -> Losses:
         def step(part):
             losses, gradients = self._gradients(part)
             self._apply(gradients)
             return losses
 
-        return strategies.total(self._strategy, self._strategy.run(step, (batch,)))
+        with dropout.drawing(draw):
+            losses = self._strategy.run(step, (batch,))
+        return strategies.total(self._strategy, losses)
 
-    def _all_add(self, batch: task.Batch) -> Losses:
+    def _all_add(self, batch: task.Batch, draw: tf.Tensor) -> Losses:
         def step(part):
             losses, gradients = self._gradients(part)
             for variable, gradient in zip(self._sums, gradients, strict=True):
                 variable.assign_add(gradient)
             return losses
 
-        return strategies.total(self._strategy, self._strategy.run(step, (batch,)))
+        with dropout.drawing(draw):
+            losses = self._strategy.run(step, (batch,))
+        return strategies.total(self._strategy, losses)
 
     def _all_update(self, count: tf.Tensor) -> None:
         def step():

@@ -4,7 +4,7 @@ import pytest
 
 from spine_tf import config
 from spine_tf.data import crops
-from spine_tf.models import encoder, heads
+from spine_tf.models import dropout, encoder, heads
 
 
 def _network(model_config, kind, num_classes):
@@ -56,7 +56,7 @@ def test_dropout_is_in_the_faithful_network_only():
     for norm, number in (("lrn", 2), ("batch", 0), ("none", 0)):
         model_config = config.ModelConfig(0.5, 1 / 32, 16, 8, norm, 1)
         model = _network(model_config, crops.DISC, 4)
-        dropouts = [x for x in model.layers if isinstance(x, keras.layers.Dropout)]
+        dropouts = [x for x in model.layers if isinstance(x, dropout.Dropout)]
         assert len(dropouts) == number
 
 

@@ -140,7 +140,7 @@ def test_a_checkpoint_holds_the_scale_and_the_velocity(tmp_path):
     whole = tf.train.Checkpoint(model=other_model, optimizer=other.optimizer)
     whole.read(path).assert_existing_objects_matched()
     assert float(optimizers.loss_scale(other.optimizer)) == 2**14
-    for one, its in ((steps, model), (other, other_model)):
+    for one in (steps, other):
         one.train(_batch((1, 1, 0)), is_last=True)
     np.testing.assert_array_equal(_weights(model), _weights(other_model))
 
