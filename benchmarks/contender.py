@@ -119,6 +119,12 @@ def interleave(
     return found
 
 
+def thread_limits(count: int) -> dict[str, str]:
+    """Returns environment variables that give TensorFlow and PyTorch so many threads."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return dict.fromkeys(names, str(count))
+
+
 def walls(times: Mapping[str, Sequence[Time]]) -> dict[str, list[float]]:
     """Returns name -> seconds on the clock in every round."""
     return {name: [one.wall for one in found] for name, found in times.items()}

@@ -22,7 +22,10 @@ def measure(preset: str, crops_per_worker: int, num_steps: int, repeats: int) ->
         Seconds per step of both, and "overhead", two workers over one process minus 1.
     """
     made = ("float32", _WORKERS * crops_per_worker)
-    threads = [_threads(_WORKERS), *(_threads(1) | one for one in tf_configs())]
+    threads = [
+        contender.thread_limits(_WORKERS),
+        *(contender.thread_limits(1) | one for one in tf_configs()),
+    ]
     one = contender.Contender(spine_step.make, preset, *made, environment=threads[0])
     workers = [
         contender.Contender(spine_step.make, preset, *made, "multiworker", environment=variables)
@@ -42,11 +45,6 @@ def measure(preset: str, crops_per_worker: int, num_steps: int, repeats: int) ->
         "seconds_per_step": {name: contender.summary(found) for name, found in seconds.items()},
         "overhead": {name: round(value - 1, 4) for name, value in cost.items()},
     }
-
-
-def _threads(count: int) -> dict[str, str]:
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    return dict.fromkeys(names, str(count))
 
 
 def tf_configs() -> Iterator[dict[str, str]]:

@@ -1,11 +1,13 @@
 """The Siamese step of the preset `paper`, beside PyTorch and beside the machine's own peak."""
 
+import os
+
 from benchmarks import contender, spine_step, step_flops, torch_vgg
 
 _TENSORFLOW = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def measure(dtype: str, batch_size: int, repeats: int, try_compile: bool) -> dict:
+def measure(dtype: str, batch_size: int, repeats: int, *, try_compile: bool, threads: int) -> dict:
     """Times steps of TensorFlow, of PyTorch's ways, and a matrix product, in turn.
 
     Args:
@@ -13,6 +15,8 @@ def measure(dtype: str, batch_size: int, repeats: int, try_compile: bool) -> dic
         batch_size: Crops of a step; N crops make N pairs, half of them positive.
         repeats: Rounds.
         try_compile: Whether torch.compile is one of PyTorch's ways.
+        threads: Threads of each; 0 is all cores. With one, processor seconds can be trusted on a
+            busy machine; with several they hold the time that threads wait for each other.
 
     Returns:
         "wall" and "cpu", by the clock and by processor seconds (rates are then those of one
@@ -25,7 +29,8 @@ def measure(dtype: str, batch_size: int, repeats: int, try_compile: bool) -> dic
     ways = {"torch": (False, False), "torch channels_last_3d": (True, False)}
     if try_compile:
         ways["torch compiled"] = (False, True)
-    tried = {name: _try(dtype, batch_size, *way) for name, way in ways.items()}
+    environment = contender.thread_limits(threads) if threads else {}
+    tried = {name: _try(environment, dtype, batch_size, *way) for name, way in ways.items()}
     best = min(tried, key=tried.__getitem__)
     made = {
         "tensorflow": (spine_step.make, "paper", _TENSORFLOW[dtype], batch_size),
@@ -34,7 +39,7 @@ def measure(dtype: str, batch_size: int, repeats: int, try_compile: bool) -> dic
     }
     processes = {}
     for name, (make, *arguments) in made.items():  # one by one: the first call compiles
-        processes[name] = contender.Contender(make, *arguments)
+        processes[name] = contender.Contender(make, *arguments, environment=environment)
         processes[name].wait_ready()
     check_parameters({name: process.facts for name, process in processes.items()})
     times = contender.interleave(
@@ -52,7 +57,7 @@ def measure(dtype: str, batch_size: int, repeats: int, try_compile: bool) -> dic
     }
     for process in processes.values():
         process.close()
-    return {"dtype": dtype, "repeats": repeats} | found
+    return {"dtype": dtype, "repeats": repeats, "threads": threads or os.cpu_count()} | found
 
 
 def check_parameters(facts: dict[str, dict]) -> None:
@@ -62,9 +67,9 @@ def check_parameters(facts: dict[str, dict]) -> None:
         raise ValueError(f"`parameters` of all networks must be the same, got {counts}.")
 
 
-def _try(dtype: str, batch_size: int, *way: bool) -> float:
+def _try(environment: dict[str, str], dtype: str, batch_size: int, *way: bool) -> float:
     """Returns the processor seconds of a step of PyTorch, the second one."""
-    process = contender.Contender(torch_vgg.make, dtype, batch_size, *way)
+    process = contender.Contender(torch_vgg.make, dtype, batch_size, *way, environment=environment)
     process.wait_ready()
     process.start(1)
     seconds = process.seconds().cpu

@@ -32,6 +32,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("repeats", 5, "Interleaved rounds.", lower_bound=1)
     flags.DEFINE_integer("step_batch_size", 16, "Crops of the paper's step.", lower_bound=2)
     flags.DEFINE_integer("bfloat16_batch_size", 2, "The same, in bfloat16.", lower_bound=2)
+    flags.DEFINE_integer("thread_batch_size", 4, "The same on one thread.", lower_bound=2)
     flags.DEFINE_bool("torch_compile", False, "Also try torch.compile.")
     flags.DEFINE_list("input_presets", ["paper", "small", "tiny"], "Presets of the part input.")
     flags.DEFINE_list("loop_presets", ["tiny", "small", "paper"], "Presets of the part loop.")
@@ -98,10 +99,16 @@ def _is_half(preset: str) -> bool:
     return config.preset(preset).crop_scale < 1
 
 
-def _step(dtype: str, batch_size: int) -> dict:
+def _step(dtype: str, batch_size: int, threads: int = 0) -> dict:
     from benchmarks import paper_step
 
-    return paper_step.measure(dtype, batch_size, _FLAGS.repeats, _FLAGS.torch_compile)
+    return paper_step.measure(
+        dtype,
+        batch_size,
+        _FLAGS.repeats,
+        try_compile=_FLAGS.torch_compile,
+        threads=threads,
+    )
 
 
 def _loop() -> list[dict]:
@@ -171,6 +178,7 @@ def _cost() -> dict:
 
 _PARTS: dict[str, Callable[[], object]] = {
     "step": lambda: _step("float32", _FLAGS.step_batch_size),
+    "thread": lambda: _step("float32", _FLAGS.thread_batch_size, threads=1),
     "bfloat16": lambda: _step("bfloat16", _FLAGS.bfloat16_batch_size),
     "loop": _loop,
     "input": _input,
