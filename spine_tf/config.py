@@ -2,6 +2,8 @@
 
 import dataclasses
 
+VGG_M, SONONET, SONONET_6, UNET = "vgg-m", "sononet", "sononet-6", "unet"
+NETWORKS = (VGG_M, SONONET, SONONET_6, UNET)
 NORMS = ("lrn", "batch", "none")
 STRATEGIES = ("one", "mirrored", "multiworker", "auto")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -13,13 +15,18 @@ class ModelConfig:
 
     Attributes:
         crop_scale: Scale of the crops it sees; 1 is 224x224 for a VB and 112x224 for an IVD.
-        width: Multiple of the VGG-M filter counts 96, 256, 512, 512, 512.
-        fc6: Units of FC6.
+        width: Multiple of the filter counts: 96, 256, 512, 512, 512 of VGG-M; 64 in the first block
+            of SonoNet and U-Net.
+        fc6: Units of FC6, and of the layer over the tiles of an image.
         fc7: Units of FC7, the embedding.
         norm: "lrn" (as VGG-M, with dropout 0.5 after FC6 and FC7), "batch" or "none".
         conv4_padding: In-plane zero padding of conv4; 0 is the literal reading of the paper.
+        network: "vgg-m" (3-D, over crops of bodies and discs); of 2-D images "sononet", "sononet-6"
+            (a sixth block, for localisation) or "unet".
 
-    Source: Jamaludin 2017, section 3; methods 1.3.
+    norm, fc7 and conv4_padding are VGG-M's alone.
+
+    Source: Jamaludin 2017, section 3; Chen 2019; methods 1.3, 3.5 to 3.7.
     """
 
     crop_scale: float = 1.0
@@ -28,8 +35,13 @@ class ModelConfig:
     fc7: int = 1024
     norm: str = "batch"
     conv4_padding: int = 0
+    network: str = VGG_M
 
     def __post_init__(self):
+        if self.network not in NETWORKS:
+            raise ValueError(
+                f"`network` must be one of {', '.join(NETWORKS)}, got {self.network!r}."
+            )
         if self.crop_scale not in (1.0, 0.5):
             raise ValueError(f"`crop_scale` must be 1 or 0.5, got {self.crop_scale!r}.")
         if not self.width > 0:
@@ -51,6 +63,10 @@ PRESETS = {
     "full": ModelConfig(),
     "small": ModelConfig(width=1 / 4, fc6=512, fc7=256, **_HALF),
     "tiny": ModelConfig(width=1 / 8, fc6=256, fc7=128, **_HALF),
+} | {
+    f"{network}-{round(64 * width)}": ModelConfig(network=network, width=width, fc6=1024)
+    for network in (SONONET, SONONET_6, UNET)
+    for width in (1.0, 0.5, 0.25)
 }
 
 

@@ -22,6 +22,7 @@ FOLDER = pathlib.Path(__file__).with_name("model_folders")
 STACKS = ("current", "addons")
 CHECK = "check.npz"
 _BATCH = 2
+_MAX_VALUES = 1000
 
 
 def this_stack():
@@ -57,13 +58,19 @@ def make(path, name):
     np.savez_compressed(
         os.path.join(folder.path, CHECK),
         **{f"input/{key}": value for key, value in inputs.items()},
-        **{f"output/{key}": value.numpy() for key, value in outputs.items()},
+        **{f"output/{key}": sample(value.numpy()) for key, value in outputs.items()},
     )
 
 
 def inputs_of(model):
     """Name -> symbolic input of a functional model over a dict of inputs."""
     return {tensor.name.split(":")[0]: tensor for tensor in model.inputs}
+
+
+def sample(values):
+    """Some of many values, so that a file stays small."""
+    flat = values.reshape(-1)
+    return values if flat.size <= _MAX_VALUES else flat[:: -(-flat.size // _MAX_VALUES)]
 
 
 def _trained(rng, weight):

@@ -84,7 +84,8 @@ class SliceConv3D(keras.layers.Conv3D):
         if inputs.shape[-1] >= _MANY_CHANNELS:
             return super().call(inputs)
         kernel = tf.cast(tf.convert_to_tensor(self.kernel), inputs.dtype)
-        if inputs.shape[-1] == 1 and self.strides[1:] == (2, 2) and not inputs.shape[2] % 2:
+        has_blocks = not inputs.shape[2] % 2 and not inputs.shape[3] % 2
+        if inputs.shape[-1] == 1 and self.strides[1:] == (2, 2) and has_blocks:
             found = _over_blocks(inputs, kernel)
         else:
             found = _over_slices(inputs, kernel, self.strides[1:])

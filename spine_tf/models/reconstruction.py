@@ -10,12 +10,8 @@ from typing import Any
 
 import keras
 
+from spine_tf import config
 from spine_tf.models import blocks, unet
-
-VGG_M = "vgg-m"
-SONONET = "sononet"
-UNET = "unet"
-KINDS = (VGG_M, SONONET, UNET)
 
 _LEAST_FILTERS = 16  # so that a narrow network has no fewer filters than slices
 _BRIDGE_STEPS = 4
@@ -32,7 +28,7 @@ def decoder(
     """Adds the reconstruction part that fits a kind of encoder.
 
     Args:
-        kind: One of `KINDS`.
+        kind: One of `config.NETWORKS`.
         stages: Stages of the encoder.
         image_shape: [rows, columns, channels] or, of VGG-M, [slices, rows, columns, 1]: what the
             encoder was built for. Rows and columns may be None in 2-D.
@@ -46,14 +42,16 @@ def decoder(
         ValueError: If there is no such kind, if it has no concatenations, or if a side of the image
             is no multiple of what the encoder's poolings need.
     """
-    if kind not in KINDS:
-        raise ValueError(f"`kind` must be one of {', '.join(KINDS)}, got {kind!r}.")
-    if skips and kind != UNET:
-        raise ValueError(f"`skips` must be False for {kind}: only {UNET} has concatenations.")
-    if kind == VGG_M:
+    if kind not in config.NETWORKS:
+        raise ValueError(f"`kind` must be one of {', '.join(config.NETWORKS)}, got {kind!r}.")
+    if skips and kind != config.UNET:
+        raise ValueError(
+            f"`skips` must be False for {kind}: only {config.UNET} has concatenations."
+        )
+    if kind == config.VGG_M:
         return _bridge(stages, image_shape, seed)
     blocks.check_sides(image_shape, len(stages))
-    if kind == UNET:
+    if kind == config.UNET:
         return unet.decoder(stages, image_shape[-1], skips=skips, seed=seed)
     return _transposed(stages, image_shape[-1], seed)
 

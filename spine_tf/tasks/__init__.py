@@ -5,11 +5,24 @@ import json
 from spine_tf import json_fields
 from spine_tf.tasks import task
 from spine_tf.tasks.downstream import grading
-from spine_tf.tasks.pretext import longitudinal, strong
+from spine_tf.tasks.pretext import (
+    autoencoder,
+    context_prediction,
+    context_restoration,
+    jigsaw,
+    longitudinal,
+    relative_positions,
+    strong,
+)
 
 PRETEXT: dict[str, type[task.Task]] = {
     "longitudinal": longitudinal.Longitudinal,
     "strong": strong.Strong,
+    "context_restoration": context_restoration.ContextRestoration,
+    "autoencoder": autoencoder.Autoencoder,
+    "relative_positions": relative_positions.RelativePositions,
+    "jigsaw": jigsaw.Jigsaw,
+    "context_prediction": context_prediction.ContextPrediction,
 }
 DOWNSTREAM: dict[str, type[task.Task]] = {"grading": grading.Grading}
 TASKS: dict[str, type[task.Task]] = PRETEXT | DOWNSTREAM

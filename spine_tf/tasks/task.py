@@ -34,10 +34,12 @@ class Task(abc.ABC):
     Class attributes:
         record_kind: Kind of record it reads.
         protocol: Protocol of the split it is trained on, where no fold is asked for.
+        transfers_decoder: Whether its reconstruction part, too, is a start for other tasks.
     """
 
     record_kind: ClassVar[str]
     protocol: ClassVar[str]
+    transfers_decoder: ClassVar[bool] = False
 
     @property
     def crop_kind(self) -> crops.CropKind:

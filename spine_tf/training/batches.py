@@ -52,7 +52,11 @@ class Batches:
         }
         self.process = {
             split: pipeline.compile_preprocess(
-                made.record_kind, stored, made.preprocess, inputs[split], made.crop_kind
+                made.record_kind,
+                stored,
+                made.preprocess,
+                inputs[split],
+                indices["train"].crop_kind,
             )
             for split in inputs
         }

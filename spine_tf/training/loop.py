@@ -314,7 +314,8 @@ class _Run:
             for step, batch in self._batches.of_epoch("train", epoch, done):
                 is_last = step + 1 == total
                 if self._is_chief and self._model is self._whole and epoch == step == 0:
-                    tensorboard.write_input_images(path, epoch, batch.inputs["crop"])
+                    (image,) = batch.inputs.values()
+                    tensorboard.write_input_images(path, epoch, image)
                 losses = self._steps.train(batch, is_last=is_last)
                 losses = {name: float(value) for name, value in losses.items()}
                 if not math.isfinite(losses["loss"]):

@@ -21,7 +21,7 @@ import tensorflow as tf
 import spine_tf
 from spine_tf import config, files, tasks
 from spine_tf.data import records
-from spine_tf.models import encoder
+from spine_tf.models import networks, transfer
 from spine_tf.tasks import task
 
 FORMAT = "spine_tf model/1"
@@ -81,9 +81,9 @@ def build_model(
 ) -> keras.Model:
     """Builds encoder and heads of a task; the encoder is the layer called "encoder"."""
     shape = made.encoder_shape(model_config)
-    begin = (len(statistics.slice_means) - shape[0]) // 2
-    means = statistics.slice_means[begin : begin + shape[0]]
-    encode = encoder.build_encoder(model_config, shape, slice_means=means, seed=seed)
+    encode = networks.build_encoder(
+        model_config, shape, slice_means=statistics.slice_means, seed=seed
+    )
     return made.build(encode, model_config, seed)
 
 
@@ -104,21 +104,26 @@ def find_encoder(model: keras.Model) -> keras.Model:
     raise ValueError(f"`model` must hold a layer called encoder, got {model.name!r}.")
 
 
-def copy_encoder(source_dir: str, model: keras.Model) -> None:
-    """Copies the encoder's weights of a trained model folder into a model.
+def copy_encoder(source_dir: str, model: keras.Model) -> tuple[str, ...]:
+    """Copies the encoder's weights of a trained model folder into a model, and what else fits.
+
+    Of a task whose reconstruction part is worth keeping its decoder goes with the encoder.
+
+    Returns:
+        Names of the layers that were copied.
 
     Raises:
         ValueError: If the two encoders differ in shape.
     """
-    source = find_encoder(load(source_dir).load_model()).get_weights()
-    encoder_model = find_encoder(model)
-    wanted = [tuple(weight.shape) for weight in encoder_model.get_weights()]
-    if [weight.shape for weight in source] != wanted:
-        raise ValueError(
-            f"`init_from` must be a model folder of the same preset, got {source_dir}, whose"
-            " encoder has other shapes."
+    source = load(source_dir)
+    try:
+        return transfer.copy_weights(
+            source.load_model(), model, with_decoder=source.task.transfers_decoder
         )
-    encoder_model.set_weights(source)
+    except ValueError as error:
+        raise ValueError(
+            f"`init_from` must be a model folder of the same preset, got {source_dir}: {error}"
+        ) from error
 
 
 def save_weights(path: str, model: keras.Model, is_chief: bool = True) -> None:

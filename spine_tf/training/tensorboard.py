@@ -47,16 +47,31 @@ def write_input_images(model_dir: str, epoch: int, crop: np.ndarray | tf.Tensor)
     Args:
         model_dir: The model folder.
         epoch: Epoch, from 0.
-        crop: [batch, slices, rows, columns] or [..., 1], intensities 0 to 2.
+        crop: See `as_slices`.
 
     Raises:
         OSError: If it cannot be written, on a full disk say.
     """
-    picture = montage(np.asarray(crop))
+    picture = montage(as_slices(np.asarray(crop, np.float32)))
     rows, columns = picture.shape
     png = tf.io.encode_png(picture[..., None])
     image = tf.stack([tf.constant(str(columns)), tf.constant(str(rows)), png])
     _write(model_dir, epoch, {INPUT_IMAGES: image}, _IMAGES)
+
+
+def as_slices(images: np.ndarray) -> np.ndarray:
+    """Returns what a network sees as [batch, planes, rows, columns], intensities 0 to 2.
+
+    Args:
+        images: [batch, slices, rows, columns, 1] crops; [batch, rows, columns, channels] images;
+            [batch, tiles, ..., channels] tiles of either. Images that have negative values, because
+            they were standardised, are stretched to the range.
+    """
+    planes = np.moveaxis(images, -1, 1)
+    planes = planes.reshape(len(planes), -1, *planes.shape[-2:])
+    if planes.min() < 0:
+        planes = (planes - planes.min()) * (2 / max(np.ptp(planes), 1e-6))
+    return planes
 
 
 def montage(crop: np.ndarray, max_crops: int = _MAX_CROPS) -> np.ndarray:

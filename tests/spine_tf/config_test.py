@@ -17,8 +17,21 @@ def test_presets_as_documented():
     found = {
         name: tuple(getattr(preset, field) for field in fields)
         for name, preset in config.PRESETS.items()
+        if preset.network == config.VGG_M
     }
     assert found == table
+
+
+def test_presets_of_2d_networks():
+    names = [name for name in config.PRESETS if config.PRESETS[name].network != config.VGG_M]
+    assert names == [
+        f"{network}-{filters}"
+        for network in ("sononet", "sononet-6", "unet")
+        for filters in (64, 32, 16)
+    ]
+    assert config.preset("unet-32") == config.ModelConfig(network="unet", width=0.5, fc6=1024)
+    with pytest.raises(ValueError, match="`network` must be one of vgg-m, sononet"):
+        config.ModelConfig(network="resnet")
 
 
 def test_filters_are_those_of_vgg_m_times_the_width():
@@ -29,7 +42,7 @@ def test_filters_are_those_of_vgg_m_times_the_width():
 
 
 def test_an_unknown_preset_is_told_the_choices():
-    with pytest.raises(ValueError, match="must be one of paper, full, small, tiny, got 'huge'"):
+    with pytest.raises(ValueError, match="must be one of paper, full, small, tiny, .*, got 'huge'"):
         config.preset("huge")
 
 

@@ -14,6 +14,11 @@ OPTIONS = {
     "grading": {"gradings": ["disc_bulging"]},
     "longitudinal": {"margin": 1.0},
     "strong": {"gradings": ["disc_bulging"]},
+    "context_restoration": {},
+    "autoencoder": {},
+    "relative_positions": {},
+    "jigsaw": {"num_permutations": 10},
+    "context_prediction": {},
 }
 
 

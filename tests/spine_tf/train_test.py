@@ -75,7 +75,7 @@ def test_a_file_of_settings_and_flags_that_win_over_it(data_dir, tmp_path, capsy
 @pytest.mark.parametrize(
     "arguments, status, message",
     [
-        (["--task=jigsaw"], 2, "`task` must be one of longitudinal, strong, grading, got"),
+        (["--task=puzzle"], 2, "`task` must be one of longitudinal, strong, "),
         (["--task=grading", "--task_options={"], 2, "`task_options` must be JSON"),
         (["--task=grading", "--fold=7"], 1, "`fold` must be all or one of 0, 1, got '7'."),
         (

@@ -22,7 +22,7 @@ def _network(kind, encoder, **options):
 
 def _spine(model_config, shape):
     encoder = vgg_m.build_encoder(model_config, shape, slice_means=[0.0] * shape[0])
-    return _network(reconstruction.VGG_M, encoder)
+    return _network(config.VGG_M, encoder)
 
 
 def _decoder_parameters(model):
@@ -31,7 +31,7 @@ def _decoder_parameters(model):
 
 def test_parameters_of_the_shallow_decoder_are_those_of_methods_3_2():
     encoder = sononet.build_encoder(64, (224, 288, 1))
-    model = _network(reconstruction.SONONET, encoder)
+    model = _network(config.SONONET, encoder)
     assert _decoder_parameters(model) == 2_787_489
     assert tuple(model.output.shape) == (None, 224, 288, 1)
     assert [model.get_layer(f"decoder_up{i}").filters for i in (1, 2, 3, 4)] == [256, 128, 64, 32]
@@ -39,7 +39,7 @@ def test_parameters_of_the_shallow_decoder_are_those_of_methods_3_2():
 
 def test_a_sixth_block_has_a_fifth_transposed_convolution():
     encoder = sononet.build_encoder(2, (64, 32, 1), num_blocks=sononet.LOCALISATION_BLOCKS)
-    model = _network(reconstruction.SONONET, encoder)
+    model = _network(config.SONONET, encoder)
     assert tuple(model.output.shape) == (None, 64, 32, 1)
     assert [model.get_layer(f"decoder_up{i}").filters for i in (1, 2, 3, 4, 5)] == [16] * 5
 
@@ -78,7 +78,7 @@ def test_channels_of_the_last_convolution_are_slices():
 @pytest.mark.parametrize("skips", [True, False])
 def test_a_unet_restores_all_channels(skips):
     encoder = unet.build_encoder(2, (None, None, 4))
-    model = _network(reconstruction.UNET, encoder, skips=skips)
+    model = _network(config.UNET, encoder, skips=skips)
     assert tuple(model.output.shape) == (None, None, None, 4)
     layers = {layer.name for layer in model.layers}
     assert ("decoder_join1" in layers) == skips
@@ -86,7 +86,7 @@ def test_a_unet_restores_all_channels(skips):
 
 def test_every_weight_of_a_decoder_learns():
     encoder = sononet.build_encoder(2, (None, None, 2))
-    model = _network(reconstruction.SONONET, encoder)
+    model = _network(config.SONONET, encoder)
     image = np.random.default_rng(0).normal(size=(2, 32, 16, 2)).astype(np.float32)
     with tf.GradientTape() as tape:
         restored = model(image, training=True)
@@ -102,16 +102,16 @@ def test_results_are_float32_in_mixed_precision(mixed_bfloat16):
     spine = _spine(TINY, shape)
     assert spine.get_layer("decoder_conv4").compute_dtype == "bfloat16"
     assert np.asarray(spine(np.ones((1, *shape, 1), np.float32))).dtype == np.float32
-    plane = _network(reconstruction.SONONET, sononet.build_encoder(2, (None, None, 1)))
+    plane = _network(config.SONONET, sononet.build_encoder(2, (None, None, 1)))
     assert np.asarray(plane(np.ones((1, 16, 16, 1), np.float32))).dtype == np.float32
 
 
 def test_what_cannot_be_restored():
     encoder = sononet.build_encoder(2, (40, 32, 1))
     for kind, options, message in (
-        ("resnet", {}, "`kind` must be one of vgg-m, sononet, unet, got 'resnet'"),
-        (reconstruction.SONONET, {"skips": True}, "`skips` must be False for sononet"),
-        (reconstruction.SONONET, {}, "`rows` must be a multiple of 16 .* got 40"),
+        ("resnet", {}, "`kind` must be one of vgg-m, sononet, sononet-6, unet, got 'resnet'"),
+        (config.SONONET, {"skips": True}, "`skips` must be False for sononet"),
+        (config.SONONET, {}, "`rows` must be a multiple of 16 .* got 40"),
     ):
         with pytest.raises(ValueError, match=message):
             _network(kind, encoder, **options)

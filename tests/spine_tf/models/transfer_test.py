@@ -76,26 +76,26 @@ def test_tiles_give_the_analysis_part_only():
 
 
 def test_the_analysis_part_only_is_what_is_asked_for():
-    source = _restoring(reconstruction.UNET, _unet(), skips=True)
+    source = _restoring(config.UNET, _unet(), skips=True)
     target = _segmentation()
     assert _copied(source, target, with_decoder=False) == _of_encoder(target)
 
 
 def test_restoration_gives_both_parts_but_the_last_layer():
-    source = _restoring(reconstruction.UNET, _unet(), skips=True)
+    source = _restoring(config.UNET, _unet(), skips=True)
     target = _segmentation()
     moved = _copied(source, target, with_decoder=True)
     assert moved == set(_weights(target)) - {unet.OUTPUT}
 
 
 def test_the_last_layer_is_new_even_where_it_fits():
-    source = _restoring(reconstruction.UNET, _unet(), skips=True)
+    source = _restoring(config.UNET, _unet(), skips=True)
     target = _segmentation(num_classes=1)
     assert unet.OUTPUT not in _copied(source, target, with_decoder=True)
 
 
 def test_without_skips_the_convolutions_after_joining_stay_new_with_their_norm():
-    source = _restoring(reconstruction.UNET, _unet(), skips=False)
+    source = _restoring(config.UNET, _unet(), skips=False)
     target = _segmentation()
     moved = _copied(source, target, with_decoder=True)
     new = {f"decoder_conv{level}_1{end}" for level in (1, 2, 3, 4) for end in ("", "_norm")}
@@ -103,7 +103,7 @@ def test_without_skips_the_convolutions_after_joining_stay_new_with_their_norm()
 
 
 def test_batch_norm_moves_with_its_statistics():
-    source = _restoring(reconstruction.UNET, _unet(), skips=True)
+    source = _restoring(config.UNET, _unet(), skips=True)
     target = _segmentation()
     transfer.copy_weights(source, target, with_decoder=True)
     name = "decoder_conv2_1_norm"
@@ -115,7 +115,7 @@ def test_batch_norm_moves_with_its_statistics():
 
 
 def test_a_classifier_takes_the_analysis_part_of_a_restoring_network():
-    source = _restoring(reconstruction.SONONET, sononet.build_encoder(2, (32, 32, 1)))
+    source = _restoring(config.SONONET, sononet.build_encoder(2, (32, 32, 1)))
     target = _on(sononet.build_encoder(2, (None, None, 1), seed=1), lambda s: sononet.logits(s, 3))
     assert _copied(source, target, with_decoder=True) == _of_encoder(target)
 
@@ -127,7 +127,7 @@ def test_disc_grading_takes_the_analysis_part_of_the_spine_bridge():
     def graded(stages):
         return heads.logits(heads.embedding(stages["conv5"], TINY), 4, TINY)
 
-    source = _restoring(reconstruction.VGG_M, encoder((9, 112, 112), 0))
+    source = _restoring(config.VGG_M, encoder((9, 112, 112), 0))
     target = _on(encoder((9, 56, 112), 1), graded)
     assert _copied(source, target, with_decoder=True) == _of_encoder(target)
 
@@ -148,7 +148,7 @@ def test_an_encoder_is_found_at_any_depth():
 
 
 def test_another_encoder_is_refused_and_nothing_copied():
-    source = _restoring(reconstruction.UNET, _unet(channels=4), skips=True)
+    source = _restoring(config.UNET, _unet(channels=4), skips=True)
     target = _segmentation()
     before = target.get_weights()
     with pytest.raises(ValueError, match=r"differs in encoder/conv1_1, encoder/conv1_1_norm\."):

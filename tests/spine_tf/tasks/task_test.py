@@ -12,11 +12,10 @@ from spine_tf.tasks.pretext import longitudinal, strong
 
 
 def test_tasks_by_name():
-    assert tasks.TASKS == {
-        "longitudinal": longitudinal.Longitudinal,
-        "grading": grading.Grading,
-        "strong": strong.Strong,
-    }
+    assert tasks.PRETEXT["longitudinal"] is longitudinal.Longitudinal
+    assert tasks.PRETEXT["strong"] is strong.Strong
+    assert tasks.DOWNSTREAM["grading"] is grading.Grading
+    assert len(tasks.TASKS) == len(tasks.PRETEXT) + len(tasks.DOWNSTREAM)
     made = tasks.make("grading", '{"gradings": ["pfirrmann", "modic"]}')
     assert made == grading.Grading(("pfirrmann", "modic"))
     assert tasks.name_of(made) == "grading"
@@ -26,7 +25,7 @@ def test_tasks_by_name():
 @pytest.mark.parametrize(
     "name, options, message",
     [
-        ("jigsaw", "{}", "`task` must be one of longitudinal, strong, grading, got 'jigsaw'."),
+        ("puzzle", "{}", "`task` must be one of longitudinal, strong, "),
         ("grading", "{", "`task_options` must be JSON, got '{'"),
         ("grading", "[]", "must be a JSON object with keys among ['gradings'], got []."),
         ("grading", '{"margin": 1}', "with keys among ['gradings'], got"),

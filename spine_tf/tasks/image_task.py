@@ -1,0 +1,188 @@
+"""What the pretexts on images without labels share: which images, and how they come.
+
+Crops of discs or bodies are for VGG-M; slices, of plain images or volumes, for the 2-D networks.
+Source: Chen 2019, section 3; methods 3.1 and 3.3.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from spine_tf import config
+from spine_tf.data import augmentation, records, schema, splits
+from spine_tf.tasks import task
+
+SLICE = "slice"
+_RECORD_KINDS = {"disc": schema.DISC, "vertebra": schema.VERTEBRA_PAIRS, SLICE: schema.SLICE}
+_STD_EPSILON = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageTask(task.Task):
+    """A pretext on images without labels.
+
+    Attributes:
+        anatomy: disc or vertebra: crops, as VGG-M sees them; slice: 2-D images.
+        patch_size: Rows and columns of a patch of a slice, anywhere on its foreground; 0 takes
+            whole slices, which then must be of one size.
+        image_shape: Slices, rows, columns and channels of an image; filled in from the records.
+    """
+
+    anatomy: str = "disc"
+    patch_size: int = 0
+    image_shape: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        if self.anatomy not in _RECORD_KINDS:
+            raise ValueError(
+                f"`anatomy` must be {' or '.join(_RECORD_KINDS)}, got {self.anatomy!r}."
+            )
+        if self.patch_size < 0 or (self.patch_size and self.anatomy != SLICE):
+            raise ValueError(
+                f"`patch_size` must be 0, or positive for slices, got {self.patch_size!r}."
+            )
+        object.__setattr__(self, "image_shape", tuple(self.image_shape))
+
+    @property
+    def record_kind(self) -> str:
+        return _RECORD_KINDS[self.anatomy]
+
+    @property
+    def protocol(self) -> str:
+        return splits.SUBJECTS if self.anatomy == SLICE else splits.GRADING
+
+    # === Sizes ===
+
+    def configure(self, index: records.Index) -> "ImageTask":
+        if self.anatomy != SLICE or self.image_shape:
+            return self
+        sizes = {(row["rows"], row["columns"]) for row in index.rows}
+        channels = index.crop_kind.num_channels
+        if self.patch_size:
+            return dataclasses.replace(self, image_shape=(1, *[self.patch_size] * 2, channels))
+        if len(sizes) > 1:
+            raise ValueError(
+                f"`patch_size` must be given where slices have several sizes, got {len(sizes)}"
+                " sizes. Or convert with --image_rows and --image_columns."
+            )
+        return dataclasses.replace(self, image_shape=(1, *sizes.pop(), channels))
+
+    def shape(self, model_config: config.ModelConfig) -> tuple[int, int, int, int]:
+        """Returns slices, rows, columns and channels of an image."""
+        self._check_network(model_config)
+        if self.anatomy == SLICE:
+            return self.image_shape
+        return (*self.crop_kind.network_shape(model_config.crop_scale), 1)
+
+    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int, int, int]:
+        shape = self.shape(model_config)
+        return shape[1:] if self.anatomy == SLICE else shape[:-1]
+
+    def _check_network(self, model_config: config.ModelConfig) -> None:
+        if (model_config.network == config.VGG_M) == (self.anatomy == SLICE):
+            needed = "a 2-D network, sononet-16 say," if self.anatomy == SLICE else "VGG-M"
+            raise ValueError(
+                f"`preset` must be {needed} for anatomy {self.anatomy}, got {model_config.network}."
+            )
+
+    # === What comes of a record ===
+
+    def class_counts(self, index: records.Index) -> dict[str, list[int]]:
+        del index
+        return {}
+
+    def plan(self, index: records.Index, batch_size: int, seed: int) -> np.ndarray:
+        """Every visit of every record once; width 2: record, visit."""
+        items = np.array(
+            [
+                (number, visit)
+                for number, row in enumerate(index.rows)
+                for visit in range(len(row["visit"]))
+                if row.get("foreground_pixels", 1)
+            ],
+            np.int32,
+        ).reshape(-1, 2)
+        if not len(items):
+            return np.zeros((0, batch_size, 2), np.int32)
+        return items[task.shuffled_plan(len(items), batch_size, seed)[..., 0]]
+
+    def preprocess(
+        self, example: task.Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
+    ) -> task.Tensors:
+        """Returns image [slices, rows, columns, channels], valid and foreground without channels.
+
+        A slice has mean 0 and deviation 1 over the foreground of its volume; 0 where it is padded.
+        """
+        if self.anatomy == SLICE:
+            return slice_input(example, self.patch_size, seed)
+        visit = example["item"][0]
+        pixels = (example[name] for name in ("image", "slice_is_valid", "pixel_is_valid"))
+        if self.record_kind != schema.DISC:
+            pixels = (of_visits[visit] for of_visits in pixels)
+        crop = augmentation.network_input(*pixels, self.crop_kind, inputs, seed)
+        crop = augmentation.reflect_one(crop, inputs, seed)
+        is_there = crop > 0  # a padded slice or pixel is 0 throughout
+        valid = tf.reduce_any(is_there, [1, 2], True) & tf.reduce_any(is_there, 0, True)
+        foreground = valid & (crop > _BACKGROUND)
+        return {"image": crop[..., None], "valid": valid, "foreground": foreground}
+
+    def network_image(self, image: tf.Tensor) -> tf.Tensor:
+        """Returns [batch, slices, rows, columns, channels] as the network takes it."""
+        return image[:, 0] if self.anatomy == SLICE else image
+
+
+_BACKGROUND = 0.1  # of a crop, whose body has the median 0.5
+
+
+def image_seeds(batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Returns a seed [batch, 2] int32 for every image of a batch."""
+    return tf.random.stateless_uniform([tf.shape(batch)[0], 2], seed, None, None, tf.int32)
+
+
+def slice_input(example: task.Tensors, patch_size: int, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns a slice, or a patch of it, standardised by its volume.
+
+    Args:
+        example: From `slice_schema.parse`.
+        patch_size: Rows and columns of the patch, whose middle is on the foreground; 0 is all.
+        seed: [2] int32, of the place of the patch.
+
+    Returns:
+        image [1, rows, columns, channels] float32; valid, foreground [1, rows, columns] bool.
+    """
+    std = tf.maximum(example["std"], _STD_EPSILON)
+    image = (example["image"] - example["mean"]) / std
+    image = tf.where(example["valid"][..., None], image, 0.0)
+    whole = {name: example[name] for name in ("valid", "foreground")} | {"image": image}
+    if patch_size:
+        whole = patch(whole, example["foreground"], patch_size, seed)
+    return {name: value[None] for name, value in whole.items()}
+
+
+def patch(
+    planes: Mapping[str, tf.Tensor], likely: tf.Tensor, size: int, seed: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Cuts one square out of planes [rows, columns, ...]; 0 (False) beyond their edges.
+
+    Args:
+        planes: Name -> plane.
+        likely: [rows, columns] bool: where the middle may be; anywhere where none is true.
+        size: Rows and columns.
+        seed: [2] int32.
+    """
+    likely = tf.cond(tf.reduce_any(likely), lambda: likely, lambda: tf.ones_like(likely))
+    places = tf.where(likely)
+    number = tf.random.stateless_uniform([], seed, 0, tf.shape(places)[0], tf.int32)
+    corner = tf.cast(places[number], tf.int32)  # in the padded plane the middle is the corner
+    before, after = size // 2, size - size // 2
+
+    def cut(plane: tf.Tensor) -> Any:
+        rest = [[0, 0]] * (len(plane.shape) - 2)
+        padded = tf.pad(plane, [[before, after]] * 2 + rest)
+        found = padded[corner[0] : corner[0] + size, corner[1] : corner[1] + size]
+        return tf.ensure_shape(found, [size, size, *plane.shape[2:]])
+
+    return {name: cut(plane) for name, plane in planes.items()}
