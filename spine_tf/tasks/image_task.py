@@ -77,7 +77,7 @@ class ImageTask(task.Task):
             return self.image_shape
         return (*self.crop_kind.network_shape(model_config.crop_scale), 1)
 
-    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int, int, int]:
+    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int | None, ...]:
         shape = self.shape(model_config)
         return shape[1:] if self.anatomy == SLICE else shape[:-1]
 

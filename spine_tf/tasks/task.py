@@ -51,8 +51,12 @@ class Task(abc.ABC):
         """Kind of record it is evaluated on."""
         return self.record_kind
 
-    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int, int, int]:
-        """Returns the [slices, rows, columns] the encoder is built for."""
+    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int | None, ...]:
+        """Returns the shape that the encoder is built for.
+
+        [slices, rows, columns] of crops; [rows, columns, channels] of 2-D images, whose rows and
+        columns may be None.
+        """
         return self.crop_kind.network_shape(model_config.crop_scale)
 
     def configure(self, index: records.Index) -> "Task":

@@ -52,10 +52,10 @@ class TileTask(image_task.ImageTask):
     def _tile_shape(self, model_config: config.ModelConfig) -> tuple[int, int, int]:
         return tiles.tile_shape(self.shape(model_config)[:3], self.tile_config)
 
-    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int, int, int]:
+    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int | None, ...]:
         shape, tile = self.shape(model_config), self._tile_shape(model_config)
         if self.anatomy == image_task.SLICE:
-            return (*tile[1:], shape[-1])
+            return (None, None, shape[-1])
         return tile_heads.encoder_shape(tile, shape[0], model_config)
 
     def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
