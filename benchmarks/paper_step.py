@@ -19,9 +19,9 @@ def measure(dtype: str, batch_size: int, repeats: int, *, try_compile: bool, thr
             busy machine; with several they hold the time that threads wait for each other.
 
     Returns:
-        "wall" and "cpu", by the clock and by processor seconds (rates are then those of one
-        processor): crops per second, ratio to PyTorch's best way, and share of the peak. The best
-        way is that whose second step takes the fewest processor seconds.
+        "wall" by the clock, and of one thread also "cpu" by processor seconds: crops per second,
+        ratio to PyTorch's best way, and share of the peak. The best way is that whose second step
+        takes the fewest processor seconds.
 
     Raises:
         ValueError: If the two networks have not as many parameters.
@@ -50,11 +50,13 @@ def measure(dtype: str, batch_size: int, repeats: int, *, try_compile: bool, thr
     facts = {name: process.facts for name, process in processes.items()}
     found = {
         "wall": summarise(contender.walls(times), facts),
-        "cpu": summarise({n: [one.cpu for one in t] for n, t in times.items()}, facts),
         "torch_best": best,
         "torch_ways_first_seconds": {name: round(value, 2) for name, value in tried.items()},
         "peak_gb": {name: round(one.peak_gb(), 2) for name, one in processes.items()},
     }
+    if threads == 1:  # of several threads they hold waiting
+        cpu = {name: [one.cpu for one in rounds] for name, rounds in times.items()}
+        found["cpu"] = summarise(cpu, facts)
     for process in processes.values():
         process.close()
     return {"dtype": dtype, "repeats": repeats, "threads": threads or os.cpu_count()} | found
