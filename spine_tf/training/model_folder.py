@@ -9,6 +9,7 @@ logs/               TensorBoard
 
 import dataclasses
 import json
+import math
 import os
 import platform
 import tempfile
@@ -27,6 +28,7 @@ from spine_tf.tasks import task
 FORMAT = "spine_tf model/1"
 CONFIG = "config.json"
 WEIGHTS = "best.weights.h5"
+_HDF5_OVERHEAD = 10_000  # bytes per weight, at most: names and groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,13 +136,30 @@ def save_weights(path: str, model: keras.Model, is_chief: bool = True) -> None:
         model: The model.
         is_chief: Whether this worker's are kept. All must call, because statistics that are kept
             apart per device are averaged by all.
+
+    Raises:
+        OSError: If there is no room; the ones before stay.
     """
     # Keras takes the format from the ending, so the temporary name keeps it.
     with tempfile.TemporaryDirectory(dir=path if is_chief else None, prefix="tmp-") as folder:
         temporary = os.path.join(folder, WEIGHTS)
+        _check_room(temporary, model)
         model.save_weights(temporary)
         if is_chief:
             os.replace(temporary, os.path.join(path, WEIGHTS))
+
+
+def _check_room(path: str, model: keras.Model) -> None:
+    """Raises OSError where the weights cannot be written; HDF5 would end the process."""
+    shapes = [tuple(weight.shape) for weight in model.weights]
+    try:
+        with open(path, "wb") as file:
+            file.write(bytes(sum(4 * math.prod(shape) + _HDF5_OVERHEAD for shape in shapes)))
+    except OSError as error:
+        raise OSError(
+            f"{path}: the weights could not be written ({error.strerror}). Those of the epoch"
+            " before stay; make room and give the same command again."
+        ) from error
 
 
 def save_config(folder: ModelFolder) -> None:

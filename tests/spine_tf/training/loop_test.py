@@ -9,8 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+from spine_tf.data import records
 from spine_tf.training import journal, loop, model_folder
 from tests.spine_tf import tiny_runs
+from tests.spine_tf.training import small_disk
 
 FIRST_STEP = {"steps_per_epoch": 1, "learning_rate": 0.1, "weight_decay": 0.0}
 
@@ -32,9 +34,7 @@ def test_a_stopped_run_ends_with_the_same_bits(on_two_devices):
 
 
 def test_a_stopped_run_on_two_devices_ends_with_the_same_bits(on_two_devices):
-    found = on_two_devices["resumed on two"]
-    assert found["trainable_weights"] == 0.0
-    assert found["non_trainable_weights"] == 0.0
+    assert on_two_devices["resumed on two"] == {"trainable_weights": 0.0}
 
 
 def test_two_devices_and_one_give_the_same_weights(on_two_devices):
@@ -142,6 +142,43 @@ def test_a_loss_that_is_not_finite_stops_the_run(data_dir, tmp_path):
         ValueError, match="finite.*epoch 1, step 2, with the records s.*choose another"
     ):
         tiny_runs.train(data_dir, tmp_path, model=tiny_runs.PLAIN, learning_rate=1e30)
+    failed = json.loads((tmp_path / "failed_batch.json").read_text())
+    assert (failed["epoch"], failed["step"]) == (0, 1)
+    index = records.open_folder(data_dir).index("disc", "grading", "train")
+    plan = tiny_runs.make_task("grading").plan(index, 4, seed=0)
+    assert sorted(failed["records"]) == sorted({index.rows[item]["key"] for item in plan[1, :, 0]})
+
+
+@pytest.mark.parametrize(
+    "holder, name, message",
+    [
+        (loop.model_folder, "save_weights", "best.weights.h5"),
+        (loop.checkpoint.Checkpoints, "save", "epoch000002-step00000000: the checkpoint could not"),
+    ],
+)
+def test_a_full_disk_leaves_what_was_saved_before(data_dir, tmp_path, holder, name, message):
+    settings = FIRST_STEP | {"model": tiny_runs.PLAIN, "min_delta": -1e9}  # every epoch is the best
+    tiny_runs.train(data_dir, tmp_path, **settings)
+    plain, before = getattr(holder, name), _files(tmp_path)
+
+    def save(*arguments, **options):
+        with small_disk.limit(5000):
+            plain(*arguments, **options)
+
+    settings |= {"epochs": 2}
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match=message):
+        patch.setattr(holder, name, save)
+        tiny_runs.train(data_dir, tmp_path, **settings)
+    assert _files(tmp_path) >= before and not list(tmp_path.glob("tmp-*"))
+    model_folder.load(str(tmp_path)).load_model()
+    lines = []
+    loop.train(tiny_runs.make_request(data_dir, tmp_path, **settings), say=lines.append)
+    assert lines[0] == f"{tmp_path}: goes on at epoch 2."
+    assert [row["epoch"] for row in journal.read(str(tmp_path))] == ["0", "1"]
+
+
+def _files(folder):
+    return {str(path) for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_best_epoch_is_kept_and_the_rate_falls_at_a_plateau(data_dir, tmp_path, monkeypatch):

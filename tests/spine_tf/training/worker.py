@@ -51,15 +51,19 @@ def main(data_dir, folder, orders):
             _write_down_steps(patch, f"{os.path.join(folder, name)}-steps-{worker}.jsonl")
             if "death" in orders:
                 _die(patch, folder, **orders["death"])
+            enlarge_first_weights(patch)
             _train(data_dir, os.path.join(folder, name), **settings)
 
 
 def _train(data_dir, path, *, task="longitudinal", norm="batch", options=None, **settings):
     settings["model"] = dataclasses.replace(tiny_runs.MODEL, norm=norm)
-    # Without batch norm the usual first weights give embeddings that are all but 0.
-    encoder.initializer = lambda norm, seed: keras.initializers.HeNormal(seed=seed)
     settings["task"] = tasks.TASKS[task](**tiny_runs.OPTIONS[task] | (options or {}))
     loop.train(tiny_runs.make_request(data_dir, path, **settings))
+
+
+def enlarge_first_weights(patch):
+    """Without batch norm the usual ones give embeddings that are all but 0."""
+    patch.setattr(encoder, "initializer", lambda _, seed: keras.initializers.HeNormal(seed=seed))
 
 
 def _write_down_steps(patch, path):
