@@ -142,23 +142,35 @@ def image_seeds(batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform([tf.shape(batch)[0], 2], seed, None, None, tf.int32)
 
 
-def slice_input(example: task.Tensors, patch_size: int, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+def slice_input(
+    example: task.Tensors,
+    patch_size: int,
+    seed: tf.Tensor,
+    *,
+    likely: tf.Tensor | None = None,
+    planes: task.Tensors | None = None,
+) -> dict[str, tf.Tensor]:
     """Returns a slice, or a patch of it, standardised by its volume.
 
     Args:
         example: From `slice_schema.parse`.
-        patch_size: Rows and columns of the patch, whose middle is on the foreground; 0 is all.
+        patch_size: Rows and columns of the patch; 0 is the whole slice.
         seed: [2] int32, of the place of the patch.
+        likely: [rows, columns] bool, where its middle is drawn; None is the foreground.
+        planes: Further planes [rows, columns, ...] that are cut with it.
 
     Returns:
-        image [1, rows, columns, channels] float32; valid, foreground [1, rows, columns] bool.
+        image [1, rows, columns, channels] float32; valid, foreground [1, rows, columns] bool; and
+        the further planes.
     """
     std = tf.maximum(example["std"], _STD_EPSILON)
     image = (example["image"] - example["mean"]) / std
     image = tf.where(example["valid"][..., None], image, 0.0)
     whole = {name: example[name] for name in ("valid", "foreground")} | {"image": image}
+    whole |= planes or {}
     if patch_size:
-        whole = patch(whole, example["foreground"], patch_size, seed)
+        likely = example["foreground"] if likely is None else likely
+        whole = patch(whole, likely, patch_size, seed)
     return {name: value[None] for name, value in whole.items()}
 
 

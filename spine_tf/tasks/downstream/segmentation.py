@@ -1,0 +1,167 @@
+"""Segmentation of slices by a U-Net.
+
+Source: Chen 2019, brain tumour segmentation; methods 3.7.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from spine_tf import config
+from spine_tf.data import augmentation, records
+from spine_tf.losses import overlap_cross_entropy
+from spine_tf.metrics import dice
+from spine_tf.models import networks
+from spine_tf.tasks import image_task, task
+
+LABELS = "labels"
+_ON_LABEL, _ON_BORDER = 0.5, 0.75  # below: on a label; below: on a border; else on the foreground
+_BORDER_PIXELS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Segmentation(image_task.ImageTask):
+    """Gives every pixel of a slice its label.
+
+    Attributes:
+        regions: Unions of labels by name, such as "whole=1+2+4", that the metric is the mean of;
+            empty is one per label.
+        labels: Labels of the records, in the order of the classes from 1 on; filled in.
+    """
+
+    anatomy: str = image_task.SLICE
+    regions: tuple[str, ...] = ()
+    labels: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.anatomy != image_task.SLICE:
+            raise ValueError(f"`anatomy` must be slice for segmentation, got {self.anatomy!r}.")
+        object.__setattr__(self, "regions", tuple(self.regions))
+        object.__setattr__(self, "labels", tuple(self.labels))
+        parse_regions(self.regions)
+
+    def configure(self, index: records.Index) -> "Segmentation":
+        made = super().configure(index)
+        shown = {int(label) for row in index.rows for label in row["label_pixels"] or {}}
+        labels = self.labels or tuple(sorted(shown))
+        if not labels:
+            raise ValueError(
+                "`data_dir` must hold label maps for segmentation, got none in the training split."
+                " Convert volumes with label maps: spine-tf convert-images --help."
+            )
+        named = {label for region in parse_regions(self.regions).values() for label in region}
+        if named - set(labels):
+            raise ValueError(
+                f"`regions` must be of the labels {labels}, got {sorted(named - set(labels))}."
+            )
+        return dataclasses.replace(made, labels=labels)
+
+    @property
+    def region_labels(self) -> dict[str, tuple[int, ...]]:
+        """Region -> its labels."""
+        return parse_regions(self.regions) or {str(label): (label,) for label in self.labels}
+
+    def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int | None, ...]:
+        if model_config.network != config.UNET:
+            raise ValueError(
+                f"`preset` must be a U-Net for segmentation, unet-16 say, got"
+                f" {model_config.network}."
+            )
+        return (None, None, self.shape(model_config)[-1])  # whole slices, too
+
+    def class_counts(self, index: records.Index) -> dict[str, list[int]]:
+        """Pixels of every label."""
+        maps = [row["label_pixels"] or {} for row in index.rows]
+        return {LABELS: [sum(found.get(str(each), 0) for found in maps) for each in self.labels]}
+
+    def plan(self, index: records.Index, batch_size: int, seed: int) -> np.ndarray:
+        """Every slice that has a label map and foreground once; width 2: record, visit."""
+        usable = [
+            number
+            for number, row in enumerate(index.rows)
+            if row["label_pixels"] is not None and row["foreground_pixels"]
+        ]
+        if not usable:
+            return np.zeros((0, batch_size, 2), np.int32)
+        order = task.shuffled_plan(len(usable), batch_size, seed)
+        numbers = np.asarray(usable, np.int32)[order]
+        return np.concatenate([numbers, np.zeros_like(numbers)], -1)
+
+    def preprocess(
+        self, example: task.Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
+    ) -> task.Tensors:
+        classes = self.class_map(example["label_map"])
+        return image_task.slice_input(
+            example,
+            self.patch_size,
+            seed,
+            likely=_likely(classes, example["foreground"], seed + 1) if self.patch_size else None,
+            planes={"classes": classes},
+        )
+
+    def class_map(self, label_map: tf.Tensor) -> tf.Tensor:
+        """Returns class indices int32 of a map of labels; labels that are not asked for are 0."""
+        classes = tf.zeros_like(label_map)
+        for number, label in enumerate(self.labels, 1):
+            classes = tf.where(label_map == label, number, classes)
+        return classes
+
+    def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
+        del training, seed
+        label = overlap_cross_entropy.pack(batch["classes"][:, 0], batch["valid"][:, 0])
+        weights = {LABELS: tf.ones_like(label[:, 0, 0, 0], tf.float32)}
+        return task.Batch({"image": self.network_image(batch["image"])}, {LABELS: label}, weights)
+
+    def build(
+        self, encoder: keras.Model, model_config: config.ModelConfig, seed: int
+    ) -> keras.Model:
+        image = keras.Input(encoder.input_shape[1:], name="image")
+        shape = (*encoder.input_shape[1:-1], 1 + len(self.labels))
+        logits = networks.decoder(model_config, encoder(image), shape, skips=True, seed=seed)
+        return keras.Model({"image": image}, {LABELS: logits}, name="segmentation")
+
+    def losses(self, statistics: records.Statistics) -> dict[str, keras.losses.Loss]:
+        del statistics
+        return {LABELS: overlap_cross_entropy.OverlapCrossEntropy()}
+
+    def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
+        regions = [
+            [self.labels.index(label) + 1 for label in labels]
+            for labels in self.region_labels.values()
+        ]
+        return {LABELS: [dice.Dice(regions, 1 + len(self.labels))]}
+
+
+def parse_regions(texts: tuple[str, ...]) -> Mapping[str, tuple[int, ...]]:
+    """Returns name -> labels of texts such as "whole=1+2+4".
+
+    Raises:
+        ValueError: If one has another form, or a name stands twice.
+    """
+    found = {}
+    for text in texts:
+        name, _, labels = text.partition("=")
+        parts = labels.split("+")
+        if not name or name in found or not all(part.isdecimal() and int(part) for part in parts):
+            raise ValueError(
+                f"`regions` must be of the form NAME=LABEL+LABEL, each name once, got {text!r}."
+            )
+        found[name] = tuple(int(part) for part in parts)
+    return found
+
+
+def _likely(classes: tf.Tensor, foreground: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Where the middle of a patch is drawn: half on labels, a quarter on their borders."""
+    draw = tf.random.stateless_uniform([], seed)
+    size = 2 * _BORDER_PIXELS + 1
+    ranked = tf.cast(classes, tf.float32)[None, ..., None]
+    highest = tf.nn.max_pool2d(ranked, size, 1, "SAME")[0, ..., 0]
+    lowest = -tf.nn.max_pool2d(-ranked, size, 1, "SAME")[0, ..., 0]
+    labelled = classes > 0
+    place = tf.where(draw < _ON_BORDER, highest > lowest, foreground)
+    place = tf.where(draw < _ON_LABEL, labelled, place)
+    return tf.where(tf.reduce_any(labelled), place, foreground)

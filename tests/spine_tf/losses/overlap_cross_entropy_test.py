@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spine_tf.losses import overlap_cross_entropy
+
+CLASSES = np.array([[[0, 1], [2, 1]]])
+
+
+def _label(valid):
+    return overlap_cross_entropy.pack(tf.constant(CLASSES), tf.constant(valid))
+
+
+def _loss(logits, valid=((True, True), (True, True))):
+    loss = overlap_cross_entropy.OverlapCrossEntropy()
+    return loss(_label([valid]), tf.constant(logits, tf.float32)).numpy()
+
+
+def test_without_knowledge():
+    # Every class has probability 1/3. Of class 1 two of four pixels: (2 * 2/3 + 1) over
+    # (4/3 + 2 + 1); of class 2 one: (2/3 + 1) over (4/3 + 1 + 1).
+    dice = ((4 / 3 + 1) / (13 / 3) + (2 / 3 + 1) / (10 / 3)) / 2
+    assert _loss(np.zeros((1, 2, 2, 3))) == pytest.approx([np.log(3) + 1 - dice])
+
+
+def test_a_perfect_answer_costs_nothing():
+    logits = 100.0 * np.eye(3)[CLASSES]
+    assert _loss(logits) == pytest.approx([0.0], abs=1e-6)
+
+
+def test_padding_does_not_count():
+    logits = 100.0 * np.eye(3)[CLASSES]
+    logits[0, 0, 0] = [0, 0, 100]  # wrong, but in the padding
+    assert _loss(logits, ((False, True), (True, True))) == pytest.approx([0.0], abs=1e-6)
+    assert _loss(logits)[0] > 1

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spine_tf import config
+from spine_tf.data import augmentation, records, slice_schema
+from spine_tf.models import networks
+from spine_tf.tasks.downstream import segmentation
+
+UNET = config.ModelConfig(width=1 / 32, network=config.UNET)
+INPUTS = augmentation.InputConfig(1.0, 1.0)
+
+
+def _index(maps, sizes=(20, 20)):
+    rows = [
+        {"rows": sizes[0], "columns": sizes[1], "label_pixels": m, "foreground_pixels": 5}
+        for m in maps
+    ]
+    return records.Index("", "slice", 1.0, tuple(rows), slice_schema.SliceKind(2))
+
+
+def _made(**options):
+    made = segmentation.Segmentation(**options)
+    return made.configure(_index([{"1": 3, "201": 4}, {"100": 9}, None]))
+
+
+def _example():
+    """Label 100 in rows 5 to 9 of columns 5 to 9, label 1 in one pixel far away."""
+    labels = np.zeros((20, 20), np.int32)
+    labels[5:10, 5:10] = 100
+    labels[18, 18] = 1
+    return {
+        "image": tf.ones([20, 20, 2]),
+        "valid": tf.ones([20, 20], tf.bool),
+        "foreground": tf.ones([20, 20], tf.bool),
+        "label_map": tf.constant(labels),
+        "mean": tf.zeros([2]),
+        "std": tf.ones([2]),
+    }
+
+
+def test_classes_are_the_labels_of_the_records_in_order():
+    made = _made()
+    assert made.labels == (1, 100, 201)
+    np.testing.assert_array_equal(made.class_map(tf.constant([0, 201, 1, 100, 7])), [0, 3, 1, 2, 0])
+    assert made.class_counts(_index([{"1": 3, "201": 4}, {"201": 9}])) == {"labels": [3, 0, 13]}
+    assert made.region_labels == {"1": (1,), "100": (100,), "201": (201,)}
+
+
+def test_slices_without_a_label_map_are_not_planned():
+    plan = _made().plan(_index([None, {}, {"1": 2}]), 2, 0)
+    assert sorted(plan[0, :, 0].tolist()) == [1, 2] and plan.shape == (1, 2, 2)
+
+
+def test_middles_of_patches_are_on_labels_borders_and_elsewhere():
+    made, seen = _made(patch_size=4), []
+    preprocess = tf.function(lambda seed: made.preprocess(_example(), INPUTS, seed)["classes"])
+    for number in range(120):
+        seen.append(preprocess(tf.constant([number, 5])).numpy()[0, 2, 2])
+    share = np.mean(np.array(seen) > 0)
+    # Half on labels; of a quarter on borders (within 2 pixels) some; of the rest 26 of 400 pixels.
+    assert 0.5 <= share <= 0.75
+    assert {0, 1, 2} >= set(seen)
+
+
+def test_a_batch_goes_through_the_network_at_any_size():
+    made = _made(patch_size=32)
+    item = made.preprocess(_example(), INPUTS, tf.constant([0, 0]))
+    batch = made.prepare_batch(
+        {name: tf.stack([value, value]) for name, value in item.items()}, True, None
+    )
+    assert batch.inputs["image"].shape == (2, 32, 32, 2)
+    shape = made.encoder_shape(UNET)
+    model = made.build(networks.build_encoder(UNET, shape, slice_means=[], seed=0), UNET, 0)
+    logits = model(batch.inputs)["labels"]
+    assert logits.shape == (2, 32, 32, 4)
+    assert made.losses(None)["labels"](batch.labels["labels"], logits).shape == (2,)
+    assert model({"image": tf.zeros([1, 48, 16, 2])})["labels"].shape == (1, 48, 16, 4)
+    (metric,) = made.metrics()["labels"]
+    metric.update_state(batch.labels["labels"], logits)
+    assert 0 <= float(metric.result()) <= 1
+
+
+def test_regions_are_unions():
+    made = _made(regions=("bone=1", "all=1+100+201"))
+    assert made.region_labels == {"bone": (1,), "all": (1, 100, 201)}
+    for texts in (("a",), ("a=",), ("a=1", "a=2"), ("=1",), ("a=0",), ("a=1+x",)):
+        with pytest.raises(ValueError, match="`regions` must be of the form NAME=LABEL"):
+            segmentation.Segmentation(regions=texts)
+    with pytest.raises(ValueError, match=r"`regions` must be of the labels .* got \[5\]"):
+        _made(regions=("a=5",))
+
+
+def test_what_cannot_be():
+    with pytest.raises(ValueError, match="`anatomy` must be slice for segmentation, got 'disc'"):
+        segmentation.Segmentation(anatomy="disc")
+    with pytest.raises(ValueError, match="must hold label maps for segmentation, got none"):
+        segmentation.Segmentation().configure(_index([None]))
+    with pytest.raises(ValueError, match="`preset` must be a U-Net for segmentation"):
+        _made().encoder_shape(config.preset("sononet-16"))
