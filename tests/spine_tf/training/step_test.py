@@ -85,6 +85,16 @@ def test_accumulated_batches_are_one_large_batch():
     np.testing.assert_allclose(_weights(model), _weights(expected), rtol=1e-6)
 
 
+def test_xla_takes_the_same_steps():
+    found = []
+    for xla in (False, True):
+        steps, model = _steps([1, 2], xla=xla, accumulate_steps=2, clip_norm=1.0)
+        losses = [steps.train(_batch(x), is_last=False) for x in ((1, 0, 0), (0, 1, 1), (1, 1, 0))]
+        found.append(([float(loss["loss"]) for loss in losses], _weights(model)))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-6)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "clip_norm, update", [(0.0, (0.3, 0.4)), (1.0, (0.06, 0.08)), (5.1, (0.3, 0.4))]
 )
