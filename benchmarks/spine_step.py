@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks import step_flops
 from spine_tf import config
@@ -43,14 +44,14 @@ def make(
     return lambda: float(steps.train(batch, is_last=True)["loss"]), facts
 
 
-def statistics():
+def statistics() -> Any:
     """Returns statistics of made-up training records."""
     from spine_tf.data import crops, records
 
     return records.Statistics({"level": [1] * 7}, {}, [0.3] * crops.STORED_SLICES)
 
 
-def random_batch(shape: tuple[int, int, int], batch_size: int):
+def random_batch(shape: tuple[int, int, int], batch_size: int) -> Any:
     """Returns a batch of noise: neighbours are positives, all else is negative, weights even."""
     import numpy as np
     import tensorflow as tf

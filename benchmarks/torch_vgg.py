@@ -4,6 +4,7 @@ pip install torch        # of the benchmark only
 """
 
 from collections.abc import Callable
+from typing import Any
 
 
 def make(
@@ -54,7 +55,7 @@ def make(
     return step, facts
 
 
-def build():
+def build() -> Any:
     """Returns the network.
 
     From [batch, 1, 9, 224, 224] to the embedding [batch, 1024] and logits [batch, 7]. Source:
@@ -100,7 +101,7 @@ def build():
     return Network()
 
 
-def siamese_loss(embedding, logits, is_same, level):
+def siamese_loss(embedding: Any, logits: Any, is_same: Any, level: Any) -> Any:
     """Returns the contrastive loss at margin 1, mean over all pairs, plus the level loss."""
     import torch
 
