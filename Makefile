@@ -30,13 +30,13 @@ demo: $(CURRENT)/.installed
 	$(CURRENT)/bin/spine-tf demo $(if $(DATA),--data_dir="$(DATA)") $(DEMO_FLAGS)
 
 test: lint
-	$(CURRENT)/bin/python $(PYTEST) -m "not slow and not gpu" $(PYTEST_FLAGS)
+	$(CURRENT)/bin/python $(PYTEST) -m "not slow" $(PYTEST_FLAGS)
 
 test-addons: $(ADDONS)/.installed
-	$(ADDONS)/bin/python $(PYTEST) -m "not slow and not gpu" $(PYTEST_FLAGS)
+	$(ADDONS)/bin/python $(PYTEST) -m "not slow" $(PYTEST_FLAGS)
 
 test-slow: $(CURRENT)/.installed
-	$(CURRENT)/bin/python -m pytest -m "slow and not gpu" $(PYTEST_FLAGS)
+	$(CURRENT)/bin/python -m pytest -m slow $(PYTEST_FLAGS)
 
 lint: $(CURRENT)/.installed
 	$(CURRENT)/bin/ruff check .

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 _KILLS = 20
 # Checkpoints every second step, so that a life repeats steps of the one before it.
-_SETTINGS = {"epochs": 30, "batch_size": 8, "steps_per_epoch": 5, "checkpoint_steps": 2}
-_SETTINGS |= {"augment": True, "learning_rate": 5e-4, "patience": 8, "max_drops": 100}
+_SETTINGS = {"epochs": 14, "batch_size": 8, "steps_per_epoch": 4, "checkpoint_steps": 2}
+_SETTINGS |= {"augment": True, "learning_rate": 5e-4, "patience": 2, "max_drops": 100}
 # Call -> the last one of a life that may be its end, and the most seconds that it still lives.
 _DEATHS = {
     "step": (6, 0.2),
