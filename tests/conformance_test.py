@@ -51,7 +51,8 @@ def _first_batch(made, index):
     inputs = augmentation.InputConfig(0.5, 0.5)
 
     def item(planned):
-        example = schema.parse(made.record_kind, index.read(int(planned[0])), 0.5)
+        read = index.read(int(planned[0]))
+        example = schema.parse(made.record_kind, read, 0.5, index.crop_kind)
         return made.preprocess(example | {"item": planned[1:]}, inputs, tf.constant([0, 0]))
 
     items = [item(planned) for planned in made.plan(index, 4, seed=0)[0]]
@@ -87,7 +88,7 @@ def test_plan_is_a_function_of_its_seed(name, data):
 def test_keys_agree(name, data):
     made, index, statistics = _made(name, data)
     batch = _first_batch(made, index)
-    model = model_folder.build_model(made, tiny_runs.MODEL, statistics, seed=0)
+    model = model_folder.build_model(made, tiny_runs.model_of(name), statistics, seed=0)
     outputs = model(batch.inputs, training=False)
     losses = made.losses(statistics)
     task.check_keys(batch, outputs, losses)
@@ -100,7 +101,7 @@ def test_keys_agree(name, data):
 @each_task
 def test_model_is_functional(name, data):
     made, _, statistics = _made(name, data)
-    model = model_folder.build_model(made, tiny_runs.MODEL, statistics, seed=0)
+    model = model_folder.build_model(made, tiny_runs.model_of(name), statistics, seed=0)
     assert type(model) is type(keras.Model(*[keras.Input([1])] * 2))  # Functional, no subclass
     assert set(make_model_folders.inputs_of(model)) and isinstance(model.output, dict)
 
@@ -166,11 +167,12 @@ def test_a_model_folder_of_either_stack_gives_its_outputs(stack, name):
 def test_committed_model_folders_are_small(name):
     for stack in make_model_folders.STACKS:
         path = make_model_folders.FOLDER / stack / name
-        assert sum(os.path.getsize(path / file) for file in os.listdir(path)) < 200_000
+        # A layer costs 2 to 4 kB whatever its size, and a U-Net has many.
+        assert sum(os.path.getsize(path / file) for file in os.listdir(path)) < 350_000
 
 
 @pytest.mark.slow
-@each_task
+@pytest.mark.parametrize("name", sorted(set(tasks.TASKS) - set(tiny_runs.MODELS)))
 def test_the_network_of_the_paper_makes_a_step(name):
     made, model_config = tiny_runs.make_task(name), config.preset("paper")
     statistics = records.Statistics({"disc_bulging": [1, 1], "level": [1] * 7}, {}, [0.3] * 15)

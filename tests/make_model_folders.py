@@ -36,7 +36,7 @@ def make(path, name):
     folder = model_folder.ModelFolder(
         path=str(path),
         task=made,
-        model_config=tiny_runs.MODEL,
+        model_config=tiny_runs.model_of(name),
         train_config=config.TrainConfig(),
         statistics=records.Statistics(
             class_counts={"disc_bulging": [3, 2], "level": [1] * 7},
@@ -82,6 +82,7 @@ def _trained(rng, weight):
 
 def _crops(rng, shape):
     """[2, *shape] of few values in blocks: a small file."""
+    shape = tuple(32 if size is None else size for size in shape)
     coarse = rng.integers(0, 32, (_BATCH, *(-(-size // 8) for size in shape))) / 16
     for axis in range(1, coarse.ndim):
         coarse = np.repeat(coarse, 8, axis)

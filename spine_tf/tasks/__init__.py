@@ -4,7 +4,7 @@ import json
 
 from spine_tf import json_fields
 from spine_tf.tasks import task
-from spine_tf.tasks.downstream import grading
+from spine_tf.tasks.downstream import grading, segmentation
 from spine_tf.tasks.pretext import (
     autoencoder,
     context_prediction,
@@ -24,7 +24,10 @@ PRETEXT: dict[str, type[task.Task]] = {
     "jigsaw": jigsaw.Jigsaw,
     "context_prediction": context_prediction.ContextPrediction,
 }
-DOWNSTREAM: dict[str, type[task.Task]] = {"grading": grading.Grading}
+DOWNSTREAM: dict[str, type[task.Task]] = {
+    "grading": grading.Grading,
+    "segmentation": segmentation.Segmentation,
+}
 TASKS: dict[str, type[task.Task]] = PRETEXT | DOWNSTREAM
 
 

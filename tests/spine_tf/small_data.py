@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from spine_tf import files, gradings, levels
-from spine_tf.data import crops, records, schema, splits
+from spine_tf.data import crops, records, schema, slice_schema, splits
 
 GRADINGS = ("disc_degeneration", "disc_bulging")
 
@@ -21,16 +21,19 @@ def make(
     disc_names=("L1-L2", "L4-L5"),
     family_of=None,
     disc_pairs=False,
+    slices=False,
 ):
     """Writes a data set at crop scale 0.5, one subject per number of visits; returns its path.
 
-    `family_of` is the family of each subject, by default its own.
+    `family_of` is the family of each subject, by default its own. `slices` adds a 2-D image with a
+    label map of 1 and 2 per visit.
     """
     folder = str(folder)
     os.makedirs(folder)
     rng = np.random.default_rng(seed)
     found = {schema.VERTEBRA_PAIRS: [], schema.DISC: []}
     found |= {schema.DISC_PAIRS: []} if disc_pairs else {}
+    found |= {schema.SLICE: []} if slices else {}
     for subject, count in enumerate(num_visits):
         identity = {
             "subject": f"s{subject:02d}",
@@ -43,6 +46,8 @@ def make(
             if kind in found:
                 found[kind] += [_visits(rng, identity, kind, name, count) for name in names]
         for visit in range(count):
+            if slices:
+                found[schema.SLICE].append(_slice(rng, identity, visit))
             for name in disc_names:
                 found[schema.DISC].append(_disc(rng, identity, name, visit))
     kinds = {kind: _write(folder, kind, examples) for kind, examples in found.items()}
@@ -51,7 +56,12 @@ def make(
         for row in kinds[schema.VERTEBRA_PAIRS]["rows"]
         for visit in row["visit"]
     ]
-    made = splits.make_splits(splits.families_of(visits), seed=seed, num_folds=num_folds)
+    families = splits.families_of(visits)
+    made = splits.make_splits(families, seed=seed, num_folds=num_folds)
+    if slices:
+        made["protocols"][splits.SUBJECTS] = splits.by_subject(
+            families, seed=seed, held_out_fraction=0.2
+        )
     files.write_json(os.path.join(folder, records.SPLITS), made)
     manifest = {
         "schema_version": schema.SCHEMA_VERSION,
@@ -85,6 +95,31 @@ def crop(kind, image, **fields):
         "corners_mm": np.array([[0, 0, 8], [0, 35, 8], [0, 35, 0], [0, 0, 0]], float),
     }
     return schema.Crop(image=np.clip(image, 0, 2), **(defaults | fields))
+
+
+def _slice(rng, identity, visit):
+    """A noisy image of 48x40 pixels with two bright squares, labels 1 and 2."""
+    labels = np.zeros((48, 40), np.uint8)
+    for label, corner in enumerate(rng.integers(4, 28, (2, 2)), 1):
+        labels[corner[0] : corner[0] + 8, corner[1] : corner[1] + 8] = label
+    image = np.clip(labels[..., None] + rng.normal(1, 0.2, (48, 40, 1)), 0.01, 4)
+    one = slice_schema.Slice(
+        **identity,
+        scan=f"{identity['subject']}v{visit}",
+        visit=visit,
+        days=400 * visit,
+        image=image,
+        low=np.zeros(1),
+        high=np.full(1, 4.0),
+        mean=image.mean((0, 1)),
+        std=image.std((0, 1)),
+        background=np.zeros(1),
+        inside=(0, 0, 48, 40),
+        spacing_mm=np.ones(3),
+        label="ab"[visit % 2],
+        label_map=labels,
+    )
+    return slice_schema.encode(one)
 
 
 def _visits(rng, identity, kind, name, count):

@@ -9,6 +9,9 @@ MODEL = config.ModelConfig(crop_scale=0.5, width=1 / 64, fc6=16, fc7=8, conv4_pa
 PLAIN = config.ModelConfig(
     crop_scale=0.5, width=1 / 64, fc6=16, fc7=8, conv4_padding=1, norm="none"
 )
+UNET = config.ModelConfig(crop_scale=0.5, width=1 / 32, network=config.UNET)
+# Task -> network, where it is not MODEL.
+MODELS = {"segmentation": UNET}
 # Fields of a task with which it runs on `make_data`.
 OPTIONS = {
     "grading": {"gradings": ["disc_bulging"]},
@@ -19,13 +22,14 @@ OPTIONS = {
     "relative_positions": {},
     "jigsaw": {"num_permutations": 10},
     "context_prediction": {},
+    "segmentation": {"patch_size": 32, "labels": (1, 2), "image_shape": (1, 32, 32, 1)},
 }
 
 
 def make_data(folder, num_visits=(2,) * 6 + (1,) * 4, **options):
-    """Writes a data set of one vertebra and one disc per visit; returns its path."""
+    """Writes a data set of one vertebra, one disc and one slice per visit; returns its path."""
     return small_data.make(
-        folder, num_visits, vertebra_names=("L4",), disc_names=("L4-L5",), **options
+        folder, num_visits, vertebra_names=("L4",), disc_names=("L4-L5",), slices=True, **options
     )
 
 
@@ -34,7 +38,12 @@ def make_task(name):
     return tasks.TASKS[name](**OPTIONS[name])
 
 
-def make_request(data_dir, model_dir, name="grading", *, model=MODEL, task=None, **changes):
+def model_of(name):
+    """The network of the task of that name."""
+    return MODELS.get(name, MODEL)
+
+
+def make_request(data_dir, model_dir, name="grading", *, model=None, task=None, **changes):
     """Asks for a run of one epoch of two steps; `changes` are fields of request or settings."""
     made = task or make_task(name)
     train = {"epochs": 1, "batch_size": 4, "steps_per_epoch": 2, "augment": False}
@@ -43,7 +52,7 @@ def make_request(data_dir, model_dir, name="grading", *, model=MODEL, task=None,
     request = {key: value for key, value in changes.items() if key in fields}
     return loop.Request(
         task=made,
-        model_config=model,
+        model_config=model or model_of(name),
         train_config=config.TrainConfig(**train),
         data=records.open_folder(str(data_dir)),
         model_dir=str(model_dir),
