@@ -160,7 +160,8 @@ def test_a_task_never_imports_another_task():
         if re.match(r"spine_tf\.tasks(?!\.(\w+_)?task(\.|$))", module)
     ]
     _report(
-        problems, "A task may import spine_tf.tasks.task and *_task only; move what is shared into one."
+        problems,
+        "A task may import spine_tf.tasks.task and *_task only; move what is shared into one.",
     )
 
 
