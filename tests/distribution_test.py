@@ -3,7 +3,6 @@
 Tolerances are about ten times what was measured on both stacks.
 """
 
-import json
 import os
 import time
 
@@ -28,7 +27,7 @@ _TASKS = {
 # Norm -> rate, and the largest relative difference of a loss and of the whole update. Batch norm
 # divides by the spread of a few crops, so that rounding grows: on one device, first weights that
 # differ by 1e-6 move the losses as much.
-_NORMS = {"none": (1e-3, 1e-5, 1e-4), "batch": (1e-4, 1e-3, 1e-2)}
+_NORMS = {"none": (1e-3, 1e-6, 3e-5), "batch": (1e-4, 2e-4, 1e-2)}
 _RUNS = {
     f"{name}-{norm}": _SETTINGS | settings | {"norm": norm, "learning_rate": rate}
     for norm, (rate, _, _) in _NORMS.items()
@@ -83,6 +82,18 @@ def _update_difference(one, other, name):
     return float(np.sqrt(differs / changed))
 
 
+@pytest.mark.parametrize("before, after", [("one", "mirrored"), ("multiworker", "one")])
+def test_a_run_goes_on_with_other_devices(folders, data_dir, tmp_path, before, after):
+    name, settings = "sampled-none", _RUNS["sampled-none"]
+    processes.run(data_dir, tmp_path, before, {name: settings | {"epochs": 1}})
+    processes.run(data_dir, tmp_path, after, {name: settings})
+    one = folders["one"]
+    found = processes.steps(tmp_path, name)
+    losses, update = _TOLERANCES["none"]
+    assert processes.loss_difference(processes.steps(one, name), found) < losses
+    assert _update_difference(one, tmp_path, name) < update
+
+
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_worker_that_dies_stops_the_other_and_the_run_goes_on(
     folders, data_dir, tmp_path, victim
@@ -109,6 +120,21 @@ def test_a_worker_that_dies_stops_the_other_and_the_run_goes_on(
         )
 
 
+def test_workers_that_do_not_see_one_folder(data_dir, tmp_path):
+    runs = {"run": _SETTINGS | {"epochs": 1}}
+    folders = [tmp_path / "chief", tmp_path / "other"]
+    for folder in folders:
+        os.mkdir(folder)
+    processes.run(data_dir, folders[0], "multiworker", runs)
+    runs["run"] |= {"epochs": 2}
+    for status, printed in processes.finish(
+        processes.start(data_dir, folders[0], "multiworker", runs, elsewhere={1: folders[1]})
+    ):
+        assert status == 1
+        assert "`model_dir` must be a folder that all workers see" in printed
+        assert "go on at epoch 1, step 1 and epoch 2, step 1." in printed
+
+
 def test_a_batch_that_two_workers_cannot_share(data_dir, tmp_path):
     runs = {"odd": _SETTINGS | {"batch_size": 7, "task": "grading"}}
     for status, printed in processes.finish(
@@ -124,4 +150,4 @@ def test_xla_is_refused_on_several_devices(data_dir, tmp_path):
     ((status, printed),) = processes.finish(processes.start(data_dir, tmp_path, "mirrored", runs))
     assert status == 1
     assert "`xla` must be off on several devices" in printed
-    assert json.dumps(os.listdir(tmp_path)) == "[]"
+    assert not os.listdir(tmp_path)

@@ -147,11 +147,12 @@ class Checkpoints:
                 " stay; make room and give the same command again."
             ) from error
 
-    def restore(self, say: Callable[[str], None]) -> bool:
+    def restore(self, say: Callable[[str], None], is_chief: bool = True) -> bool:
         """Goes back to the newest checkpoint that can be read.
 
         Args:
             say: Takes a warning for each that cannot.
+            is_chief: Whether this worker removes what was left half written.
 
         Returns:
             Whether there was one.
@@ -159,7 +160,8 @@ class Checkpoints:
         Raises:
             ValueError: If one is of another model, or there are some and none can be read.
         """
-        _remove_parts(self._folder)
+        if is_chief:
+            _remove_parts(self._folder)
         paths = saved(self._folder)
         for path in paths:
             try:

@@ -110,11 +110,12 @@ def train(
     settings = request.train_config
     strategy = strategies.make(settings.strategy)  # before any operation of TensorFlow
     precisions.check(settings.precision)
+    step_lib.check(settings, strategy)
     if not strategies.is_chief(strategy):
         say = on_epoch = _ignore
     try:
         run = _prepare(request, strategy, say, on_epoch or _ignore)
-        run.restore(say)
+        strategies.check_same_start(strategy, run.restore(say), request.model_dir)
         run.train(say)
     except checkpoint.LOST_WORKER as error:
         if strategies.share(strategy)[1] == 1:
@@ -266,10 +267,12 @@ class _Run:
             folder.path, trained, self._steps.optimizer, self._state
         )
 
-    def restore(self, say: Callable[[str], None]) -> None:
-        """Goes on from the newest checkpoint, if there is one."""
-        if self._checkpoints.restore(say):
-            say(f"{self.folder.path}: goes on at epoch {int(self._state.epoch) + 1}.")
+    def restore(self, say: Callable[[str], None]) -> tuple[int, int]:
+        """Goes on from the newest checkpoint, if there is one; returns epoch and step."""
+        epoch, step = self._state.epoch, self._state.step
+        if self._checkpoints.restore(say, self._is_chief):
+            say(f"{self.folder.path}: goes on at epoch {int(epoch) + 1}.")
+        return int(epoch), int(step)
 
     def train(self, say: Callable[[str], None]) -> None:
         """Runs the epochs that are left."""

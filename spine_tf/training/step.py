@@ -19,6 +19,15 @@ from spine_tf.training import strategy as strategies
 Losses = dict[str, tf.Tensor]
 
 
+def check(settings: config.TrainConfig, strategy: tf.distribute.Strategy) -> None:
+    """Raises ValueError where XLA is asked for on several devices."""
+    if settings.xla and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            "`xla` must be off on several devices, whose sums cannot be compiled, got"
+            f" {strategy.num_replicas_in_sync} devices. Give --noxla or --strategy=one."
+        )
+
+
 class Steps:
     """The steps of one model under one strategy.
 
@@ -43,15 +52,7 @@ class Steps:
             statistics: Those of the training records.
             settings: Optimizer, precision, XLA, accumulation, clipping, weight decay.
             strategy: The strategy.
-
-        Raises:
-            ValueError: If XLA is asked for on several devices.
         """
-        if settings.xla and strategy.num_replicas_in_sync > 1:
-            raise ValueError(
-                "`xla` must be off on several devices, whose sums cannot be compiled, got"
-                f" {strategy.num_replicas_in_sync} devices. Give --noxla or --strategy=one."
-            )
         self._model, self._strategy, self._settings = model, strategy, settings
         self._losses = made.losses(statistics)
         self._shares = {name: 1.0 for name in self._losses} | made.loss_weights()

@@ -112,6 +112,35 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return share(strategy)[0] == 0
 
 
+def check_same_start(
+    strategy: tf.distribute.Strategy, place: tuple[int, int], model_dir: str
+) -> None:
+    """Checks that all workers have found the same checkpoint.
+
+    Args:
+        strategy: The strategy.
+        place: Epoch and step at which this worker goes on.
+        model_dir: The folder in which it looked.
+
+    Raises:
+        ValueError: If they have not; on all of them.
+    """
+    if share(strategy)[1] == 1:
+        return
+
+    @tf.function(autograph=False)
+    def gather():
+        return strategy.gather(strategy.run(lambda: tf.constant([place], tf.int64)), axis=0)
+
+    found = sorted({tuple(row) for row in gather().numpy().tolist()})
+    if len(found) > 1:
+        places = " and ".join(f"epoch {epoch + 1}, step {step + 1}" for epoch, step in found)
+        raise ValueError(
+            "`model_dir` must be a folder that all workers see, with the same checkpoints, got"
+            f" {model_dir}, and workers that go on at {places}."
+        )
+
+
 def part_size(strategy: tf.distribute.Strategy, size: int) -> int:
     """Returns how many of `size` examples a replica gets.
 

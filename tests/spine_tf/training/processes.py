@@ -16,10 +16,11 @@ from spine_tf.training import checkpoint, model_folder
 LAYOUTS = {"one": (1, 1), "mirrored": (1, 2), "multiworker": (2, 1)}
 
 
-def start(data_dir, folder, strategy, runs, *, deaths=None):
+def start(data_dir, folder, strategy, runs, *, deaths=None, elsewhere=None):
     """Starts the processes of runs; returns them, the chief first.
 
-    `runs` is name -> settings, `deaths` worker -> the moment at which it kills itself.
+    `runs` is name -> settings, `deaths` worker -> the moment at which it kills itself,
+    `elsewhere` worker -> a folder of its own.
     """
     workers, devices = LAYOUTS[strategy]
     runs = {name: {"strategy": strategy} | settings for name, settings in runs.items()}
@@ -33,9 +34,10 @@ def start(data_dir, folder, strategy, runs, *, deaths=None):
         if workers > 1:
             task = {"type": "worker", "index": number}
             environment["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
+        place = (elsewhere or {}).get(number, folder)
         command = [sys.executable, "-m", "tests.spine_tf.training.worker"]
         process = subprocess.Popen(
-            [*command, str(data_dir), str(folder), json.dumps(orders)],
+            [*command, str(data_dir), str(place), json.dumps(orders)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
