@@ -8,10 +8,12 @@ logs/               TensorBoard
 """
 
 import dataclasses
+import glob
 import json
 import math
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +30,7 @@ from spine_tf.tasks import task
 FORMAT = "spine_tf model/1"
 CONFIG = "config.json"
 WEIGHTS = "best.weights.h5"
+_TEMPORARY = "tmp-"
 _HDF5_OVERHEAD = 10_000  # bytes per weight, at most: names and groups
 
 
@@ -140,8 +143,11 @@ def save_weights(path: str, model: keras.Model, is_chief: bool = True) -> None:
     Raises:
         OSError: If there is no room; the ones before stay.
     """
+    if is_chief:  # what a run that was killed here has left
+        for left in glob.glob(os.path.join(glob.escape(path), _TEMPORARY + "*")):
+            shutil.rmtree(left)
     # Keras takes the format from the ending, so the temporary name keeps it.
-    with tempfile.TemporaryDirectory(dir=path if is_chief else None, prefix="tmp-") as folder:
+    with tempfile.TemporaryDirectory(dir=path if is_chief else None, prefix=_TEMPORARY) as folder:
         temporary = os.path.join(folder, WEIGHTS)
         _check_room(temporary, model)
         model.save_weights(temporary)
