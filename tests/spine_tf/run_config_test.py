@@ -44,7 +44,7 @@ def test_values_of_flags():
     "change, message",
     [
         ({"format": "spine_tf model/1"}, "`format` must be 'spine_tf config/1'"),
-        ({"task": "jigsaw"}, "`task` must be one of"),
+        ({"task": "puzzle"}, "`task` must be one of"),
         ({"preset": "tiny"}, "must hold task and may hold model_config, task_options, train_con"),
         ({"task_options": {"size": 1}}, "`task_options` must be"),
         ({"train_config": {"rate": 1}}, "`train_config` must be a JSON object with keys among"),

@@ -67,7 +67,7 @@ def test_a_dry_run_writes_nothing(data_dir, tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments, status, message",
     [
-        (["--task=jigsaw"], 2, "`task` must be one of"),
+        (["--task=puzzle"], 2, "`task` must be one of"),
         (["--tuner=best"], 2, "--tuner=best"),
         (["--max_trials=-1"], 2, "`max_trials` must be at least 0, got -1."),
         (["--objective=val_loss"], 1, "`objective` must not be a loss, got 'val_loss'"),

@@ -6,6 +6,7 @@ import pytest
 
 from spine_tf import tasks
 from spine_tf.evaluation import options, run
+from tests import make_model_folders
 
 OPTIONS = options.Options(num_draws=20)
 
@@ -15,8 +16,22 @@ def _read(folder, name):
         return file.read()
 
 
-def test_every_task_has_an_evaluation():
-    assert set(run.EVALUATIONS) == set(run.LINES) == set(tasks.TASKS)
+# Tasks on images: their measures are there, the command is not.
+NOT_YET = {
+    *("context_restoration", "autoencoder", "context_prediction"),
+    *("relative_positions", "jigsaw", "segmentation"),
+}
+
+
+def test_every_other_task_has_an_evaluation():
+    assert set(run.EVALUATIONS) == set(run.LINES) == set(tasks.TASKS) - NOT_YET
+
+
+@pytest.mark.parametrize("task", ["jigsaw"])
+def test_a_task_without_one_is_told_so(data_dir, tmp_path, task):
+    model_dir = make_model_folders.FOLDER / make_model_folders.this_stack() / task
+    with pytest.raises(ValueError, match="must hold a task among .* got .jigsaw."):
+        run.evaluate(str(model_dir), data_dir, str(tmp_path), options.Options(other_data=True))
 
 
 @pytest.mark.parametrize("task", ["longitudinal", "grading"])

@@ -195,7 +195,7 @@ def test_what_a_dry_run_says(data_dir):
     "name, changes, message",
     [
         ("grading", {"objective": "val_loss"}, "`objective` must not be a loss"),
-        ("longitudinal", {"probe": "jigsaw"}, "`task` must be one of"),
+        ("longitudinal", {"probe": "puzzle"}, "`task` must be one of"),
         ("longitudinal", {"probe": "grading", "objective": "val_same_subject/auc"}, "must be one"),
         ("longitudinal", {"probe": "grading", "protocol": "grading240"}, "`protocol` must be one"),
         ("grading", {"space": "missing.json"}, "missing.json"),
