@@ -1,0 +1,1 @@
+"""Finds vertebral bodies and discs in a sagittal volume, see docs/detection.md."""
