@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.ndimage
 
 from data_prep import intensities, settings
 from spine_tf import geometry
-from spine_tf.data import slice_schema
+from spine_tf.data import resampling, slice_schema
 
 # View -> canonical axes that run along its slices, its rows and its columns. Axial and coronal
 # slices show the patient's right on their left.
@@ -74,11 +73,11 @@ def _slices(
     axes = _AXES[view]
     spacing_mm = geometry.spacing_mm(case.affine)[list(axes)]
     wanted_mm = _wanted_mm(spacing_mm, chosen)
-    array = resampled(np.transpose(case.array, (*axes, 3)), spacing_mm, wanted_mm)
+    array = resampling.resampled(np.transpose(case.array, (*axes, 3)), spacing_mm, wanted_mm)
     labels = None
     if case.label_map is not None:
         labels = np.transpose(case.label_map, axes)[..., None]
-        labels = resampled(labels, spacing_mm, wanted_mm, is_label_map=True)[..., 0]
+        labels = resampling.resampled(labels, spacing_mm, wanted_mm, is_label_map=True)[..., 0]
     for position, image in enumerate(array):
         yield slice_schema.Slice(
             **shared,
@@ -99,48 +98,6 @@ def _wanted_mm(spacing_mm: np.ndarray, chosen: settings.VolumeSettings) -> np.nd
     if chosen.resample == "in_plane":
         wanted_mm[0] = spacing_mm[0]
     return wanted_mm
-
-
-def resampled(
-    array: np.ndarray,
-    spacing_mm: np.ndarray,
-    wanted_mm: np.ndarray,
-    *,
-    is_label_map: bool = False,
-) -> np.ndarray:
-    """Resamples a volume about its centre.
-
-    Args:
-        array: [a, b, c, channels].
-        spacing_mm: [3] distance of its voxels.
-        wanted_mm: [3] distance of the voxels of the result.
-        is_label_map: Whether to take the nearest voxel; else it is linear, after a Gaussian blur
-            along the axes that get coarser.
-
-    Returns:
-        [a', b', c', channels] of the same type, with as many voxels as fit best, at least 1.
-    """
-    factors = np.asarray(wanted_mm) / spacing_mm
-    if np.allclose(factors, 1):
-        return array
-    sizes = np.array(array.shape[:3])
-    shape = np.maximum(1, np.round(sizes / factors)).astype(int)
-    offset = (sizes - 1) / 2 - factors * (shape - 1) / 2
-    sigma = 0 if is_label_map else np.maximum(0, (factors - 1) / 2)
-    channels = [
-        scipy.ndimage.affine_transform(
-            scipy.ndimage.gaussian_filter(channel, sigma, mode="nearest")
-            if np.any(sigma)
-            else channel,
-            factors,
-            offset,
-            output_shape=tuple(shape),
-            order=0 if is_label_map else 1,
-            mode="nearest",
-        )
-        for channel in np.moveaxis(array, -1, 0)
-    ]
-    return np.stack(channels, -1)
 
 
 def _is_kept(one: slice_schema.Slice, which: str) -> bool:

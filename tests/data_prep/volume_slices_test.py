@@ -85,18 +85,3 @@ def test_resampling(resample, view, shape, spacing_mm):
     assert (len(found), *found[0]["label_map"].shape) == shape
     np.testing.assert_allclose(found[0]["spacing_mm"], spacing_mm)
     assert {*np.unique([parsed["label_map"] for parsed in found])} <= {0, 1, 2, 4}
-
-
-def test_a_ramp_is_resampled_about_its_centre():
-    ramp = np.arange(8, dtype=np.float32)[:, None, None, None] * np.ones((1, 2, 2, 1), np.float32)
-    found = volume_slices.resampled(ramp, np.ones(3), np.array([2.0, 1.0, 1.0]))
-    # Centres of pairs; the blur of half a voxel reaches the ends, where the ramp stops.
-    np.testing.assert_allclose(found[1:-1, 0, 0, 0], [2.5, 4.5], atol=1e-3)
-    finer = volume_slices.resampled(ramp, np.ones(3), np.array([0.5, 1.0, 1.0]))
-    np.testing.assert_allclose(finer[1:-1, 0, 0, 0], np.arange(0.25, 7, 0.5)[:14], atol=1e-5)
-
-
-def test_labels_take_the_nearest_voxel():
-    labels = np.array([1, 1, 4, 4, 200, 200], np.uint8)[:, None, None, None]
-    found = volume_slices.resampled(labels, np.ones(3), np.array([2.0, 1, 1]), is_label_map=True)
-    assert found.dtype == np.uint8 and set(found.ravel()) == {1, 4, 200}
