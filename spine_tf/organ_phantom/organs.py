@@ -34,7 +34,7 @@ def _kidney(side: int) -> Callable[[solids.Space, patient_lib.Patient], np.ndarr
     def shape(space: solids.Space, who: patient_lib.Patient) -> np.ndarray:
         """A bean, its hilum towards the spine."""
         del who
-        body = solids.ellipsoid(space, (31, 28, 57))
+        body = solids.ellipsoid(space, (29, 26, 55))
         hilum = solids.ellipsoid(space.local((-29.0 * side, -5, 0)), (15, 11, 18))
         return np.minimum(body, -hilum)
 

@@ -1,7 +1,8 @@
 """An ultrasound scan being painted along its beams, and the picture that a machine makes of it.
 
-Positions are in mm from the middle of the probe's face: x to the right, y away from the probe. Speckle
-is the envelope of random scatterers blurred by the machine's point spread (Wagner et al. 1983).
+Positions are in mm from the middle of the probe's face: x to the right, y away from the probe.
+Speckle is the envelope of random scatterers blurred by the machine's point spread (Wagner et al.
+1983).
 """
 
 import dataclasses

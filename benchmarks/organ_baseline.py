@@ -1,0 +1,220 @@
+"""How hard the phantoms of planes and of the abdomen are for ten hand-made features.
+
+    python -m benchmarks.organ_baseline
+
+makes examinations and cases of `spine-tf make-organs`, measures ten features of each image and of
+each volume (benchmarks/organ_features.py), and cross-validates by subject, 5 folds:
+
+    planes    logistic regression and a random forest on the features: F1, the mean over 14 classes
+    abdomen   ridge regression of the organs' boxes from the features, and the mean box of the
+              training cases: distance of the middles of true and predicted boxes in mm
+
+The phantom is meant to be too hard for them: F1 below 0.6, and above 15 mm. Writes
+OUTPUT_DIR/organ_baseline.json, with which phantom was measured.
+"""
+
+import os
+
+from absl import flags
+
+from spine_tf import cli
+
+_FLAGS = flags.FLAGS
+NAME = "organ_baseline.json"
+MOST_F1, LEAST_MM = 0.6, 15.0
+_FOLDS = 5
+
+
+def define_flags() -> None:
+    """Defines the flags of this script."""
+    flags.DEFINE_integer("num_examinations", 120, "Examinations of planes.", lower_bound=_FOLDS)
+    flags.DEFINE_integer("num_cases", 60, "Cases of the abdomen.", lower_bound=_FOLDS)
+    flags.DEFINE_integer("seed", 0, "Seed of both phantoms.", lower_bound=0)
+    flags.DEFINE_integer("num_processes", 1, "Worker processes.", lower_bound=1)
+    flags.DEFINE_string("output_dir", "docs/results", "Where the result goes.")
+
+
+def main(argv: list[str]) -> None:
+    """Measures, writes and prints."""
+    del argv
+    from spine_tf import files
+
+    content = {
+        "command": f"python -m benchmarks.organ_baseline --num_examinations="
+        f"{_FLAGS.num_examinations} --num_cases={_FLAGS.num_cases} --seed={_FLAGS.seed}",
+        "phantom": phantom(),
+        "folds": _FOLDS,
+        "planes": _planes(),
+        "abdomen": _abdomen(),
+    }
+    os.makedirs(_FLAGS.output_dir, exist_ok=True)
+    files.write_json(os.path.join(_FLAGS.output_dir, NAME), content)
+    print(table(content))
+
+
+def phantom() -> dict:
+    """Returns the version and the SHA-256 of the modules that make the phantoms."""
+    import hashlib
+    import pathlib
+
+    from spine_tf import organ_phantom
+
+    sources = sorted(pathlib.Path(organ_phantom.__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return {"version": organ_phantom.VERSION, "sha256": digest}
+
+
+def _planes() -> dict:
+    """Measures the planes."""
+    import numpy as np
+
+    from benchmarks import organ_features
+    from spine_tf.organ_phantom import planes
+
+    tasks = [
+        (_FLAGS.seed, number, name)
+        for number in range(_FLAGS.num_examinations)
+        for name in planes.PLANES
+    ]
+    features = np.array(_run(_image_features, tasks, "images"))
+    labels = np.array([name for _, _, name in tasks])
+    subjects = np.array([number for _, number, _ in tasks])
+    return {
+        "num_examinations": _FLAGS.num_examinations,
+        "num_images": len(tasks),
+        "features": list(organ_features.IMAGE_FEATURES),
+        "at_most": MOST_F1,
+    } | classification(features, labels, subjects)
+
+
+def _abdomen() -> dict:
+    """Measures the abdomen."""
+    import numpy as np
+
+    from benchmarks import organ_features
+
+    tasks = [(_FLAGS.seed, number) for number in range(_FLAGS.num_cases)]
+    features, boxes = zip(*_run(_volume_features, tasks, "volumes"), strict=True)
+    return {
+        "num_cases": len(tasks),
+        "features": list(organ_features.VOLUME_FEATURES),
+        "at_least": LEAST_MM,
+    } | localisation(np.array(features), np.array(boxes))
+
+
+def _run(function, tasks: list, what: str) -> list:
+    """`function` of every task, in order."""
+    import concurrent.futures
+    import multiprocessing
+
+    import tqdm
+
+    bar = {"total": len(tasks), "desc": what, "disable": None}
+    if _FLAGS.num_processes == 1:
+        return list(tqdm.tqdm(map(function, tasks), **bar))
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(_FLAGS.num_processes, context) as pool:
+        return list(tqdm.tqdm(pool.map(function, tasks, chunksize=4), **bar))
+
+
+def _image_features(task: tuple):
+    from benchmarks import organ_features
+    from spine_tf.organ_phantom import planes
+
+    return organ_features.of_image(planes.make_image(*task))
+
+
+def _volume_features(task: tuple):
+    from benchmarks import organ_features
+    from spine_tf.organ_phantom import abdomen
+
+    scan = abdomen.make_case(*task)
+    return organ_features.of_volume(scan), organ_features.boxes_mm(scan)
+
+
+def classification(features, labels, subjects) -> dict:
+    """Returns F1 of both models and of the better one's classes.
+
+    Args:
+        features: [n, k] float.
+        labels: [n] names.
+        subjects: [n]; a subject is in one fold only.
+    """
+    from sklearn import ensemble, linear_model, metrics, model_selection, pipeline, preprocessing
+
+    models = {
+        "logistic regression": pipeline.make_pipeline(
+            preprocessing.StandardScaler(), linear_model.LogisticRegression(max_iter=2000)
+        ),
+        "random forest": ensemble.RandomForestClassifier(300, min_samples_leaf=2, random_state=0),
+    }
+    folds, found = model_selection.GroupKFold(_FOLDS), {}
+    for name, model in models.items():
+        guessed = model_selection.cross_val_predict(
+            model, features, labels, groups=subjects, cv=folds
+        )
+        found[name] = metrics.f1_score(labels, guessed, average=None, zero_division=0)
+    means = {name: round(float(scores.mean()), 4) for name, scores in found.items()}
+    best = max(means, key=means.get)
+    names = sorted(set(labels))
+    each = {str(c): round(float(f), 4) for c, f in zip(names, found[best], strict=True)}
+    return {"f1": means, "f1_of_classes": {best: each}}
+
+
+def localisation(features, boxes_mm) -> dict:
+    """Returns the mean distance of the middles of predicted and true boxes.
+
+    Args:
+        features: [n, k] float; columns 3 and 4 are the middle of the body (x, y) in mm.
+        boxes_mm: [n, organs, 2, 3] first and last edge along z, y, x; NaN without organ.
+    """
+    import numpy as np
+    from sklearn import linear_model, model_selection, pipeline, preprocessing
+
+    from spine_tf.organ_phantom import patient
+
+    middle = np.stack([np.zeros(len(features)), features[:, 4], features[:, 3]], axis=-1)
+    relative = boxes_mm - middle[:, None, None]
+    apart = {"ridge regression": np.full(boxes_mm.shape[:2], np.nan)}
+    apart["mean box"] = apart["ridge regression"].copy()
+    for train, test in model_selection.KFold(_FOLDS).split(features):
+        for organ in range(boxes_mm.shape[1]):
+            known = train[~np.isnan(relative[train, organ, 0, 0])]
+            truth = relative[known, organ].reshape(len(known), 6)
+            ridge = pipeline.make_pipeline(
+                preprocessing.StandardScaler(), linear_model.RidgeCV(np.logspace(-2, 3, 11))
+            )
+            guesses = {
+                "ridge regression": ridge.fit(features[known], truth).predict(features[test]),
+                "mean box": np.broadcast_to(truth.mean(axis=0), (len(test), 6)),
+            }
+            for name, guess in guesses.items():
+                missed = guess.reshape(-1, 2, 3).mean(axis=1) - relative[test, organ].mean(axis=1)
+                apart[name][test, organ] = np.linalg.norm(missed, axis=-1)
+    means = {name: np.nanmean(distance, axis=0) for name, distance in apart.items()}
+    return {
+        "centroid_mm": {name: round(float(mean.mean()), 2) for name, mean in means.items()},
+        "centroid_mm_of_organs": {
+            name: {o: round(float(x), 2) for o, x in zip(patient.ORGANS, mean, strict=True)}
+            for name, mean in means.items()
+        },
+        "organs_seen": {
+            o: int(c)
+            for o, c in zip(patient.ORGANS, (~np.isnan(boxes_mm[:, :, 0, 0])).sum(0), strict=True)
+        },
+    }
+
+
+def table(content: dict) -> str:
+    """Returns the result as a person reads it."""
+    lines = [f"phantom version {content['phantom']['version']}"]
+    lines += [f"  F1 {name:24}{value:8.3f}" for name, value in content["planes"]["f1"].items()]
+    lines.append(f"    must be below {MOST_F1}")
+    found = content["abdomen"]["centroid_mm"]
+    lines += [f"  centroid, mm {name:24}{value:8.1f}" for name, value in found.items()]
+    lines.append(f"    must be above {LEAST_MM}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    cli.run(define_flags, main)
