@@ -34,6 +34,7 @@ EXIT_INTERRUPTED = 130
 # Command -> (module that is run, one line of help). Modules are named, never imported, here.
 COMMANDS = {
     "make-phantom": ("data_prep.make_phantom", "Makes a synthetic longitudinal lumbar cohort."),
+    "make-organs": ("data_prep.make_organs", "Makes synthetic fetal planes or abdominal CT."),
     "convert-dicom": ("data_prep.convert_dicom", "Converts DICOM studies to records."),
     "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
     "convert-images": ("data_prep.convert_images", "Converts plain 2-D images to records."),

@@ -36,6 +36,7 @@ _MAY_IMPORT = {
     "cli": set(),
     "data": set(),
     "phantom": {"data"},
+    "organ_phantom": {"phantom"},
     "models": _NETWORKS,
     "losses": _NETWORKS,
     "metrics": _NETWORKS,
