@@ -139,6 +139,64 @@ def test_json_round_trip():
     np.testing.assert_allclose(disc_mm, _quad(-30))
 
 
+def _unknown():
+    bodies = tuple(
+        vertebrae.Vertebra(None, _quad(top_mm), probability=0.5) for top_mm in (0, 72, 36)
+    )
+    return vertebrae.Annotation(bodies, status=vertebrae.UNKNOWN, reason="no sacrum")
+
+
+def test_an_unknown_annotation_holds_bodies_without_levels_from_head_to_foot():
+    annotation = _unknown()
+    assert [v.corners_mm[0, 2] for v in annotation.vertebrae] == [72, 36, 0]
+    assert annotation.by_level == {}
+    assert vertebrae.Annotation((), status=vertebrae.UNKNOWN).vertebrae == ()
+
+
+def test_an_unknown_annotation_goes_to_json_and_back_only_where_it_is_allowed():
+    content = json.loads(json.dumps(vertebrae.to_json(_unknown())))
+    assert content["status"] == "unknown" and content["reason"] == "no sacrum"
+    assert [item["level"] for item in content["vertebrae"]] == [None] * 3
+    again = vertebrae.parse(content, allow_unknown=True)
+    assert vertebrae.to_json(again) == content
+    with pytest.raises(ValueError, match=r"`status` is 'unknown', .* \(no sacrum\); name the"):
+        vertebrae.parse(content)
+
+
+def test_answered_is_the_default_and_written():
+    assert vertebrae.parse(_content()).status == "answered"
+    content = vertebrae.to_json(vertebrae.parse(_content()))
+    assert content["status"] == "answered" and "reason" not in content
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"status": "maybe"}, "`status` must be 'answered' or 'unknown', got 'maybe'"),
+        ({"status": "unknown"}, "no vertebra may have a level where `status` is 'unknown'"),
+        (
+            {"vertebrae": [{"level": None, "corners_mm": _quad(0)}]},
+            "every vertebra must have a level where `status` is 'answered'",
+        ),
+        (
+            {"status": "unknown", "vertebrae": [], "disc_corners_mm": {"L5-S1": _quad(0)}},
+            "`disc_corners_mm` must be empty",
+        ),
+    ],
+)
+def test_levels_and_status_must_agree(values, message):
+    with pytest.raises(ValueError, match=message):
+        vertebrae.parse(_content(**values), allow_unknown=True)
+
+
+def test_load_takes_unknown_annotations_only_where_they_are_allowed(tmp_path):
+    path = tmp_path / "vertebrae.json"
+    path.write_text(json.dumps(vertebrae.to_json(_unknown())))
+    assert vertebrae.load(str(path), allow_unknown=True)[0].reason == "no sacrum"
+    with pytest.raises(ValueError, match=r"vertebrae\.json: `status` is 'unknown'"):
+        vertebrae.load(str(path))
+
+
 def test_load_takes_one_object_or_a_list(tmp_path):
     path = tmp_path / "vertebrae.json"
     path.write_text(json.dumps(_content()))
