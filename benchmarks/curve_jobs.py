@@ -7,19 +7,18 @@ it went, and a job whose result is there is not run again. A job that was stoppe
 import dataclasses
 import json
 import os
-import signal
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
+from benchmarks import job_list
 from data_prep import paper_cohort
-from spine_tf import config, files, tasks
+from spine_tf import config, tasks
 from spine_tf.data import records, schema, splits
 from spine_tf.evaluation import options as options_lib
 from spine_tf.evaluation import run
-from spine_tf.training import journal, loop
+from spine_tf.training import loop
 
 GRADING = "disc_degeneration"
 SIAMESE, STRONG = "siamese", "strong"
@@ -115,10 +114,6 @@ class Plan:
         """Model folder of a job."""
         return os.path.join(self.work_dir, job.name)
 
-    def result_path(self, job: Job) -> str:
-        """Where the result of a job is."""
-        return os.path.join(self.work_dir, "results", f"{job.name}.json")
-
     def predictions_path(self, job: Job) -> str:
         """The predictions of a grading job for the further subjects."""
         return os.path.join(self.evaluation_dir(job), "predictions.csv")
@@ -129,10 +124,7 @@ class Plan:
 
     def result(self, job: Job) -> dict[str, Any] | None:
         """The result of a job, or None if it is not done."""
-        if not os.path.exists(self.result_path(job)):
-            return None
-        with open(self.result_path(job), encoding="utf-8") as file:
-            return json.load(file)
+        return job_list.result(self.work_dir, job)
 
 
 def ordered(regimes: Sequence[str], sizes: Sequence[int], seeds: Sequence[int]) -> list[Job]:
@@ -180,36 +172,16 @@ def run_all(
     say: Callable[[str], None],
     done: Callable[[dict[Job, str]], None],
 ) -> dict[Job, str]:
-    """Runs jobs in their order until the budget is used.
-
-    Args:
-        jobs: The jobs.
-        plan: What they share.
-        budget_hours: After so many hours no job is started.
-        say: Takes the lines a person reads.
-        done: Called after every job with what was not run so far.
-
-    Returns:
-        Job -> why it was not run.
-    """
-    start, not_run = time.monotonic(), {}
-    for job in jobs:
-        if plan.result(job):
-            continue
-        reason = _why_not(job, plan)
-        if not reason and time.monotonic() - start > budget_hours * 3600:
-            reason = "the budget was used"
-        if not reason:
-            say(f"=== {job.name}")
-            try:
-                run_one(job, plan, say)
-            except (ValueError, OSError) as error:
-                reason = f"failed: {error}".replace(os.path.join(plan.work_dir, ""), "")
-                say(reason)
-        if reason:
-            not_run[job] = reason
-        done(not_run)
-    return not_run
+    """Runs jobs in their order until the budget is used; see `job_list.run_all`."""
+    return job_list.run_all(
+        jobs,
+        plan.work_dir,
+        budget_hours,
+        run=lambda job: run_one(job, plan, say),
+        why_not=lambda job: _why_not(job, plan),
+        say=say,
+        done=done,
+    )
 
 
 def _why_not(job: Job, plan: Plan) -> str:
@@ -228,10 +200,9 @@ def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> None:
     keras.utils.set_random_seed(job.seed)
     request = _request(job, plan)
     loop.train(request, say=say)
-    result = dataclasses.asdict(job) | _progress(request.model_dir)
+    result = dataclasses.asdict(job) | job_list.progress(request.model_dir)
     result |= _evaluate_grader(job, plan, request) if job.num_subjects else _evaluate(job, plan)
-    os.makedirs(os.path.dirname(plan.result_path(job)), exist_ok=True)
-    files.write_json(plan.result_path(job), result)
+    job_list.write_result(plan.work_dir, job, result)
 
 
 def _request(job: Job, plan: Plan) -> loop.Request:
@@ -257,18 +228,6 @@ def _json(stage: Stage) -> str:
     return json.dumps(stage.task_options)
 
 
-def _progress(model_dir: str) -> dict[str, Any]:
-    """How the training went: epochs, seconds, and the epoch that validation chose."""
-    rows = journal.read(model_dir)
-    best = min(rows, key=lambda row: float(row["val_loss"]))
-    return {
-        "epochs": len(rows),
-        "seconds": round(sum(float(row["seconds"]) for row in rows), 1),
-        "best_epoch": int(best["epoch"]) + 1,
-        "validation": {name: float(v) for name, v in best.items() if name.startswith("val_")},
-    }
-
-
 def _evaluate(job: Job, plan: Plan) -> dict[str, Any]:
     """Verification of the longitudinal model on its test subjects; nothing of the strong one."""
     if job.kind != SIAMESE:
@@ -291,7 +250,7 @@ def _evaluate_grader(job: Job, plan: Plan, request: loop.Request) -> dict[str, A
     found = run.evaluate(plan.folder(job), plan.test_dir, plan.evaluation_dir(job), options)
     train = request.data.index(schema.DISC, request.protocol, splits.SPLITS[0])
     validation = f"val_{GRADING}/balanced_accuracy"
-    best = _progress(request.model_dir)["validation"]
+    best = job_list.progress(request.model_dir)["validation"]
     return {
         "num_scans": len({scan for row in train.rows for scan in row["scan"]}),
         "validation_balanced_accuracy": best[validation],
@@ -299,13 +258,3 @@ def _evaluate_grader(job: Job, plan: Plan, request: loop.Request) -> dict[str, A
             "balanced_accuracy"
         ],
     }
-
-
-def stop_on_signal() -> None:
-    """Lets SIGTERM stop a job as Ctrl-C does; it goes on with the same command."""
-
-    def stop(number, frame):
-        del number, frame
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)

@@ -21,7 +21,6 @@ Writes OUTPUT_DIR/learning_curve.json and learning_curve.md.
 
 import json
 import os
-import sys
 
 from absl import flags
 
@@ -61,7 +60,7 @@ def main(argv: list[str]) -> int:
     allocator.keep_freed_memory()
     import tensorflow as tf
 
-    from benchmarks import curve_jobs
+    from benchmarks import curve_jobs, job_list
 
     tf.config.experimental.enable_op_determinism()
     regimes = _FLAGS.regimes or list(curve_jobs.REGIMES)
@@ -70,10 +69,10 @@ def main(argv: list[str]) -> int:
         raise cli.UsageError(
             f"--regimes must be among {', '.join(curve_jobs.REGIMES)}, got {', '.join(unknown)}."
         )
-    jobs = curve_jobs.ordered(regimes, _numbers("sizes"), _numbers("seeds"))
+    jobs = curve_jobs.ordered(regimes, cli.whole_numbers("sizes"), cli.whole_numbers("seeds"))
     plan = _plan()
     curve_jobs.check(plan, jobs)
-    curve_jobs.stop_on_signal()
+    job_list.stop_on_signal()
     not_run = curve_jobs.run_all(
         jobs, plan, _FLAGS.budget_hours, print, lambda found: _write(jobs, plan, found)
     )
@@ -81,15 +80,6 @@ def main(argv: list[str]) -> int:
     with open(os.path.join(_FLAGS.output_dir, f"{NAME}.md"), encoding="utf-8") as file:
         print(file.read())
     return cli.EXIT_REJECTED if any("failed" in reason for reason in not_run.values()) else 0
-
-
-def _numbers(name: str) -> list[int]:
-    try:
-        return sorted({int(text) for text in _FLAGS[name].value})
-    except ValueError as error:
-        raise cli.UsageError(
-            f"--{name} must be whole numbers, got {_FLAGS[name].value}."
-        ) from error
 
 
 def _plan():
@@ -121,26 +111,15 @@ def _settings(stage: str) -> config.TrainConfig:
 
 def _write(jobs, plan, not_run) -> None:
     """Writes the JSON file and the table of what there is so far."""
-    from benchmarks import curve_results
+    from benchmarks import curve_results, job_list
     from spine_tf import files
 
     content = curve_results.collect(jobs, plan, not_run)
-    content |= {"command": _command(), "settings": _described(plan)}
+    content |= {"command": job_list.command(NAME), "settings": _described(plan)}
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     files.write_json(os.path.join(_FLAGS.output_dir, f"{NAME}.json"), content)
     with files.atomic_write(os.path.join(_FLAGS.output_dir, f"{NAME}.md")) as file:
         file.write(curve_results.table(content))
-
-
-def _command() -> str:
-    """The command without the folders of this machine."""
-    words = ["python -m benchmarks.learning_curve"]
-    for argument in sys.argv[1:]:
-        name, _, value = argument.partition("=")
-        words.append(
-            f"{name}={os.path.basename(value.rstrip('/'))}" if "_dir" in name else argument
-        )
-    return " ".join(words)
 
 
 def _described(plan) -> dict:

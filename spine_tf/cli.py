@@ -38,6 +38,10 @@ COMMANDS = {
     "convert-dicom": ("data_prep.convert_dicom", "Converts DICOM studies to records."),
     "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
     "convert-images": ("data_prep.convert_images", "Converts plain 2-D images to records."),
+    "convert-detection": (
+        "data_prep.convert_detection",
+        "Converts annotated volumes to slices for the vertebra detector.",
+    ),
     "train": ("spine_tf.train", "Trains a task on a folder of records."),
     "tune": ("spine_tf.tune", "Searches for good settings of a task."),
     "evaluate": ("spine_tf.evaluate", "Evaluates a trained model on one split."),
@@ -211,6 +215,19 @@ def _is_required(name: str) -> bool:
 def required(*names: str) -> None:
     """Makes flags that were defined with default None required."""
     flags.mark_flags_as_required(list(names))
+
+
+def whole_numbers(name: str) -> list[int]:
+    """Returns the different numbers of a list flag, in rising order.
+
+    Raises:
+        UsageError: If one is not a whole number.
+    """
+    texts = flags.FLAGS[name].value
+    try:
+        return sorted({int(text) for text in texts})
+    except ValueError as error:
+        raise UsageError(f"--{name} must be whole numbers, got {','.join(texts)}.") from error
 
 
 def define_dataclass_flags(cls: type, skip: Sequence[str] = ()) -> None:

@@ -162,6 +162,11 @@ def subjects_name(protocol: str, count: int) -> str:
     return f"{protocol}_subjects{count}"
 
 
+def whole_name(protocol: str) -> str:
+    """Returns the protocol that this one takes a part of the training subjects of, or itself."""
+    return re.sub(r"_(percent|subjects)\d+$", "", protocol)
+
+
 def parts(
     protocols: Mapping[str, Mapping[str, str]],
     num_subjects: Mapping[str, int],

@@ -18,7 +18,7 @@ from spine_tf.evaluation import options as options_lib
 
 PREDICTION_COLUMNS = (
     *("key", "subject", "level", "fold", "grading", "grade", "predicted", "expected_grade"),
-    "probabilities",
+    *("probabilities", "ordinal_ridge"),
 )
 
 
@@ -249,6 +249,7 @@ def _prediction_rows(graded: Graded) -> list[tuple]:
             graded.grading.grade(graded.predicted[i]),
             f"{expected[i]:.4f}",
             " ".join(f"{p:.6f}" for p in graded.probabilities[i]),
+            "" if graded.ridge is None else graded.grading.grade(graded.ridge[i]),
         )
         for i, row in enumerate(graded.rows)
     ]

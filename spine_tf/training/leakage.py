@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from spine_tf import files
-from spine_tf.data import records
+from spine_tf.data import records, splits
 from spine_tf.training import model_folder
 
 FAMILIES = "families.json"
@@ -56,8 +56,8 @@ def save(model_dir: str, init_from: str, families: Mapping[str, Iterable[str]]) 
 def check(init_from: str, data: records.DataFolder, protocol: str) -> list[str]:
     """Checks that nothing held out in a protocol was seen by the model whose encoder is taken.
 
-    A family that both validate on is allowed where the two runs share a protocol, a fold say: the
-    test split stays unseen.
+    A family that both validate on is allowed where the two runs share a protocol, a fold say, or
+    one takes a part of its training subjects: the test split stays unseen.
 
     Args:
         init_from: Model folder.
@@ -71,7 +71,8 @@ def check(init_from: str, data: records.DataFolder, protocol: str) -> list[str]:
         FileNotFoundError: If `init_from` is no model folder.
         ValueError: If a family of the validation or test split was seen.
     """
-    is_same_protocol = model_folder.load(init_from).protocol == protocol
+    before = model_folder.load(init_from).protocol
+    is_same_protocol = splits.whole_name(before) == splits.whole_name(protocol)
     found = seen(init_from)
     if found is None:
         return [f"{init_from}: has no {FAMILIES}, so its families could not be checked."]

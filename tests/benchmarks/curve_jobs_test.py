@@ -1,11 +1,10 @@
 """Order, resuming and budget of the jobs; one is run for real."""
 
 import json
-import os
 
 import pytest
 
-from benchmarks import curve_jobs
+from benchmarks import curve_jobs, job_list
 from spine_tf import config, files
 from tests.spine_tf import tiny_runs
 
@@ -49,8 +48,7 @@ def _run(monkeypatch, jobs, plan, budget_hours=1.0, fails=()):
         started.append(job)
         if job in fails:
             raise ValueError(f"{plan.work_dir}/x: is broken")
-        os.makedirs(os.path.dirname(plan.result_path(job)), exist_ok=True)
-        files.write_json(plan.result_path(job), {"done": job.name})
+        job_list.write_result(plan.work_dir, job, {"done": job.name})
 
     monkeypatch.setattr(curve_jobs, "run_one", run_one)
     not_run = curve_jobs.run_all(jobs, plan, budget_hours, print, lambda found: None)

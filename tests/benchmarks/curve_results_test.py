@@ -4,8 +4,8 @@ import os
 import numpy as np
 import pytest
 
-from benchmarks import curve_jobs, curve_results
-from spine_tf import config, files
+from benchmarks import curve_jobs, curve_results, job_list
+from spine_tf import config
 from spine_tf.evaluation import grading
 from tests.spine_tf import tiny_runs
 
@@ -32,13 +32,12 @@ def _finish(plan, job, accuracy, num_discs=200):
         for i in range(num_discs):
             row = (f"s{i // 5}/0/{i % 5}", f"s{i // 5}", "L1-L2", 0, "disc_degeneration")
             writer.writerow((*row, true[i], predicted[i], "", ""))
-    os.makedirs(os.path.dirname(plan.result_path(job)), exist_ok=True)
     score = np.mean([np.mean(predicted[true == grade] == grade) for grade in range(1, 5)])
     content = {"kind": job.kind, "seed": job.seed, "num_subjects": job.num_subjects}
     content |= {"epochs": 3, "best_epoch": 2, "seconds": 1.0, "num_scans": 2 * job.num_subjects}
     content["validation_balanced_accuracy"] = 0.5
     content["test_balanced_accuracy"] = {"value": score}
-    files.write_json(plan.result_path(job), content)
+    job_list.write_result(plan.work_dir, job, content)
     return score
 
 

@@ -150,6 +150,23 @@ def test_values_may_come_from_the_script():
     assert cli.call(_define_flags, main, ["--name=flag"]) == 0
 
 
+@pytest.mark.parametrize("text, found", [("2,0,2", [0, 2]), ("1,x", None)])
+def test_whole_numbers(capsys, text, found):
+    seen = []
+
+    def define():
+        flags.DEFINE_list("seeds", ["0"], "Seeds.")
+
+    status = cli.call(
+        define, lambda argv: seen.extend(cli.whole_numbers("seeds")), [f"--seeds={text}"]
+    )
+    if found is None:
+        assert status == cli.EXIT_USAGE
+        assert "--seeds must be whole numbers, got 1,x." in capsys.readouterr().err
+    else:
+        assert (status, seen) == (cli.EXIT_DONE, found)
+
+
 def test_two_flags_of_one_name_are_refused():
     def define_flags():
         flags.DEFINE_integer("epochs", 1, "")

@@ -73,6 +73,11 @@ def test_what_is_no_leak(tmp_path):
     # Both stages of a fold validate on the same families.
     path = _model(tmp_path / "n", "fold0", train=["a"], validation=["v1"])
     assert leakage.check(path, data, "fold0") == []
+    # ... and of a part of it: pretext on all training subjects, labels of half of them.
+    part = _data({"fold0_percent50": split_of, "fold1_percent50": split_of})
+    assert leakage.check(path, part, "fold0_percent50") == []
+    with pytest.raises(ValueError, match="1 of validation and 0 of test"):
+        leakage.check(path, part, "fold1_percent50")
 
 
 def test_a_folder_that_does_not_say(tmp_path):

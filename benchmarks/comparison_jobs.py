@@ -1,0 +1,251 @@
+"""The jobs of the comparison of pretexts: what each trains, in which order, and how one is run.
+
+A job is one model: a pretext of one fold, or the downstream task of one fold, with an amount of
+labelled subjects and a start. Pretexts see all training images of their fold, whatever the amount.
+
+Source: Chen 2019, section 3 (rows of Tables 3 to 5); methods 3.3.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from benchmarks import job_list
+from spine_tf import config, tasks
+from spine_tf.data import records
+from spine_tf.evaluation import options as options_lib
+from spine_tf.evaluation import run
+from spine_tf.training import loop
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Where the weights of a downstream model come from.
+
+    Attributes:
+        pretext: Task that is trained first, or "".
+        is_augmented: Whether the downstream images are augmented.
+        is_given: Whether the weights are those of `Plan.longitudinal_dir`.
+        is_frozen: Whether the encoder stays as it is.
+    """
+
+    pretext: str = ""
+    is_augmented: bool = False
+    is_given: bool = False
+    is_frozen: bool = False
+
+
+STARTS = {
+    "RD": Start(),
+    "RD+AG": Start(is_augmented=True),
+    "AE": Start("autoencoder"),
+    "RP": Start("relative_positions"),
+    "JS": Start("jigsaw"),
+    "CP": Start("context_prediction"),
+    "CR": Start("context_restoration"),
+    "LO": Start(is_given=True),
+    "LO-frozen": Start(is_given=True, is_frozen=True),
+}
+ROWS = {"percent100": ("RD",)} | {
+    amount: ("RD", "RD+AG", "AE", "RP", "JS", "CP", "CR") for amount in ("percent50", "percent25")
+}
+_PRETEXT = "pretext"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One model.
+
+    Attributes:
+        start: Name in `STARTS`.
+        amount: Training subjects: "percent50", "subjects2"; "pretext" is the pretext itself.
+        fold: Number of the fold.
+        seed: Seed of weights, order and disordering.
+    """
+
+    start: str
+    amount: str
+    fold: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of its folder and of its result."""
+        return f"{self.start}-{self.amount}-fold{self.fold}-seed{self.seed}"
+
+    @property
+    def is_pretext(self) -> bool:
+        """Whether it is a pretext."""
+        return self.amount == _PRETEXT
+
+    @property
+    def needs(self) -> "Job | None":
+        """The pretext whose weights it takes."""
+        if self.is_pretext or not STARTS[self.start].pretext:
+            return None
+        return dataclasses.replace(self, amount=_PRETEXT)
+
+    @property
+    def protocol(self) -> str:
+        """Protocol of the data set."""
+        whole = self.is_pretext or self.amount == "percent100"
+        return f"fold{self.fold}" if whole else f"fold{self.fold}_{self.amount}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that the jobs share.
+
+    Attributes:
+        data_dir: The data set, with folds and parts of them.
+        task: Name of the downstream task.
+        task_options: Its fields.
+        train_config: Its settings; the seed is the job's.
+        pretext_options: Fields of every pretext.
+        pretext_config: Settings of every pretext.
+        model_config: Sizes of the network.
+        work_dir: Where models and results go.
+        longitudinal_dir: Model folder of the start LO, or "".
+        num_draws: Bootstrap draws.
+    """
+
+    data_dir: str
+    task: str
+    task_options: Mapping[str, Any]
+    train_config: config.TrainConfig
+    pretext_options: Mapping[str, Any]
+    pretext_config: config.TrainConfig
+    model_config: config.ModelConfig
+    work_dir: str
+    longitudinal_dir: str = ""
+    num_draws: int = 2000
+
+    def folder(self, job: Job) -> str:
+        """Model folder of a job."""
+        return os.path.join(self.work_dir, job.name)
+
+    def evaluation_dir(self, job: Job) -> str:
+        """Where the evaluation of a job goes."""
+        return os.path.join(self.work_dir, "evaluations", job.name)
+
+    def result(self, job: Job) -> dict[str, Any] | None:
+        """The result of a job, or None if it is not done."""
+        return job_list.result(self.work_dir, job)
+
+
+def parse_rows(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Returns amount -> starts of texts such as "percent50=RD+CR"; none are the paper's rows.
+
+    Raises:
+        ValueError: If a text has another form, or names a start that there is not.
+    """
+    found = {}
+    for text in texts:
+        amount, _, starts = text.partition("=")
+        names = tuple(starts.split("/"))
+        known = amount.rstrip("0123456789") in ("percent", "subjects") and amount[-1:].isdigit()
+        if not known or set(names) - set(STARTS):
+            raise ValueError(
+                "`rows` must be of the form percent50=RD/CR or subjects2=RD/CR, of the starts"
+                f" {', '.join(STARTS)}, got {text!r}."
+            )
+        found[amount] = names
+    return found or dict(ROWS)
+
+
+def ordered(
+    rows: Mapping[str, Sequence[str]], folds: Sequence[int], seeds: Sequence[int]
+) -> list[Job]:
+    """Returns all jobs: seed by seed, row by row, fold by fold; a pretext before its first use."""
+    jobs: dict[Job, None] = {}
+    for seed in seeds:
+        for amount, starts in rows.items():
+            for fold in folds:
+                for start in starts:
+                    job = Job(start, amount, fold, seed)
+                    jobs |= dict.fromkeys(filter(None, (job.needs, job)))
+    return list(jobs)
+
+
+def check(plan: Plan, jobs: Sequence[Job]) -> None:
+    """Looks up every protocol before hours are spent.
+
+    Raises:
+        FileNotFoundError: If the data set is missing.
+        ValueError: If it lacks a protocol, or a start needs a model that is not given.
+    """
+    known = records.open_folder(plan.data_dir).protocols
+    missing = sorted({job.protocol for job in jobs} - set(known))
+    if missing:
+        raise ValueError(
+            f"`data_dir` must have the protocols {', '.join(missing)}, got {', '.join(known)}."
+            " Convert with --folds, --train_percents and --train_subjects."
+        )
+    if not plan.longitudinal_dir and any(STARTS[job.start].is_given for job in jobs):
+        raise ValueError("`longitudinal_dir` must be a model folder for the start LO, got ''.")
+
+
+def run_all(
+    jobs: Sequence[Job],
+    plan: Plan,
+    budget_hours: float,
+    say: Callable[[str], None],
+    done: Callable[[dict[Job, str]], None],
+) -> dict[Job, str]:
+    """Runs jobs in their order until the budget is used; see `job_list.run_all`."""
+
+    def why_not(job: Job) -> str:
+        needed = job.needs
+        return f"{needed.name} is missing" if needed and not plan.result(needed) else ""
+
+    return job_list.run_all(
+        jobs,
+        plan.work_dir,
+        budget_hours,
+        run=lambda job: run_one(job, plan, say),
+        why_not=why_not,
+        say=say,
+        done=done,
+    )
+
+
+def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> None:
+    """Trains and evaluates one job and writes its result."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(job.seed)
+    trained = request(job, plan)
+    loop.train(trained, say=say)
+    options = options_lib.Options(num_draws=plan.num_draws)
+    content = run.evaluate(trained.model_dir, plan.data_dir, plan.evaluation_dir(job), options)
+    result = dataclasses.asdict(job) | job_list.progress(trained.model_dir)
+    if job.is_pretext:
+        result["results"] = content["results"]
+    job_list.write_result(plan.work_dir, job, result)
+
+
+def request(job: Job, plan: Plan) -> loop.Request:
+    """Returns what is trained for a job."""
+    start = STARTS[job.start]
+    name, options = plan.task, dict(plan.task_options)
+    train_config = plan.train_config
+    if job.is_pretext:
+        name, options, train_config = start.pretext, plan.pretext_options, plan.pretext_config
+    elif start.is_augmented:
+        options["augment"] = True
+    init_from = plan.longitudinal_dir if start.is_given else ""
+    if job.needs:
+        init_from = plan.folder(job.needs)
+    return loop.Request(
+        task=tasks.make(name, json.dumps(dict(options))),
+        model_config=plan.model_config,
+        train_config=dataclasses.replace(train_config, seed=job.seed),
+        data=records.open_folder(plan.data_dir),
+        protocol=job.protocol,
+        model_dir=plan.folder(job),
+        init_from=init_from,
+        freeze_encoder=start.is_frozen,
+    )

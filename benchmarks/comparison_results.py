@@ -1,0 +1,212 @@
+"""From the results of jobs to the table of the comparison, its contrasts and its picture.
+
+A cell is an amount of labelled subjects and a start. Its seeds are averaged; the cases of its folds
+are taken together. A contrast is a start minus RD at the same amount, on the seeds and folds that
+both have, with draws over subjects that both share; all contrasts are adjusted together by Holm.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib import figure
+
+from benchmarks import comparison_jobs, comparison_scores
+from spine_tf.evaluation import bootstrap, contrasts
+from spine_tf.training import model_folder
+
+Cell = tuple[str, str]  # amount, start
+_BASE = "RD"
+_COLORS = ("#8a8a8a", "#d1603d", "#1b6ca8", "#0f2f4a", "#5b8c5a", "#b08ea2", "#c9a227")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tested:
+    """Cases of every job that is done.
+
+    Attributes:
+        task: Name of the downstream task.
+        cases: Cell -> seed -> fold -> cases.
+        num_draws: Bootstrap draws.
+    """
+
+    task: str
+    cases: Mapping[Cell, Mapping[int, Mapping[int, comparison_scores.Cases]]]
+    num_draws: int
+
+    def common(self, *cells: Cell) -> tuple[list[int], list[int]]:
+        """Returns the folds that all cells have of the first seed they share, and the seeds."""
+        found = [self.cases.get(cell, {}) for cell in cells]
+        seeds = sorted(set.intersection(*(set(one) for one in found)))
+        if not seeds:
+            return [], []
+        folds = set.intersection(*(set(one[seeds[0]]) for one in found))
+        whole = [seed for seed in seeds if all(folds <= set(one[seed]) for one in found)]
+        return sorted(folds), whole if folds else []
+
+    def scores(
+        self, cells: Sequence[Cell], folds: Sequence[int], seeds: Sequence[int]
+    ) -> dict[Cell, dict[str, contrasts.Score]]:
+        """Returns cell -> measure -> score over seeds; all share their draws."""
+        joined = {
+            (cell, seed): comparison_scores.join([self.cases[cell][seed][fold] for fold in folds])
+            for cell in cells
+            for seed in seeds
+        }
+        first = joined[cells[0], seeds[0]]
+        draws = comparison_scores.Draws(first, self.num_draws)
+        return {
+            cell: {
+                name: contrasts.weighted_sum(
+                    [(1 / len(seeds), draws.score(joined[cell, s], name, metric)) for s in seeds]
+                )
+                for name, metric in comparison_scores.measures(self.task, first).items()
+            }
+            for cell in cells
+        }
+
+
+def collect(
+    jobs: Sequence[comparison_jobs.Job],
+    plan: comparison_jobs.Plan,
+    not_run: Mapping[comparison_jobs.Job, str],
+) -> dict[str, Any]:
+    """Returns the content of the results file, but for its command and settings."""
+    tested = read(jobs, plan)
+    reasons = {job: not_run.get(job, "not reached yet") for job in jobs if not plan.result(job)}
+    pretexts = [plan.result(job) for job in jobs if job.is_pretext and plan.result(job)]
+    return {
+        "task": plan.task,
+        "rows": [_row(tested, cell, pretexts) for cell in tested.cases],
+        "contrasts": _contrasts(tested),
+        "pretexts": [_pretext_row(found) for found in pretexts],
+        "not_run": [{"name": job.name, "reason": reason} for job, reason in reasons.items()],
+        "versions": model_folder.library_versions(),
+    }
+
+
+def read(jobs: Sequence[comparison_jobs.Job], plan: comparison_jobs.Plan) -> Tested:
+    """Reads the evaluations of all downstream jobs that are done."""
+    cases: dict[Cell, dict[int, dict[int, comparison_scores.Cases]]] = {}
+    for job in jobs:
+        if job.is_pretext or not plan.result(job):
+            continue
+        folder = plan.evaluation_dir(job)
+        found = {job.start: comparison_scores.read(plan.task, folder)}
+        found |= comparison_scores.read_baselines(plan.task, folder)
+        for start, of_start in found.items():
+            cases.setdefault((job.amount, start), {}).setdefault(job.seed, {})[job.fold] = of_start
+    return Tested(plan.task, cases, plan.num_draws)
+
+
+def _row(tested: Tested, cell: Cell, pretexts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    folds, seeds = tested.common(cell)
+    scores = tested.scores([cell], folds, seeds)[cell]
+    tried = [one["results"]["pretext_learned"] for one in pretexts if one["start"] == cell[1]]
+    return {
+        "amount": cell[0],
+        "start": cell[1],
+        "folds": folds,
+        "seeds": seeds,
+        "pretexts_not_learned": sum(not learned for learned in tried),
+        "pretexts": len(tried),
+        "measures": {name: bootstrap.interval(s.value, s.drawn) for name, s in scores.items()},
+    }
+
+
+def _contrasts(tested: Tested) -> list[dict[str, Any]]:
+    """Every start minus RD, of the measure that stands for the task."""
+    measure = comparison_scores.HEADLINES[tested.task]
+    found = []
+    for cell in tested.cases:
+        base = (cell[0], _BASE)
+        folds, seeds = tested.common(cell, base)
+        if cell[1] == _BASE or not seeds:
+            continue
+        scores = tested.scores([cell, base], folds, seeds)
+        parts = [(1.0, scores[cell][measure]), (-1.0, scores[base][measure])]
+        described = contrasts.describe(contrasts.weighted_sum(parts))
+        found.append(
+            {"amount": cell[0], "start": cell[1], "measure": measure}
+            | {"folds": folds, "seeds": seeds}
+            | described
+        )
+    adjusted = contrasts.holm([one["p"] for one in found])
+    return [one | {"p_holm": round(p, 6)} for one, p in zip(found, adjusted, strict=True)]
+
+
+def _pretext_row(found: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("start", "fold", "seed", "epochs", "best_epoch", "seconds", "results")
+    return {name: found[name] for name in names}
+
+
+# === What a person reads ===
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """Returns rows, contrasts and what was not run as Markdown."""
+    names = list(content["rows"][0]["measures"]) if content["rows"] else []
+    header = ["amount", "start", *names, "folds x seeds"]
+    lines = ["| " + " | ".join(header) + " |", "| --- " * len(header) + "|"]
+    for row in content["rows"]:
+        values = [bootstrap.text(row["measures"][name]) for name in names]
+        runs = f"{len(row['folds'])} x {len(row['seeds'])}"
+        lines.append("| " + " | ".join([row["amount"], _start_text(row), *values, runs]) + " |")
+    if content["contrasts"]:
+        measure = content["contrasts"][0]["measure"]
+        lines += ["", f"| {measure}, minus {_BASE} | difference | p | p, Holm | folds x seeds |"]
+        lines += ["| --- " * 5 + "|"]
+    for one in content["contrasts"]:
+        runs = f"{len(one['folds'])} x {len(one['seeds'])}"
+        cells = (f"{one['amount']} {one['start']}", bootstrap.text(one), f"{one['p']:.3f}")
+        lines.append("| " + " | ".join((*cells, f"{one['p_holm']:.3f}", runs)) + " |")
+    if content["not_run"]:
+        lines += ["", "Not run:", ""]
+        lines += [f"- {one['name']}: {one['reason']}" for one in content["not_run"]]
+    return "\n".join(lines) + "\n"
+
+
+def _start_text(row: Mapping[str, Any]) -> str:
+    if not row["pretexts_not_learned"]:
+        return row["start"]
+    return (
+        f"{row['start']} (pretext not learned, {row['pretexts_not_learned']} of {row['pretexts']})"
+    )
+
+
+def picture(content: Mapping[str, Any]) -> figure.Figure:
+    """Draws the measure that stands for the task: a point with its interval per start."""
+    measure = comparison_scores.HEADLINES[content["task"]]
+    amounts = list(dict.fromkeys(row["amount"] for row in content["rows"]))
+    starts = list(dict.fromkeys(row["start"] for row in content["rows"]))
+    made = figure.Figure(figsize=(1.6 + 2.2 * len(amounts), 3.6), layout="constrained")
+    axes = made.add_subplot()
+    for row in content["rows"]:
+        number, found = starts.index(row["start"]), row["measures"][measure]
+        if found["value"] is None:
+            continue
+        x = amounts.index(row["amount"]) + 0.8 * (number + 0.5) / len(starts) - 0.4
+        low, high = (found[side] if found[side] is not None else found["value"] for side in _SIDES)
+        filled = not row["pretexts_not_learned"]
+        color = _COLORS[number % len(_COLORS)]
+        axes.plot([x, x], [low, high], color=color, linewidth=1.6)
+        axes.plot(x, found["value"], "o", color=color, fillstyle="full" if filled else "none")
+        axes.annotate(
+            row["start"],
+            (x, high),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=6.5,
+            color=color,
+        )
+    axes.set_xticks(range(len(amounts)), amounts)
+    axes.set_ylabel(measure.replace("_", " "))
+    axes.set_title(f"{content['task']}: by start and labelled training subjects", fontsize=10)
+    axes.margins(y=0.12)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return made
+
+
+_SIDES = ("low", "high")

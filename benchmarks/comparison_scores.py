@@ -1,0 +1,126 @@
+"""What the evaluation of a downstream task says of its test cases, as scores with shared draws.
+
+    segmentation     Dice, sensitivity, specificity, HD95 of every region; `dice` is their mean
+    localisation     distances of centres and walls of every organ; `centroid_mm` is their mean
+    classification   precision, recall and F1, averaged over classes
+    grading          balanced accuracy and quadratic kappa of one grading
+
+Values of cases are averaged over the cases of a subject, then over subjects; agreement of classes
+is that of all cases together. Source: Chen 2019, Tables 3 to 5; methods 3.5 to 3.7.
+"""
+
+import csv
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from spine_tf.evaluation import bootstrap, classification, contrasts, ordinal, subject_means
+
+RIDGE = "ordinal ridge"
+_GRADING = {
+    "balanced_accuracy": ordinal.balanced_accuracy,
+    "quadratic_kappa": ordinal.quadratic_kappa,
+}
+_CLASSIFICATION = {
+    name: lambda confusion, metric=metric: classification.mean_over_classes(confusion, metric)
+    for name, metric in classification.METRICS.items()
+}
+HEADLINES = {
+    "segmentation": "dice",
+    "localisation": "centroid_mm",
+    "classification": "f1",
+    "grading": "quadratic_kappa",
+}
+LESS_IS_BETTER = ("_mm",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cases:
+    """What one model, or the models of several folds, said of test cases.
+
+    Attributes:
+        key: [cases] what tells a case from the others.
+        subject: [cases] pseudonym.
+        values: Measure -> [cases] float; NaN is no value. Of segmentation and localisation.
+        true: [cases] class index. Of classification and grading.
+        predicted: As `true`.
+        num_classes: Number of classes, or 0.
+    """
+
+    key: np.ndarray
+    subject: np.ndarray
+    values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    true: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    num_classes: int = 0
+
+
+def measures(task: str, cases: Cases) -> dict[str, Callable | None]:
+    """Returns measure -> function of confusion matrices, or None where cases have values."""
+    if task == "grading":
+        return dict(_GRADING)
+    return dict(_CLASSIFICATION) if task == "classification" else dict.fromkeys(cases.values)
+
+
+def join(parts: Sequence[Cases]) -> Cases:
+    """Returns the cases of several folds together, in the order of their keys."""
+    key = np.concatenate([part.key for part in parts])
+    order = np.argsort(key, kind="stable")
+
+    def joined(of: Callable) -> np.ndarray:
+        return np.concatenate([of(part) for part in parts])[order]
+
+    first = parts[0]
+    return Cases(
+        key=key[order],
+        subject=joined(lambda part: part.subject),
+        values={name: joined(lambda part, name=name: part.values[name]) for name in first.values},
+        true=None if first.true is None else joined(lambda part: part.true),
+        predicted=None if first.true is None else joined(lambda part: part.predicted),
+        num_classes=first.num_classes,
+    )
+
+
+class Draws:
+    """Bootstrap draws over the subjects of some cases, shared by all models tested on them."""
+
+    def __init__(self, cases: Cases, num_draws: int, seed: int = 0):
+        self._key = cases.key
+        self._units, self._num_units = bootstrap.codes(cases.subject)
+        self._counts = bootstrap.draw_counts(self._num_units, num_draws, seed)
+
+    @property
+    def num_subjects(self) -> int:
+        """Number of subjects."""
+        return self._num_units
+
+    def score(self, cases: Cases, measure: str, metric: Callable | None) -> contrasts.Score:
+        """Returns one measure of a model, see `measures`.
+
+        Raises:
+            ValueError: If the model was tested on other cases.
+        """
+        if not np.array_equal(self._key, cases.key):
+            raise ValueError("`cases` must be those of the draws, got others. Delete the results.")
+        if metric is None:
+            values = subject_means.per_unit(cases.values[measure], self._units, self._num_units)
+            return subject_means.mean(values, self._counts)
+        return contrasts.score(
+            cases.true, cases.predicted, cases.num_classes, self._units, self._counts, metric
+        )
+
+
+# === Reading ===
+
+
+def rows(evaluation_dir: str, name: str) -> list[dict[str, str]]:
+    """Returns the rows of a CSV file of an evaluation."""
+    with open(os.path.join(evaluation_dir, name), encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def column(found: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
+    """Returns a column of texts."""
+    return np.array([row[name] for row in found])

@@ -1,0 +1,124 @@
+"""A list of trainings that is run as far as a budget reaches, and goes on where it stopped.
+
+A job is one model. When it is done WORK_DIR/results/NAME.json says how it went, and a job whose
+result is there is not run again. A job that was stopped goes on.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from spine_tf import files
+from spine_tf.training import journal
+
+
+class Job(Protocol):
+    """One model to train; hashable."""
+
+    @property
+    def name(self) -> str:
+        """Name of its folder and of its result."""
+
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+
+def result(work_dir: str, job: Job) -> dict[str, Any] | None:
+    """Returns the result of a job, or None if it is not done."""
+    path = _result_path(work_dir, job)
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def write_result(work_dir: str, job: Job, found: Mapping[str, Any]) -> None:
+    """Writes the result of a job, which makes it done."""
+    path = _result_path(work_dir, job)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    files.write_json(path, found)
+
+
+def _result_path(work_dir: str, job: Job) -> str:
+    return os.path.join(work_dir, "results", f"{job.name}.json")
+
+
+def run_all(
+    jobs: Sequence[AnyJob],
+    work_dir: str,
+    budget_hours: float,
+    *,
+    run: Callable[[AnyJob], None],
+    why_not: Callable[[AnyJob], str],
+    say: Callable[[str], None],
+    done: Callable[[dict[AnyJob, str]], None],
+) -> dict[AnyJob, str]:
+    """Runs jobs in their order until the budget is used.
+
+    Args:
+        jobs: The jobs.
+        work_dir: Where their results are.
+        budget_hours: After so many hours no job is started.
+        run: Runs one and writes its result. ValueError and OSError are told and listed.
+        why_not: Returns why a job cannot be run, or "".
+        say: Takes the lines a person reads.
+        done: Called after every job with what was not run so far.
+
+    Returns:
+        Job -> why it was not run.
+    """
+    start, not_run = time.monotonic(), {}
+    for number, job in enumerate(jobs, 1):
+        if result(work_dir, job):
+            continue
+        reason = why_not(job)
+        if not reason and time.monotonic() - start > budget_hours * 3600:
+            reason = "the budget was used"
+        if not reason:
+            say(f"=== {job.name} ({number} of {len(jobs)})")
+            try:
+                run(job)
+            except (ValueError, OSError) as error:
+                reason = f"failed: {error}".replace(os.path.join(work_dir, ""), "")
+                say(reason)
+        if reason:
+            not_run[job] = reason
+        done(not_run)
+    return not_run
+
+
+def progress(model_dir: str) -> dict[str, Any]:
+    """Returns how a training went: epochs, seconds, and the epoch that validation chose."""
+    rows = journal.read(model_dir)
+    best = min(rows, key=lambda row: float(row["val_loss"]))
+    return {
+        "epochs": len(rows),
+        "seconds": round(sum(float(row["seconds"]) for row in rows), 1),
+        "best_epoch": int(best["epoch"]) + 1,
+        "validation": {name: float(v) for name, v in best.items() if name.startswith("val_")},
+    }
+
+
+def command(module: str) -> str:
+    """Returns the command of this process without the folders of this machine."""
+    words = [f"python -m benchmarks.{module}"]
+    for argument in sys.argv[1:]:
+        name, _, value = argument.partition("=")
+        words.append(
+            f"{name}={os.path.basename(value.rstrip('/'))}" if "_dir" in name else argument
+        )
+    return " ".join(words)
+
+
+def stop_on_signal() -> None:
+    """Lets SIGTERM stop a job as Ctrl-C does; it goes on with the same command."""
+
+    def stop(number, frame):
+        del number, frame
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)

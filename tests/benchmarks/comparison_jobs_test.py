@@ -1,0 +1,87 @@
+"""Order and requests of the jobs."""
+
+import dataclasses
+
+import pytest
+
+from benchmarks import comparison_jobs
+from spine_tf import config
+from spine_tf.data import records
+
+Job = comparison_jobs.Job
+
+
+def _plan(tmp_path, **values):
+    made = comparison_jobs.Plan(
+        data_dir=str(tmp_path),
+        task="segmentation",
+        task_options={"patch_size": 16},
+        train_config=config.TrainConfig(epochs=2),
+        pretext_options={"anatomy": "slice", "patch_size": 16},
+        pretext_config=config.TrainConfig(epochs=3),
+        model_config=config.preset("unet-16"),
+        work_dir=str(tmp_path / "work"),
+    )
+    return dataclasses.replace(made, **values)
+
+
+def test_rows():
+    found = comparison_jobs.parse_rows(["percent100=RD/CR", "subjects2=RD"])
+    assert found == {"percent100": ("RD", "CR"), "subjects2": ("RD",)}
+    paper = comparison_jobs.parse_rows([])
+    assert paper["percent100"] == ("RD",)
+    seven = ("RD", "RD+AG", "AE", "RP", "JS", "CP", "CR")
+    assert paper["percent50"] == paper["percent25"] == seven
+
+
+@pytest.mark.parametrize("text", ["percent50", "percent50=XX", "half=RD", "percent=RD", "=RD"])
+def test_rows_of_another_form(text):
+    with pytest.raises(ValueError, match="`rows` must be of the form percent50=RD/CR"):
+        comparison_jobs.parse_rows([text])
+
+
+def test_a_pretext_comes_before_its_first_use_and_once():
+    rows = {"percent100": ("RD", "CR"), "subjects2": ("CR", "AE")}
+    names = [job.name for job in comparison_jobs.ordered(rows, [0, 1], [0])]
+    assert names == [
+        *("RD-percent100-fold0-seed0", "CR-pretext-fold0-seed0", "CR-percent100-fold0-seed0"),
+        *("RD-percent100-fold1-seed0", "CR-pretext-fold1-seed0", "CR-percent100-fold1-seed0"),
+        *("CR-subjects2-fold0-seed0", "AE-pretext-fold0-seed0", "AE-subjects2-fold0-seed0"),
+        *("CR-subjects2-fold1-seed0", "AE-pretext-fold1-seed0", "AE-subjects2-fold1-seed0"),
+    ]
+
+
+def test_a_pretext_sees_all_training_subjects_of_its_fold():
+    assert Job("CR", "pretext", 1, 0).protocol == "fold1"
+    assert Job("CR", "percent100", 1, 0).protocol == "fold1"
+    assert Job("CR", "percent25", 1, 0).protocol == "fold1_percent25"
+    assert Job("CR", "subjects2", 0, 0).protocol == "fold0_subjects2"
+
+
+def test_requests(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "open_folder", lambda path: records.DataFolder(path, {}, {}))
+    plan = _plan(tmp_path, longitudinal_dir="given")
+    made = comparison_jobs.request(Job("CR", "percent25", 2, 7), plan)
+    assert made.init_from == plan.folder(Job("CR", "pretext", 2, 7))
+    assert (made.train_config.seed, made.train_config.epochs) == (7, 2)
+    assert not made.freeze_encoder
+    pretext = comparison_jobs.request(Job("CR", "pretext", 2, 7), plan)
+    assert (pretext.init_from, pretext.train_config.epochs) == ("", 3)
+    assert type(pretext.task).__name__ == "ContextRestoration"
+    assert comparison_jobs.request(Job("RD", "percent25", 2, 7), plan).init_from == ""
+    frozen = comparison_jobs.request(Job("LO-frozen", "percent100", 0, 0), plan)
+    assert frozen.init_from == "given" and frozen.freeze_encoder
+    augmented = comparison_jobs.request(Job("RD+AG", "percent50", 0, 0), plan)
+    plain = comparison_jobs.request(Job("RD", "percent50", 0, 0), plan)
+    assert augmented.task.augment and not plain.task.augment
+
+
+def test_what_cannot_be_is_said_before_hours_are_spent(tmp_path, monkeypatch):
+    known = records.DataFolder(str(tmp_path), {}, {"protocols": {"fold0": {}}})
+    monkeypatch.setattr(records, "open_folder", lambda path: known)
+    jobs = [Job("CR", "percent100", 0, 0), Job("CR", "percent25", 0, 0)]
+    with pytest.raises(ValueError, match="must have the protocols fold0_percent25, got fold0"):
+        comparison_jobs.check(_plan(tmp_path), jobs)
+    with pytest.raises(ValueError, match="`longitudinal_dir` must be a model folder"):
+        comparison_jobs.check(_plan(tmp_path), [Job("LO", "percent100", 0, 0)])
+    comparison_jobs.check(_plan(tmp_path), jobs[:1])

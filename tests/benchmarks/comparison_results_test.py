@@ -1,0 +1,77 @@
+"""Cells, contrasts and the table, from made-up evaluations."""
+
+import numpy as np
+import pytest
+from matplotlib import figure
+
+from benchmarks import comparison_jobs, comparison_results, comparison_scores, job_list
+from spine_tf import config
+
+Job = comparison_jobs.Job
+SUBJECTS = 12
+
+
+def _cases(fold, dice):
+    """Two cases of every subject of a fold, with a Dice each."""
+    subject = np.repeat([f"f{fold}s{i}" for i in range(SUBJECTS)], 2)
+    key = np.array([f"{name}/{i % 2}" for i, name in enumerate(subject)])
+    noise = np.random.default_rng(fold).normal(0, 0.02, len(key))
+    return comparison_scores.Cases(key, subject, {"dice": dice + noise})
+
+
+def _tested(**dice_of_start):
+    return comparison_results.Tested(
+        "segmentation",
+        {
+            ("percent50", start): {0: {fold: _cases(fold, dice) for fold in (0, 1)}}
+            for start, dice in dice_of_start.items()
+        },
+        num_draws=200,
+    )
+
+
+def test_folds_and_seeds_that_all_cells_have():
+    one = {0: {0: "x", 1: "x", 2: "x"}, 1: {0: "x"}}
+    other = {0: {0: "x", 2: "x"}, 1: {0: "x", 2: "x"}, 2: {0: "x"}}
+    tested = comparison_results.Tested("segmentation", {("a", "RD"): one, ("a", "CR"): other}, 20)
+    assert tested.common(("a", "RD"), ("a", "CR")) == ([0, 2], [0])
+    assert tested.common(("a", "CR")) == ([0, 2], [0, 1])
+    assert tested.common(("a", "RD"), ("a", "AE")) == ([], [])
+
+
+def test_a_difference_is_paired():
+    found = comparison_results._contrasts(_tested(RD=0.80, CR=0.85, AE=0.80))
+    by_start = {one["start"]: one for one in found}
+    # Cases have the same noise, so the difference has none.
+    assert by_start["CR"]["value"] == pytest.approx(0.05, abs=1e-6)
+    assert by_start["CR"]["low"] == pytest.approx(0.05, abs=1e-6)
+    assert by_start["AE"]["value"] == pytest.approx(0.0, abs=1e-6)
+    assert by_start["CR"]["p_holm"] == pytest.approx(2 * by_start["CR"]["p"], abs=1e-6)
+
+
+def test_other_cases_are_refused():
+    cases = {0: {0: _cases(0, 0.8)}}, {0: {0: _cases(1, 0.8)}}
+    cells = {("a", "RD"): cases[0], ("a", "CR"): cases[1]}
+    tested = comparison_results.Tested("segmentation", cells, 20)
+    with pytest.raises(ValueError, match="must be those of the draws"):
+        comparison_results._contrasts(tested)
+
+
+def test_table_and_picture(monkeypatch, tmp_path):
+    plan = comparison_jobs.Plan(
+        *("data", "segmentation", {}, config.TrainConfig(), {}, config.TrainConfig()),
+        model_config=config.preset("unet-16"),
+        work_dir=str(tmp_path),
+    )
+    jobs = comparison_jobs.ordered({"percent50": ("RD", "CR")}, [0, 1], [0])
+    results = {"pretext_learned": False}
+    done = {"start": "CR", "fold": 0, "seed": 0, "epochs": 1, "best_epoch": 1, "seconds": 1.0}
+    pretext = next(job for job in jobs if job.is_pretext)
+    job_list.write_result(str(tmp_path), pretext, done | {"results": results})
+    monkeypatch.setattr(comparison_results, "read", lambda jobs, plan: _tested(RD=0.8, CR=0.9))
+    content = comparison_results.collect(jobs, plan, {jobs[-1]: "the budget was used"})
+    text = comparison_results.table(content)
+    assert "CR (pretext not learned, 1 of 1)" in text
+    assert "| 2 x 1 |" in text
+    assert f"- {jobs[-1].name}: the budget was used" in text
+    assert isinstance(comparison_results.picture(content), figure.Figure)
