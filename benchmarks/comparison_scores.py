@@ -16,7 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from spine_tf.evaluation import bootstrap, classification, contrasts, ordinal, subject_means
+from spine_tf import files, gradings
+from spine_tf.evaluation import (
+    bootstrap,
+    classification,
+    contrasts,
+    ordinal,
+    run,
+    subject_means,
+)
 
 RIDGE = "ordinal ridge"
 _GRADING = {
@@ -33,7 +41,7 @@ HEADLINES = {
     "classification": "f1",
     "grading": "quadratic_kappa",
 }
-LESS_IS_BETTER = ("_mm",)
+_VALUES = ("_dice", "_sensitivity", "_specificity", "_hd95_mm", "_centroid_mm", "_wall_mm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,3 +132,53 @@ def rows(evaluation_dir: str, name: str) -> list[dict[str, str]]:
 def column(found: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
     """Returns a column of texts."""
     return np.array([row[name] for row in found])
+
+
+def read(task: str, evaluation_dir: str) -> Cases:
+    """Reads what `spine-tf evaluate` has written of one model."""
+    if task in ("segmentation", "localisation"):
+        return _read_values(evaluation_dir, HEADLINES[task])
+    if task == "classification":
+        found = rows(evaluation_dir, "predictions.csv")
+        evaluated = files.read_json(os.path.join(evaluation_dir, run.EVALUATION), run.FORMAT)
+        names = evaluated["results"]["confusion"]["classes"]
+        true, predicted = (
+            np.array([names.index(row[name]) for row in found]) for name in ("label", "predicted")
+        )
+        return Cases(
+            column(found, "key"), column(found, "subject"), {}, true, predicted, len(names)
+        )
+    return _read_grades(evaluation_dir, "predicted")
+
+
+def read_baselines(task: str, evaluation_dir: str) -> dict[str, Cases]:
+    """Reads the baselines that need no network: the ordinal ridge of grading."""
+    if task != "grading":
+        return {}
+    has_ridge = all(row["ordinal_ridge"] for row in rows(evaluation_dir, "predictions.csv"))
+    return {RIDGE: _read_grades(evaluation_dir, "ordinal_ridge")} if has_ridge else {}
+
+
+def _read_values(evaluation_dir: str, headline: str) -> Cases:
+    """Cases with values; the headline is the mean of all measures that end in its name."""
+    found = rows(evaluation_dir, "cases.csv")
+    names = [name for name in found[0] if name.endswith(_VALUES)]
+    values = {
+        name: np.array([float(row[name] or "nan") for row in found], np.float64) for name in names
+    }
+    parts = [values[name] for name in names if name.endswith(f"_{headline}")]
+    values[headline] = np.array([np.nanmean(case) for case in zip(*parts, strict=True)])
+    key = np.array([f"{row['case']}/{row.get('view', '')}" for row in found])
+    return Cases(key, column(found, "subject"), values)
+
+
+def _read_grades(evaluation_dir: str, name: str) -> Cases:
+    """Cases of the first grading that the model gives."""
+    found = rows(evaluation_dir, "predictions.csv")
+    grading = gradings.from_name(found[0]["grading"])
+    found = [row for row in found if row["grading"] == grading.name]
+    true, predicted = (
+        np.array([grading.class_index(int(row[each])) for row in found]) for each in ("grade", name)
+    )
+    subject = column(found, "subject")
+    return Cases(column(found, "key"), subject, {}, true, predicted, grading.num_classes)
