@@ -69,13 +69,26 @@ def share(hit: np.ndarray, unit: np.ndarray, counts: np.ndarray, reason: str) ->
         counts: [draws, units] from `draw_counts`.
         reason: Why there is no value if n is 0.
     """
-    if not len(hit):
+    return ratio(np.asarray(hit, float), np.ones(len(hit)), unit, counts, reason)
+
+
+def ratio(
+    upper: np.ndarray, lower: np.ndarray, unit: np.ndarray, counts: np.ndarray, reason: str
+) -> dict[str, Any]:
+    """Returns the ratio of two sums with its interval.
+
+    Args:
+        upper: [n] what is summed above the line.
+        lower: [n] what is summed below it.
+        unit: [n] code of the subject or family of each.
+        counts: [draws, units] from `draw_counts`.
+        reason: Why there is no value if nothing is below the line.
+    """
+    uppers, lowers = (np.bincount(unit, one, counts.shape[1]) for one in (upper, lower))
+    if not lowers.sum():
         return interval(np.nan, np.empty(0), reason)
-    num_units = counts.shape[1]
-    hits = np.bincount(unit, np.asarray(hit, float), num_units)
-    total = np.bincount(unit, minlength=num_units)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return interval(float(np.mean(hit)), (counts @ hits) / (counts @ total))
+        return interval(float(uppers.sum() / lowers.sum()), (counts @ uppers) / (counts @ lowers))
 
 
 def _rounded(value: float) -> float:

@@ -136,7 +136,7 @@ def fill(boxes: np.ndarray, means: np.ndarray) -> np.ndarray:
 
     Args:
         boxes: [cases, organs, 3, 2].
-        means: [organs, 3, 2] from `mean_boxes`.
+        means: [organs, 3, 2] from `mean_boxes`, or [cases, organs, 3, 2].
     """
     return np.where(is_box(boxes)[..., None, None], boxes, means)
 

@@ -21,7 +21,8 @@ def errors(predicted: np.ndarray, true: np.ndarray, means: np.ndarray) -> dict[s
     Args:
         predicted: [cases, organs, 3, 2] mm, see `boxes`; NaN where nothing was found.
         true: [cases, organs, 3, 2] mm; NaN where the case lacks the organ.
-        means: [organs, 3, 2] mean boxes of the training cases.
+        means: [organs, 3, 2] mean boxes of the training cases, or [cases, organs, 3, 2] where
+            the cases are of several folds; NaN leaves an organ that was not found without errors.
 
     Returns:
         "centroid_mm" [cases, organs], "wall_mm" [cases, organs] (the mean over six walls) and
@@ -49,7 +50,8 @@ def evaluate(
     Args:
         predicted: [cases, organs, 3, 2] mm, see `boxes`; NaN where nothing was found.
         true: [cases, organs, 3, 2] mm; NaN where the case lacks the organ.
-        means: [organs, 3, 2] mean boxes of the training cases.
+        means: [organs, 3, 2] mean boxes of the training cases, or [cases, organs, 3, 2] where
+            the cases are of several folds; NaN leaves an organ that was not found without errors.
         organs: Names of the organs.
         units: [cases] code of the subject, see `bootstrap.codes`.
         counts: [draws, units], see `bootstrap.draw_counts`.
@@ -98,9 +100,10 @@ def _summary(of_organ: dict[str, np.ndarray], units: np.ndarray, counts: np.ndar
 
 def _check(predicted, true, means, organs: Sequence[str]) -> None:
     expected = (len(true), len(organs), 3, 2)
-    found = {"predicted": predicted.shape, "true": true.shape, "means": (len(true), *means.shape)}
-    for name, shape in found.items():
-        if shape != expected:
+    means = np.broadcast_to(means, (len(true), *means.shape)) if means.ndim == 3 else means
+    for name, found in (("predicted", predicted), ("true", true), ("means", means)):
+        if found.shape != expected:
             raise ValueError(
-                f"`{name}` must have one box [3, 2] per case and organ, {expected}, got {shape}."
+                f"`{name}` must have one box [3, 2] per case and organ, {expected}, got"
+                f" {found.shape}."
             )

@@ -14,7 +14,7 @@ class Options:
     """What is evaluated and how sure the numbers shall be. Each field is a flag of `evaluate`."""
 
     split: str = _option("test", "Split that is evaluated.", choices=splits.SPLITS)
-    batch_size: int = _option(32, "Crops per step.")
+    batch_size: int = _option(32, "Crops, images or slices per step.")
     other_data: bool = _option(
         False,
         "The data set is another one than the model was trained on: evaluate all its records.",
@@ -24,6 +24,11 @@ class Options:
     )
     num_draws: int = _option(2000, "Bootstrap draws.")
     seed: int = _option(0, "Seed of the bootstrap.")
+    tile_size: int = _option(
+        0,
+        "Rows and columns of the overlapping tiles in which slices are segmented; 0 is whole"
+        " slices.",
+    )
 
     def __post_init__(self):
         if self.split not in splits.SPLITS:
@@ -35,3 +40,7 @@ class Options:
         for name in ("batch_size", "num_draws"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
+        if self.tile_size % 16 or not (self.tile_size == 0 or self.tile_size >= 32):
+            raise ValueError(
+                f"`tile_size` must be 0 or a multiple of 16 from 32 on, got {self.tile_size!r}."
+            )

@@ -28,10 +28,18 @@ def confusion_per_unit(
 
 def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Returns the mean over true classes of the share recognised; NaN if only one occurs."""
-    per_class = confusion.sum(-1)
-    occurs = (per_class > 0).sum(-1)
-    recall = _divide(np.diagonal(confusion, axis1=-2, axis2=-1), per_class, 0.0)
-    return np.where(occurs > 1, _divide(recall.sum(-1), occurs), np.nan)
+    return mean_recall(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1))
+
+
+def mean_recall(hits: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Returns the balanced accuracy [...]; NaN if only one class occurs.
+
+    Args:
+        hits: [..., classes] cases of each true class that are recognised.
+        totals: [..., classes] cases of each true class.
+    """
+    occurs = (totals > 0).sum(-1)
+    return np.where(occurs > 1, _divide(_divide(hits, totals, 0.0).sum(-1), occurs), np.nan)
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from spine_tf.evaluation import bootstrap
 _SAME, _DIFFERENT, _PLAIN, _STUDY = "#1b6ca8", "#d1603d", "#8a8a8a", "#0f2f4a"
 _LINES = ((0, (1, 3)), ":", "--", "-")
 _DPI = 130
+_SHORT_NAME = 5  # letters that fit under a column
 
 
 def save_options() -> dict[str, Any]:
@@ -92,17 +93,22 @@ def distance_histogram(
 
 
 def confusion_matrix(
-    confusion: np.ndarray, grades: Sequence[int], title: str, what: str
+    confusion: np.ndarray,
+    names: Sequence[int | str],
+    title: str,
+    what: str,
+    labels: tuple[str, str] = ("predicted grade", "grade by the reader"),
 ) -> figure.Figure:
     """Draws a confusion matrix with counts and percent of each row.
 
     Args:
         confusion: [true, predicted] counts.
-        grades: The published grades.
+        names: The published grades, or names of classes.
         title: Title of the grading.
         what: What was evaluated; second line of the title.
+        labels: What stands at the axes of the columns and of the rows.
     """
-    size = 1.6 + 0.85 * len(grades)
+    size = 1.6 + 0.85 * len(names)
     made, axes = _figure(size + 1.0, size + 0.4)
     percent = 100 * confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
@@ -117,16 +123,17 @@ def confusion_matrix(
                 fontsize=9,
                 color="white" if percent[row, column] > 60 else "black",
             )
-    places = range(len(grades))
-    axes.set_xticks(places, [str(grade) for grade in grades])
+    places = range(len(names))
+    is_long = max(len(str(name)) for name in names) > _SHORT_NAME
+    axes.set_xticks(places, [str(name) for name in names], rotation=90 if is_long else 0)
     axes.set_yticks(
-        places, [f"{g}  (n={int(n)})" for g, n in zip(grades, confusion.sum(1), strict=True)]
+        places, [f"{name}  (n={int(n)})" for name, n in zip(names, confusion.sum(1), strict=True)]
     )
-    axes.set_xticks(np.arange(len(grades) - 1) + 0.5, minor=True)
-    axes.set_yticks(np.arange(len(grades) - 1) + 0.5, minor=True)
+    axes.set_xticks(np.arange(len(names) - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(len(names) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0)
-    axes.set(xlabel="predicted grade", ylabel="grade by the reader")
+    axes.set(xlabel=labels[0], ylabel=labels[1])
     axes.set_title(f"{title}\n{what}", fontsize=10)
     axes.spines[:].set_visible(False)
     return made

@@ -2,7 +2,7 @@
 
 OUTPUT/evaluation.json   everything: numbers, intervals, counts, hashes
 OUTPUT/*.png             pictures
-OUTPUT/predictions.csv   of grading: a line per disc and grading; probabilities, lowest grade first
+OUTPUT/*.csv             a line per disc, image or case, see docs/evaluation.md
 """
 
 import csv
@@ -13,24 +13,36 @@ from typing import Any
 from matplotlib import figure
 
 from spine_tf import files, tasks
-from spine_tf.evaluation import fold, grading, plots, verification
+from spine_tf.evaluation import (
+    classification_run,
+    fold,
+    grading,
+    localisation_run,
+    plots,
+    restoration,
+    segmentation_run,
+    tile_answers,
+    verification,
+)
 from spine_tf.evaluation import options as options_lib
-from spine_tf.training import model_folder
+from spine_tf.training import model_folder, pretext_mark
 
 FORMAT = "spine_tf evaluation/1"
 EVALUATION = "evaluation.json"
 
-# Task -> (folds, options) -> results, files; and task -> results -> printed lines.
-EVALUATIONS: dict[str, Callable] = {
-    "longitudinal": verification.evaluate,
-    "grading": grading.evaluate,
-    "strong": grading.evaluate,
+# Task -> what has `evaluate`: (folds, options) -> results, files; and `lines`: results -> text.
+_MODULES = {
+    "longitudinal": verification,
+    "strong": grading,
+    **dict.fromkeys(("context_restoration", "autoencoder", "context_prediction"), restoration),
+    **dict.fromkeys(("relative_positions", "jigsaw"), tile_answers),
+    "grading": grading,
+    "classification": classification_run,
+    "localisation": localisation_run,
+    "segmentation": segmentation_run,
 }
-LINES: dict[str, Callable] = {
-    "longitudinal": verification.lines,
-    "grading": grading.lines,
-    "strong": grading.lines,
-}
+EVALUATIONS: dict[str, Callable] = {name: module.evaluate for name, module in _MODULES.items()}
+LINES: dict[str, Callable] = {name: module.lines for name, module in _MODULES.items()}
 
 
 def evaluate(
@@ -68,8 +80,12 @@ def evaluate(
 
 
 def lines(content: dict[str, Any]) -> list[str]:
-    """Returns the short table of the content of evaluation.json."""
-    return LINES[content["task"]](content["results"])
+    """Returns the short table of the content of evaluation.json, with the mark of its start."""
+    table = LINES[content["task"]](content["results"])
+    unlearned = [one["task"] for one in content["starts"] if one.get("pretext_learned") is False]
+    if unlearned:
+        table.append(f"started from {', '.join(sorted(set(unlearned)))}: {pretext_mark.MARK}")
+    return table
 
 
 def _origin(folds: list[fold.Fold], options: options_lib.Options) -> dict[str, Any]:
@@ -77,6 +93,7 @@ def _origin(folds: list[fold.Fold], options: options_lib.Options) -> dict[str, A
     return {
         "split": "all records" if options.other_data else options.split,
         "protocols": [one.folder.protocol for one in folds],
+        "starts": [pretext_mark.start(one.folder.path) for one in folds],
         "bootstrap": {
             "over": options.bootstrap,
             "draws": options.num_draws,

@@ -56,6 +56,18 @@ def test_share_of_nothing():
     assert found["reason"] == "nothing there"
 
 
+def test_ratio_of_sums():
+    # Subject 0 has 1 / 4, subject 1 has 6 / 2; together 7 / 6. A draw takes either twice, or both.
+    found = bootstrap.ratio(
+        np.array([1.0, 2.0, 4.0]),
+        np.array([4.0, 1.0, 1.0]),
+        np.array([0, 1, 1]),
+        bootstrap.draw_counts(2, 500, seed=0),
+        "",
+    )
+    assert found == {"value": round(7 / 6, 6), "low": 0.25, "high": 3.0}
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [

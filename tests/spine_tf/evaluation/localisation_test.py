@@ -41,6 +41,17 @@ def test_by_hand():
     assert found["spleen"]["wall_mm"]["value"] == 0
 
 
+def test_a_miss_gets_the_mean_box_of_its_own_fold():
+    means = np.stack([_MEANS, _MEANS + 3, np.full_like(_MEANS, np.nan)])
+    predicted = _boxes(_NOTHING, _NOTHING, _NOTHING)
+    wall = localisation.errors(predicted, _boxes(_BOX, _BOX, _BOX), means)["wall_mm"][:, 0]
+    np.testing.assert_allclose(wall, [6, 9, np.nan])
+    found = localisation.evaluate(
+        predicted, _boxes(_BOX, _BOX, _BOX), means, _ORGANS, _UNITS, _COUNTS
+    )["liver"]
+    assert (found["misses"], found["wall_mm"]["value"]) == (3, 7.5)
+
+
 def test_a_miss_gets_the_mean_box_and_is_counted():
     found = _evaluate(_boxes(_BOX, _NOTHING, _BOX), _boxes(_BOX, _BOX, _BOX))["liver"]
     assert found["misses"] == 1

@@ -38,6 +38,13 @@ def test_confusion_matrix_shows_counts_and_row_percent():
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["1  (n=4)", "2  (n=0)"]
 
 
+def test_confusion_matrix_of_classes_has_their_names():
+    labels = ("predicted class", "labelled class")
+    (axes,) = plots.confusion_matrix(np.eye(2), ("Abdominal", "4CH"), "Classes", "", labels).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == labels
+    assert [tick.get_rotation() for tick in axes.get_xticklabels()] == [90, 90]
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_equal_figures_are_equal_bytes(number):
     files = []

@@ -1,12 +1,14 @@
 import csv
 import json
 import os
+import shutil
 
 import pytest
 
-from spine_tf import tasks
+from spine_tf import files, tasks
 from spine_tf.evaluation import options, run
-from tests import make_model_folders
+from spine_tf.training import pretext_mark
+from tests.spine_tf import tiny_runs
 
 OPTIONS = options.Options(num_draws=20)
 
@@ -16,22 +18,56 @@ def _read(folder, name):
         return file.read()
 
 
-# Tasks on images: their measures are there, the command is not.
-NOT_YET = {
-    *("context_restoration", "autoencoder", "context_prediction"),
-    *("relative_positions", "jigsaw", "segmentation"),
-}
+# The parts of the detector are tested together, see `evaluation.detection`.
+NOT_HERE = {"detection"}
 
 
-def test_every_other_task_has_an_evaluation():
-    assert set(run.EVALUATIONS) == set(run.LINES) == set(tasks.TASKS) - NOT_YET
+def test_every_task_has_an_evaluation():
+    assert set(run.EVALUATIONS) == set(run.LINES) == set(tasks.TASKS) - NOT_HERE
 
 
-@pytest.mark.parametrize("task", ["jigsaw"])
-def test_a_task_without_one_is_told_so(data_dir, tmp_path, task):
-    model_dir = make_model_folders.FOLDER / make_model_folders.this_stack() / task
-    with pytest.raises(ValueError, match="must hold a task among .* got .jigsaw."):
-        run.evaluate(str(model_dir), data_dir, str(tmp_path), options.Options(other_data=True))
+@pytest.fixture(scope="module")
+def image_data_dir(tmp_path_factory):
+    return tiny_runs.make_data(tmp_path_factory.mktemp("images") / "set")
+
+
+def _trained(image_data_dir, path, task, **changes):
+    """A model folder after two steps of training."""
+    return tiny_runs.train(image_data_dir, path, task, seed=0, **changes).path
+
+
+@pytest.mark.parametrize(
+    ("task", "written"),
+    [
+        ("context_restoration", {"images.csv"}),
+        ("jigsaw", {"answers.csv"}),
+        ("segmentation", {"cases.csv", "contours.png"}),
+        ("classification", {"predictions.csv", "confusion.png"}),
+    ],
+)
+def test_tasks_on_images(image_data_dir, tmp_path, task, written):
+    model_dir = _trained(image_data_dir, tmp_path / "model", task)
+    contents = []
+    for size in (3, 8):
+        chosen = options.Options(num_draws=20, batch_size=size)
+        content = run.evaluate(model_dir, image_data_dir, str(tmp_path / f"by{size}"), chosen)
+        assert content["task"] == task and run.lines(content)
+        contents.append(content["results"])
+    assert set(os.listdir(tmp_path / "by3")) == written | {"evaluation.json"}
+    if task == "jigsaw":  # answers, which do not hang on the last digits
+        assert contents[0] == contents[1]
+        assert contents[0]["pretext_learned"] in (True, False)
+
+
+def test_the_mark_of_the_start_is_told(data_dir, grading_dir, tmp_path):
+    model_dir = str(tmp_path / "model")
+    shutil.copytree(grading_dir, model_dir)
+    start = {"task": "jigsaw", "weights_sha256": "", "pretext_learned": False}
+    path = os.path.join(model_dir, pretext_mark.START)
+    files.write_json(path, {"format": pretext_mark.FORMAT} | start)
+    content = run.evaluate(model_dir, data_dir, str(tmp_path / "out"), OPTIONS)
+    assert content["starts"] == [start]
+    assert run.lines(content)[-1] == "started from jigsaw: pretext not learned"
 
 
 @pytest.mark.parametrize("task", ["longitudinal", "grading"])

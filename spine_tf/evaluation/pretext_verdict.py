@@ -1,0 +1,45 @@
+"""Whether an evaluated pretext was learned: as part of the results, and as a line of text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spine_tf.tasks import task
+from spine_tf.training import pretext_mark
+
+_WORDS = {
+    True: "pretext learned",
+    False: pretext_mark.MARK,
+    None: "whether the pretext was learned cannot be told",
+}
+
+
+def verdict(made: task.Task, measures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the verdict on a pretext by its rule, see `pretext_mark.rule`.
+
+    Args:
+        made: The task.
+        measures: Name -> `bootstrap.interval`. Where the measure of the rule has no value, because
+            an autoencoder changes nothing, that of `pretext_mark.MISSED_VARIANCE` decides.
+
+    Returns:
+        "rule": measure, limit and whether the value must be at_most or at_least that;
+        "pretext_learned": true, false, or None where there is no value.
+    """
+    rule = pretext_mark.rule(made)
+    if measures[rule.measure]["value"] is None and pretext_mark.MISSED_VARIANCE.measure in measures:
+        rule = pretext_mark.MISSED_VARIANCE
+    return {
+        "rule": {
+            "measure": rule.measure,
+            "must_be": "at most" if rule.is_error else "at least",
+            "limit": rule.limit,
+        },
+        "pretext_learned": rule.holds(measures[rule.measure]["value"]),
+    }
+
+
+def line(results: Mapping[str, Any]) -> str:
+    """Returns the verdict in words, with the rule."""
+    rule = results["rule"]
+    words = f"{rule['measure']} {rule['must_be']} {rule['limit']:g}"
+    return f"{_WORDS[results['pretext_learned']]} (rule: {words})"

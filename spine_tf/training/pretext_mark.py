@@ -1,0 +1,142 @@
+"""Whether a pretext was learned, and the mark that goes with every model started from it.
+
+    MODEL_DIR/start.json   {"task": ..., "weights_sha256": ..., "pretext_learned": true or false}
+
+says what a model's first weights were taken from. A pretext that was not learned stops nothing, but
+what is told of it, and of every model that began with it, is told with the mark.
+
+Source: Chen 2019 names no criterion; methods 3.2 (restoration ratio) and P10.
+"""
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spine_tf import files, tasks
+from spine_tf.metrics import restoration_ratio
+from spine_tf.tasks import restoration_task, task, tile_task
+from spine_tf.training import journal, model_folder
+
+START = "start.json"
+FORMAT = "spine_tf start/1"
+MARK = "pretext not learned"
+TIMES_CHANCE = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """When a pretext counts as learned.
+
+    Attributes:
+        measure: Name of the measure.
+        limit: Its worst value of a learned pretext.
+        is_error: Whether small is good.
+        column: Its column in metrics.csv; "" where that does not hold it.
+    """
+
+    measure: str
+    limit: float
+    is_error: bool
+    column: str = ""
+
+    def holds(self, value: float | None) -> bool | None:
+        """Says whether a value is that of a learned pretext; None where there is no value."""
+        if value is None or not math.isfinite(value):
+            return None
+        return value <= self.limit if self.is_error else value >= self.limit
+
+
+# Of an image that was shown as it is, which has no restoration ratio.
+MISSED_VARIANCE = Rule("missed_variance", restoration_ratio.NOT_LEARNED, True)
+
+
+def rule(made: task.Task) -> Rule | None:
+    """Returns the rule of a task; None of a task that has none."""
+    if isinstance(made, tile_task.TileTask):
+        column = f"val_{made.output}/balanced_accuracy"
+        return Rule("balanced_accuracy", TIMES_CHANCE / made.num_classes, False, column)
+    if isinstance(made, restoration_task.RestorationTask):
+        limit = restoration_ratio.NOT_LEARNED
+        return Rule(restoration_ratio.EVERYWHERE, limit, True, restoration_task.RATIO)
+    return None
+
+
+def learned(model_dir: str) -> bool | None:
+    """Says whether the pretext of a model folder was learned, from its metrics.csv.
+
+    The row is that of the best epoch, whose weights are the ones that are kept and taken over.
+
+    Returns:
+        True or False; None where nobody can tell: the task is no such pretext, no epoch was
+        validated, or nothing is changed (an autoencoder).
+
+    Raises:
+        FileNotFoundError: If it is not a model folder.
+    """
+    folder = model_folder.load(model_dir)
+    found = rule(folder.task)
+    best = best_row(journal.history(model_dir), folder.train_config.min_delta)
+    return found.holds(best.get(found.column)) if found else None
+
+
+def best_row(history: Sequence[Mapping[str, float]], min_delta: float) -> Mapping[str, float]:
+    """Returns the row of the epoch whose weights a run keeps, empty of no row.
+
+    Args:
+        history: Rows of metrics.csv.
+        min_delta: The least fall of the loss that is progress, as the run had it.
+    """
+    best, lowest = {}, math.inf
+    for row in history:
+        loss = row.get("val_loss", row["loss"])
+        if loss < lowest - min_delta:
+            best, lowest = row, loss
+    return best
+
+
+def verdict(model_dir: str) -> bool | None:
+    """Says whether a model's pretext was learned: its own or, of another task, that of its start.
+
+    Returns:
+        As `learned`.
+    """
+    if rule(model_folder.load(model_dir).task):
+        return learned(model_dir)
+    return start(model_dir).get("pretext_learned")
+
+
+def mark(model_dir: str) -> str:
+    """Returns `MARK` where the verdict on a model folder is that it was not, else ""."""
+    return MARK if verdict(model_dir) is False else ""
+
+
+def save(model_dir: str, init_from: str) -> None:
+    """Notes where the first weights of a model come from.
+
+    Args:
+        model_dir: The model folder.
+        init_from: Model folder whose weights are taken; "" notes nothing.
+    """
+    if init_from:
+        content = {
+            "format": FORMAT,
+            "task": tasks.name_of(model_folder.load(init_from).task),
+            "weights_sha256": files.sha256(os.path.join(init_from, model_folder.WEIGHTS)),
+            "pretext_learned": verdict(init_from),
+        }
+        files.write_json(os.path.join(model_dir, START), content)
+
+
+def start(model_dir: str) -> dict[str, Any]:
+    """Returns what start.json of a model folder says, empty where there is none.
+
+    Raises:
+        ValueError: If the file is not what it should be.
+    """
+    path = os.path.join(model_dir, START)
+    if not os.path.exists(path):
+        return {}
+    content = files.read_json(path, FORMAT)
+    return {name: content[name] for name in ("task", "weights_sha256", "pretext_learned")}

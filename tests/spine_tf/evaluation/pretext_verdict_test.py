@@ -1,0 +1,29 @@
+import pytest
+
+from spine_tf.evaluation import pretext_verdict
+from tests.spine_tf import tiny_runs
+
+
+def _verdict(name, **values):
+    measures = {key: {"value": value} for key, value in values.items()}
+    return pretext_verdict.verdict(tiny_runs.make_task(name), measures)
+
+
+@pytest.mark.parametrize(("ratio", "learned"), [(0.6, True), (0.61, False)])
+def test_restoration(ratio, learned):
+    found = _verdict("context_restoration", restoration_ratio=ratio, missed_variance=2.0)
+    assert found["pretext_learned"] is learned
+    assert pretext_verdict.line(found).endswith("(rule: restoration_ratio at most 0.6)")
+
+
+def test_an_image_that_is_not_changed():
+    found = _verdict("autoencoder", restoration_ratio=None, missed_variance=0.5)
+    assert found["rule"]["measure"] == "missed_variance"
+    assert found["pretext_learned"] is True
+
+
+@pytest.mark.parametrize(("accuracy", "learned"), [(0.25, True), (0.24, False), (None, None)])
+def test_tiles(accuracy, learned):
+    found = _verdict("relative_positions", balanced_accuracy=accuracy)
+    assert found["pretext_learned"] is learned
+    assert pretext_verdict.line(found).endswith("(rule: balanced_accuracy at least 0.25)")

@@ -1,0 +1,43 @@
+import pytest
+import tensorflow as tf
+
+from spine_tf.evaluation import options, tile_answers
+from tests.spine_tf import tiny_runs
+from tests.spine_tf.evaluation import oracles
+
+OPTIONS = options.Options(num_draws=50, batch_size=8)
+
+
+def _evaluate(monkeypatch, data_dir, name, output, num_classes):
+    """Of a network that always gives answer 2."""
+
+    def oracle(inputs, training):
+        count = tf.shape(inputs["tiles"])[0]
+        return {output: tf.one_hot(tf.fill([count], 2), num_classes)}
+
+    one = oracles.fold_of(monkeypatch, data_dir, tiny_runs.make_task(name), oracle)
+    return tile_answers.evaluate([one], OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "num_classes"),
+    [("relative_positions", "position", 8), ("jigsaw", "order", 10)],
+)
+def test_one_answer_is_right_for_one_class(monkeypatch, data_dir, name, output, num_classes):
+    results, written = _evaluate(monkeypatch, data_dir, name, output, num_classes)
+    header, *rows = written["answers.csv"]
+    true = [row[header.index("true")] for row in rows]
+    assert set(true) == set(range(num_classes))  # every one occurs, so recall is 1 of 1 / classes
+    assert results["balanced_accuracy"]["value"] == pytest.approx(1 / num_classes, abs=1e-6)
+    assert results["accuracy"]["value"] == pytest.approx(true.count(2) / len(true), abs=1e-6)
+    assert results["chance"] == pytest.approx(1 / num_classes)
+    assert results["rule"]["limit"] == 2 / num_classes
+    assert results["pretext_learned"] is False
+    assert tile_answers.lines(results)[-1].startswith("pretext not learned")
+
+
+def test_the_interval_is_over_subjects(monkeypatch, data_dir):
+    results, _ = _evaluate(monkeypatch, data_dir, "relative_positions", "position", 8)
+    found = results["accuracy"]
+    assert found["low"] < found["value"] < found["high"]
+    assert results["subjects"] == 18
