@@ -39,9 +39,9 @@ def annotation_from_mask(
     Raises:
         ValueError: If there is no canal or no vertebra in the mask.
     """
-    canal_back = _canal_centre_columns(mask == levels.SPIDER_CANAL)
+    is_front = in_front_of_canal(mask)
     outlines = {
-        level: _body_outline(mask == value, canal_back, affine)
+        level: _body_outline((mask == value) & is_front, affine)
         for value, level in levels.SPIDER_VERTEBRAE.items()
         if np.any(mask == value)
     }
@@ -54,6 +54,16 @@ def annotation_from_mask(
         return annotation
     discs = _lumbosacral_disc(mask, affine, annotation.by_level[levels.VertebraLevel.L5])
     return vertebrae.Annotation(annotation.vertebrae, discs, source=annotation.source)
+
+
+def in_front_of_canal(mask: np.ndarray) -> np.ndarray:
+    """Returns [rows, columns] bool: what lies in front of the middle of the canal of a mask.
+
+    Raises:
+        ValueError: If there is no canal in the mask.
+    """
+    canal_back = _canal_centre_columns(mask == levels.SPIDER_CANAL)
+    return np.arange(mask.shape[2]) < canal_back[:, np.newaxis]
 
 
 def _canal_centre_columns(canal: np.ndarray) -> np.ndarray:
@@ -69,11 +79,8 @@ def _canal_centre_columns(canal: np.ndarray) -> np.ndarray:
     )
 
 
-def _body_outline(
-    vertebra: np.ndarray, canal_back: np.ndarray, affine: np.ndarray
-) -> tuple[int, np.ndarray] | None:
+def _body_outline(body: np.ndarray, affine: np.ndarray) -> tuple[int, np.ndarray] | None:
     """The mid-slice and [n, 2] outline points of a body, or None if the scan cuts it off."""
-    body = vertebra & (np.arange(vertebra.shape[2]) < canal_back[:, np.newaxis])
     areas = body.sum(axis=(1, 2))
     if not areas.any():
         return None

@@ -22,6 +22,7 @@ AXIAL, CORONAL, SAGITTAL = "axial", "coronal", "sagittal"
 VIEWS = (AXIAL, CORONAL, SAGITTAL)
 
 _TOP = 65535
+_QUAD = (4, 2)  # corners of (row, column)
 _TEXT = ("kind", "key", "subject", "family", "scan", "label", "view")
 _INTS = ("visit", "days", "position", "num_positions")
 _PER_CHANNEL = ("low", "high", "mean", "std", "background")
@@ -79,6 +80,7 @@ class Slice:
         position: Number of the slice in its view, before any was left out.
         num_positions: Slices that the volume has in this view.
         label_map: [rows, columns] uint8, or None.
+        quads: Label -> [4, 2] (row, column) corners of what has it, of label maps for detection.
     """
 
     subject: str
@@ -99,6 +101,7 @@ class Slice:
     position: int = 0
     num_positions: int = 1
     label_map: np.ndarray | None = None
+    quads: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -128,6 +131,9 @@ def encode(one: Slice) -> tf.train.Example:
     if one.label_map is not None:
         content = np.ascontiguousarray(one.label_map, np.uint8).tobytes()
         feature["label_map"] = features.of_bytes(content)
+    if one.quads:
+        feature["quad_labels"] = features.of_ints(*one.quads)
+        feature["quads"] = features.of_floats(*np.ravel(list(one.quads.values())))
     return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
@@ -150,7 +156,7 @@ def parse(serialized: tf.Tensor, kind: SliceKind) -> dict[str, tf.Tensor]:
         bool, false in the padding around a plain image; foreground [rows, columns] bool; low, high,
         mean, std, background [channels] float32; spacing_mm [3]; visit, days, position and
         num_positions, scalar int64; kind, key, subject, family, scan, case, label and view, scalar
-        strings.
+        strings; quad_labels [quads] int64 and quads [quads, 4, 2] float32.
     """
     parsed = tf.io.parse_single_example(serialized, _specification(kind.num_channels))
     shape = [kind.rows, kind.columns]
@@ -164,6 +170,7 @@ def parse(serialized: tf.Tensor, kind: SliceKind) -> dict[str, tf.Tensor]:
     parsed["has_label_map"] = tf.strings.length(parsed["label_map"]) > 0
     label_map = _label_map(parsed["label_map"], parsed["has_label_map"], size[:2])
     parsed["label_map"] = tf.ensure_shape(label_map, shape)
+    parsed["quads"] = tf.reshape(parsed["quads"], [-1, *_QUAD])
     return parsed
 
 
@@ -174,6 +181,8 @@ def _specification(num_channels: int) -> dict[str, tf.io.FixedLenFeature]:
     spec |= {"shape": tf.io.FixedLenFeature([3], tf.int64)}
     spec |= {"inside": tf.io.FixedLenFeature([4], tf.int64)}
     spec |= {name: tf.io.FixedLenFeature([num_channels], tf.float32) for name in _PER_CHANNEL}
+    for name, shape, dtype in (("quad_labels", [], tf.int64), ("quads", _QUAD, tf.float32)):
+        spec[name] = tf.io.FixedLenSequenceFeature(shape, dtype, allow_missing=True)
     return spec | {"spacing_mm": tf.io.FixedLenFeature([3], tf.float32)}
 
 

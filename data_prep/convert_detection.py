@@ -1,0 +1,70 @@
+"""Converts annotated volumes to the slices that the detector is trained on.
+
+    spine-tf convert-detection --spider_dir=spider --phantoms=20 --output_dir=data --folds=5
+    spine-tf train --task=detection --data_dir=data --model_dir=detector --preset=unet-16
+
+--spider_dir is SPIDER's folder; sacrum.json in it, or --sacrum, adds S1. --dicom_dir is a folder of
+DICOM studies with `vertebrae/1` files. Any mixture of them and phantoms is one data set.
+"""
+
+import os
+
+from absl import flags
+
+from data_prep import settings
+from spine_tf import cli
+
+
+def define_flags() -> None:
+    """Defines the flags of this script."""
+    flags.DEFINE_string("spider_dir", "", "SPIDER's folder.")
+    flags.DEFINE_string(
+        "sacrum", None, "File or folder with S1 of SPIDER's images; sacrum.json beside them if not."
+    )
+    flags.DEFINE_list("series", ["t2", "t2_SPACE"], "SPIDER's series, the preferred first.")
+    flags.DEFINE_string("dicom_dir", "", "Folder of DICOM studies with vertebrae.json.")
+    flags.DEFINE_integer("phantoms", 0, "Synthetic subjects to add.", lower_bound=0)
+    flags.DEFINE_integer("phantom_seed", 0, "Their seed.", lower_bound=0)
+    flags.DEFINE_string("output_dir", None, "Folder of the data set; made if missing.")
+    cli.required("output_dir")
+    flags.DEFINE_string(
+        "key_file",
+        None,
+        "Key of the pseudonyms, made on first use; OUTPUT_DIR/local/pseudonym.key by default.",
+    )
+    cli.define_dataclass_flags(settings.Settings)
+
+
+def main(argv: list[str]) -> int:
+    """Runs the conversion; returns the exit status."""
+    del argv
+    from data_prep import convert_detection_lib, dataset_lib, deidentify
+
+    values = flags.FLAGS
+    chosen = cli.dataclass_from_flags(settings.Settings)
+    inputs = convert_detection_lib.Inputs(
+        spider_dir=values.spider_dir,
+        sacrum=values.sacrum,
+        series=tuple(values.series),
+        dicom_dir=values.dicom_dir,
+        phantoms=values.phantoms,
+        phantom_seed=values.phantom_seed,
+    )
+    key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
+    plan = convert_detection_lib.plan(inputs, deidentify.load_or_make_key(key_file))
+    report = dataset_lib.convert(
+        plan.requests,
+        convert_detection_lib.load,
+        chosen,
+        values.output_dir,
+        source=inputs.source,
+        encode=convert_detection_lib.encode,
+        rejections=plan.rejections,
+        not_needed=plan.not_needed,
+    )
+    print(report)
+    return report.exit_status
+
+
+if __name__ == "__main__":
+    cli.run(define_flags, main)

@@ -1,0 +1,179 @@
+"""From the network's maps to bodies and discs in the patient.
+
+Every pixel of a body says where the corners of its body are, and so where its centre is. The pixels
+of all slices vote together, in the plane of the slices: a body is where many meet. Its corners are
+the medians of what its pixels say, so no outline has to be followed, and a body that touches its
+neighbour in a slice stays a body of its own.
+"""
+
+import dataclasses
+
+import numpy as np
+import scipy.ndimage
+
+from spine_tf import geometry
+from spine_tf.detection import candidates, slices, targets
+
+_LEAST_BODY = 0.5  # share of a pixel that votes
+_BLUR_PIXELS = 2.0
+_APART_PIXELS = 11  # centres of bodies are farther apart
+_REACH_PIXELS = 7.0  # of a vote from the centre it is for
+_LEAST_AREA_PIXELS = 80.0  # in its best slice: 125 mm2
+_SHARE_OF_BEST = 0.5  # a slice that shows so much of it as the best one shows it
+_HALF_SLAB_MM = 8.0  # slices this near the mid-slice say where the corners are
+_LEAST_LEVEL = 1e-4
+_OUTSIDE_PIXELS = 2.0  # a body whose corners lie farther outside is cut off
+_LEAST_DISC = 0.4
+_LEAST_DISC_PIXELS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Maps:
+    """What the network says of every pixel of a volume.
+
+    Attributes:
+        classes: [slices, rows, columns, classes] probabilities, of `targets.CLASSES`.
+        corners: [slices, rows, columns, 4, 2] (row, column) of the corners of the pixel's body.
+    """
+
+    classes: np.ndarray
+    corners: np.ndarray
+
+    @property
+    def body(self) -> np.ndarray:
+        """[slices, rows, columns] probability of any body."""
+        return self.classes[..., targets.FIRST_BODY :].sum(axis=-1)
+
+
+def maps(output: np.ndarray) -> Maps:
+    """Makes maps of the network's output.
+
+    Args:
+        output: [slices, rows, columns, channels]: logits of the classes, offsets of corners.
+    """
+    logits, offsets = np.split(output.astype(np.float32), [len(targets.CLASSES)], axis=-1)
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    grid = np.moveaxis(np.mgrid[: output.shape[1], : output.shape[2]], 0, -1)
+    offsets = offsets.reshape(*output.shape[:3], -1, 2) * targets.OFFSET_PIXELS
+    return Maps(
+        exponentials / exponentials.sum(axis=-1, keepdims=True),
+        offsets + grid[:, :, np.newaxis].astype(np.float32),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Votes:
+    """The pixels of bodies: number of their slice, weight, corners, levels."""
+
+    slice_number: np.ndarray  # [n]
+    weight: np.ndarray  # [n]
+    corners: np.ndarray  # [n, 4, 2]
+    levels: np.ndarray  # [n, bodies]
+
+    @property
+    def centres(self) -> np.ndarray:
+        return self.corners.mean(axis=1)
+
+    def of(self, keep: np.ndarray) -> "_Votes":
+        return _Votes(*(getattr(self, field.name)[keep] for field in dataclasses.fields(self)))
+
+
+def bodies(found: Maps, sliced: slices.Slices) -> list[candidates.Candidate]:
+    """Returns the bodies that the maps show whole, from head to foot."""
+    body = found.body
+    where = np.nonzero(body > _LEAST_BODY)
+    levels = found.classes[where][:, targets.FIRST_BODY :]
+    votes = _Votes(where[0], body[where], found.corners[where], levels)
+    peaks = _peaks(votes, body.shape[1:])
+    if not len(peaks):
+        return []
+    distances = np.linalg.norm(votes.centres[:, np.newaxis] - peaks, axis=-1)
+    nearest = distances.argmin(axis=1)
+    is_near = distances.min(axis=1) < _REACH_PIXELS
+    made = [
+        _candidate(votes.of(is_near & (nearest == number)), body, sliced)
+        for number in range(len(peaks))
+    ]
+    return sorted((one for one in made if one), key=lambda one: -one.center_mm[2])
+
+
+def _peaks(votes: _Votes, shape: tuple[int, int]) -> np.ndarray:
+    """[peaks, 2] where votes meet, in the plane of the slices."""
+    plane = np.zeros(shape)
+    place = np.round(votes.centres).astype(int)
+    inside = np.all((place >= 0) & (place < shape), axis=1)
+    np.add.at(plane, tuple(place[inside].T), votes.weight[inside])
+    plane = scipy.ndimage.gaussian_filter(plane, _BLUR_PIXELS, mode="constant")
+    highest = scipy.ndimage.maximum_filter(plane, _APART_PIXELS, mode="constant")
+    least = _LEAST_AREA_PIXELS / (8 * np.pi * _BLUR_PIXELS**2)
+    return np.argwhere((plane == highest) & (plane > least)).astype(float)
+
+
+def _candidate(
+    votes: _Votes, body: np.ndarray, sliced: slices.Slices
+) -> candidates.Candidate | None:
+    """The body that some pixels vote for; None if it is too small or cut off."""
+    areas = np.bincount(votes.slice_number, votes.weight, minlength=len(body))
+    if areas.max() < _LEAST_AREA_PIXELS:
+        return None
+    shown = np.flatnonzero(areas >= _SHARE_OF_BEST * areas.max())
+    mid_slice = float(np.average(shown, weights=areas[shown]))
+    reach = max(_HALF_SLAB_MM / geometry.spacing_mm(sliced.affine)[0], 0.5)
+    slab = shown[np.abs(shown - mid_slice) <= reach]
+    votes = votes.of(np.isin(votes.slice_number, slab))
+    corners = np.median(votes.corners, axis=0)
+    size = np.array(sliced.image.shape[1:]) - 1
+    if np.any(corners < -_OUTSIDE_PIXELS) or np.any(corners > size + _OUTSIDE_PIXELS):
+        return None
+    covered = targets.inside(corners, body.shape[1:])
+    if not covered.any():
+        return None
+    index = np.concatenate([np.full((4, 1), mid_slice), corners], axis=1)
+    return candidates.Candidate(
+        corners_mm=geometry.to_patient(sliced.affine, index),
+        slice_range=(int(shown[0]), int(shown[-1])),
+        score=float(np.clip(body[slab][:, covered].mean(), 0, 1)),
+        level_log_probability=_opinion(votes),
+    )
+
+
+def _opinion(votes: _Votes) -> np.ndarray:
+    """[len(LEVELS)] log probabilities of the levels; L6 is never said."""
+    share = np.full(len(candidates.LEVELS), _LEAST_LEVEL)
+    places = [candidates.LEVELS.index(name) for name in targets.BODY_LEVELS]
+    share[places] += votes.levels.sum(axis=0) / votes.levels.sum()
+    return np.log(share / share.sum())
+
+
+def discs(
+    found: Maps, sliced: slices.Slices, near: list[candidates.Candidate]
+) -> list[candidates.DiscCandidate]:
+    """Returns the discs in the mid-slices of some bodies, from head to foot."""
+    if not near:
+        return []
+    middles = [geometry.to_index(sliced.affine, one.center_mm)[0] for one in near]
+    distance_mm = np.abs(np.arange(len(found.classes)) - np.median(middles))
+    distance_mm *= geometry.spacing_mm(sliced.affine)[0]
+    slab = distance_mm <= max(_HALF_SLAB_MM, distance_mm.min())
+    share = found.classes[slab][..., targets.DISC].mean(axis=0)
+    parts, count = scipy.ndimage.label(share > _LEAST_DISC)
+    made = [
+        _disc(parts == number, share, np.median(middles), sliced) for number in range(1, count + 1)
+    ]
+    return sorted((one for one in made if one), key=lambda one: -one.center_mm[2])
+
+
+def _disc(part, share, mid_slice: float, sliced) -> candidates.DiscCandidate | None:
+    points = np.argwhere(part)
+    if len(points) < _LEAST_DISC_PIXELS:
+        return None
+    centre = points.mean(axis=0)
+    variances = np.linalg.eigvalsh(np.cov((points - centre).T))
+    length_mm = float(np.sqrt(12 * variances[1])) * slices.SPACING_MM
+    area_mm2 = len(points) * slices.SPACING_MM**2
+    return candidates.DiscCandidate(
+        center_mm=geometry.to_patient(sliced.affine, [mid_slice, *centre]),
+        height_mm=area_mm2 / length_mm,
+        length_mm=length_mm,
+        score=float(np.clip(share[part].mean(), 0, 1)),
+    )

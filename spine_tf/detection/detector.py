@@ -1,0 +1,66 @@
+"""A network over all slices of a volume: bodies and discs, without their levels."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from spine_tf import volume
+from spine_tf.detection import candidates, decode, slices
+
+CLASSES, CORNERS = "classes", "corners"  # outputs of the model, see tasks/downstream/detection.py
+_MOST_SLICES = 32  # of more, as many are taken at even steps
+_BATCH = 4
+
+# [n, rows, columns] float32 in [0, 1] -> [n, rows, columns, channels]: logits and offsets.
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Detection:
+    """What was found in a volume, head to foot."""
+
+    bodies: tuple[candidates.Candidate, ...]
+    discs: tuple[candidates.DiscCandidate, ...]
+
+
+def predictor(model: keras.Model) -> Predict:
+    """Returns the function that `detect` needs of a model of the task `detection`."""
+
+    def predict(image: np.ndarray) -> np.ndarray:
+        found = model(image[..., np.newaxis], training=False)
+        return np.concatenate([found[CLASSES], found[CORNERS]], axis=-1)
+
+    return predict
+
+
+def detect(scan: volume.Volume, predict: Predict) -> Detection:
+    """Finds bodies and discs.
+
+    Args:
+        scan: The volume.
+        predict: From `predictor`.
+
+    Raises:
+        ValueError: If the volume shows nothing.
+    """
+    step = -(-len(scan.array) // _MOST_SLICES)
+    sliced = slices.from_volume(slices.every(scan, step))
+    maps = output_maps(sliced, predict)
+    bodies = decode.bodies(maps, sliced)
+    discs = decode.discs(maps, sliced, bodies)
+    if step > 1:
+        bodies = [_in_all_slices(one, step) for one in bodies]
+    return Detection(tuple(bodies), tuple(discs))
+
+
+def output_maps(sliced: slices.Slices, predict: Predict) -> decode.Maps:
+    """Returns what the network says of every pixel of the slices."""
+    padded, (rows, columns) = sliced.padded(), sliced.image.shape[1:]
+    parts = [predict(padded[i : i + _BATCH]) for i in range(0, len(padded), _BATCH)]
+    return decode.maps(np.concatenate(parts)[:, :rows, :columns])
+
+
+def _in_all_slices(one: candidates.Candidate, step: int) -> candidates.Candidate:
+    return dataclasses.replace(one, slice_range=tuple(step * number for number in one.slice_range))
