@@ -109,7 +109,11 @@ class TrainConfig:
     patience: int = _option(10, "Epochs without progress before the rate is divided by 10.")
     min_delta: float = _option(1e-4, "The least fall of the monitored loss that is progress.")
     max_drops: int = _option(1, "Times the rate is divided; the next plateau stops the run.")
-    augment: bool = _option(True, "Rotate, shift, scale, brighten and reflect the crops.")
+    augment: bool = _option(
+        True,
+        "Rotate, shift, scale, brighten and reflect the crops; tasks with an option `augment` only"
+        " where that is true.",
+    )
     augment_strength: float = _option(
         1.0, "Share of the paper's ranges of rotation, shift, scale and intensity."
     )
@@ -137,6 +141,11 @@ class TrainConfig:
         "Draws of augmented features that are computed once and reused over epochs when the"
         " encoder is frozen; 0 computes them anew every epoch.",
     )
+    reestimate_batches: int = _option(
+        200,
+        "Batches that batch norm sees before the first step with --init_from: its statistics become"
+        " those of the new images. 0 keeps the old ones, and so does --freeze_encoder.",
+    )
     keep_checkpoints: int = _option(2, "Checkpoints kept.")
     seed: int = _option(0, "Seed of weights, order, pairs and augmentation.")
 
@@ -146,7 +155,7 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
         counts = ("steps_per_epoch", "checkpoint_steps", "feature_draws", "max_drops")
-        for name in (*counts, "weight_decay", "clip_norm"):
+        for name in (*counts, "reestimate_batches", "weight_decay", "clip_norm"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)!r}.")
         if not 0 < self.augment_strength <= 1:

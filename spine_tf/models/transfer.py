@@ -5,6 +5,8 @@ autoencoder and context prediction also the reconstruction part, where the downs
 the same; methods 3.2 and 3.3. The last layer is always new. Batch norm moves with its statistics.
 """
 
+from collections.abc import Collection
+
 import keras
 
 from spine_tf.models import unet
@@ -51,6 +53,16 @@ def copy_weights(
     for name in moved:
         new[name].set_weights(old[name].get_weights())
     return tuple(moved)
+
+
+def new_layers(model: keras.Model, copied: Collection[str]) -> tuple[str, ...]:
+    """Returns the names of the layers with weights that were not copied.
+
+    Args:
+        model: The target of `copy_weights`.
+        copied: What that returned.
+    """
+    return tuple(name for name in _layers(model) if name not in copied)
 
 
 def _layers(model: keras.Model, prefix: str = "") -> dict[str, keras.layers.Layer]:

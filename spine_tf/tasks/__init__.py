@@ -4,7 +4,13 @@ import json
 
 from spine_tf import json_fields
 from spine_tf.tasks import task
-from spine_tf.tasks.downstream import grading, segmentation
+from spine_tf.tasks.downstream import (
+    classification,
+    detection,
+    grading,
+    localisation,
+    segmentation,
+)
 from spine_tf.tasks.pretext import (
     autoencoder,
     context_prediction,
@@ -27,6 +33,9 @@ PRETEXT: dict[str, type[task.Task]] = {
 DOWNSTREAM: dict[str, type[task.Task]] = {
     "grading": grading.Grading,
     "segmentation": segmentation.Segmentation,
+    "classification": classification.Classification,
+    "localisation": localisation.Localisation,
+    "detection": detection.Detection,
 }
 TASKS: dict[str, type[task.Task]] = PRETEXT | DOWNSTREAM
 

@@ -1,18 +1,18 @@
-"""What the pretexts on images without labels share: which images, and how they come.
+"""What Chen's tasks share, pretexts and downstream: which images, and how they come.
 
 Crops of discs or bodies are for VGG-M; slices, of plain images or volumes, for the 2-D networks.
 Source: Chen 2019, section 3; methods 3.1 and 3.3.
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from spine_tf import config
-from spine_tf.data import augmentation, records, schema, splits
+from spine_tf.data import augmentation, records, schema, slice_augmentation, splits
 from spine_tf.tasks import task
 
 SLICE = "slice"
@@ -22,23 +22,31 @@ _STD_EPSILON = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class ImageTask(task.Task):
-    """A pretext on images without labels.
+    """A task on images.
+
+    Class attributes:
+        anatomies: What it can be trained on.
 
     Attributes:
         anatomy: disc or vertebra: crops, as VGG-M sees them; slice: 2-D images.
         patch_size: Rows and columns of a patch of a slice, anywhere on its foreground; 0 takes
             whole slices, which then must be of one size.
         image_shape: Slices, rows, columns and channels of an image; filled in from the records.
+        augment: Whether training images are augmented, which the paper has in one row of its tables
+            only; --noaugment wins over it.
     """
+
+    anatomies: ClassVar[Sequence[str]] = tuple(_RECORD_KINDS)
 
     anatomy: str = "disc"
     patch_size: int = 0
     image_shape: tuple[int, ...] = ()
+    augment: bool = False
 
     def __post_init__(self):
-        if self.anatomy not in _RECORD_KINDS:
+        if self.anatomy not in self.anatomies:
             raise ValueError(
-                f"`anatomy` must be {' or '.join(_RECORD_KINDS)}, got {self.anatomy!r}."
+                f"`anatomy` must be {' or '.join(self.anatomies)}, got {self.anatomy!r}."
             )
         if self.patch_size < 0 or (self.patch_size and self.anatomy != SLICE):
             raise ValueError(
@@ -53,6 +61,12 @@ class ImageTask(task.Task):
     @property
     def protocol(self) -> str:
         return splits.SUBJECTS if self.anatomy == SLICE else splits.GRADING
+
+    @property
+    def augment_ranges(self) -> augmentation.AugmentConfig | None:
+        if not self.augment:
+            return None
+        return slice_augmentation.RANGES if self.anatomy == SLICE else super().augment_ranges
 
     # === Sizes ===
 
@@ -95,19 +109,23 @@ class ImageTask(task.Task):
         return {}
 
     def plan(self, index: records.Index, batch_size: int, seed: int) -> np.ndarray:
-        """Every visit of every record once; width 2: record, visit."""
+        """Every visit of every record that is used once; width 2: record, visit."""
         items = np.array(
             [
                 (number, visit)
                 for number, row in enumerate(index.rows)
                 for visit in range(len(row["visit"]))
-                if row.get("foreground_pixels", 1)
+                if self.is_used(row)
             ],
             np.int32,
         ).reshape(-1, 2)
         if not len(items):
             return np.zeros((0, batch_size, 2), np.int32)
         return items[task.shuffled_plan(len(items), batch_size, seed)[..., 0]]
+
+    def is_used(self, row: Mapping[str, Any]) -> bool:
+        """Whether a record is trained on: one with foreground; told from its row of the index."""
+        return bool(row.get("foreground_pixels", 1))
 
     def preprocess(
         self, example: task.Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
@@ -117,7 +135,7 @@ class ImageTask(task.Task):
         A slice has mean 0 and deviation 1 over the foreground of its volume; 0 where it is padded.
         """
         if self.anatomy == SLICE:
-            return slice_input(example, self.patch_size, seed)
+            return self.slice_input(example, inputs, seed)
         visit = example["item"][0]
         pixels = (example[name] for name in ("image", "slice_is_valid", "pixel_is_valid"))
         if self.record_kind != schema.DISC:
@@ -128,6 +146,34 @@ class ImageTask(task.Task):
         valid = tf.reduce_any(is_there, [1, 2], True) & tf.reduce_any(is_there, 0, True)
         foreground = valid & (crop > _BACKGROUND)
         return {"image": crop[..., None], "valid": valid, "foreground": foreground}
+
+    def slice_input(
+        self,
+        example: task.Tensors,
+        inputs: augmentation.InputConfig,
+        seed: tf.Tensor,
+        *,
+        likely: tf.Tensor | None = None,
+        planes: task.Tensors | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Returns the patch of a slice that the network sees, see `slice_patch`.
+
+        Args:
+            example: From `slice_schema.parse`.
+            inputs: Augmentation.
+            seed: [2] int32.
+            likely: [rows, columns] bool, where the middle of a patch is drawn; None is the
+                foreground.
+            planes: Further planes [rows, columns, ...] that are cut with it.
+        """
+        likely = example["foreground"] if likely is None else likely
+        return slice_patch(
+            standardised(example) | (planes or {}),
+            likely if self.patch_size else None,
+            self.image_shape[1:3],
+            inputs.augment,
+            seed,
+        )
 
     def network_image(self, image: tf.Tensor) -> tf.Tensor:
         """Returns [batch, slices, rows, columns, channels] as the network takes it."""
@@ -142,59 +188,62 @@ def image_seeds(batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform([tf.shape(batch)[0], 2], seed, None, None, tf.int32)
 
 
-def slice_input(
-    example: task.Tensors,
-    patch_size: int,
-    seed: tf.Tensor,
-    *,
-    likely: tf.Tensor | None = None,
-    planes: task.Tensors | None = None,
-) -> dict[str, tf.Tensor]:
-    """Returns a slice, or a patch of it, standardised by its volume.
+def standardised(example: task.Tensors) -> dict[str, tf.Tensor]:
+    """Returns image, valid and foreground of a slice, of mean 0 and deviation 1 in its volume.
 
     Args:
         example: From `slice_schema.parse`.
-        patch_size: Rows and columns of the patch; 0 is the whole slice.
-        seed: [2] int32, of the place of the patch.
-        likely: [rows, columns] bool, where its middle is drawn; None is the foreground.
-        planes: Further planes [rows, columns, ...] that are cut with it.
-
-    Returns:
-        image [1, rows, columns, channels] float32; valid, foreground [1, rows, columns] bool; and
-        the further planes.
     """
     std = tf.maximum(example["std"], _STD_EPSILON)
     image = (example["image"] - example["mean"]) / std
     image = tf.where(example["valid"][..., None], image, 0.0)
-    whole = {name: example[name] for name in ("valid", "foreground")} | {"image": image}
-    whole |= planes or {}
-    if patch_size:
-        likely = example["foreground"] if likely is None else likely
-        whole = patch(whole, likely, patch_size, seed)
-    return {name: value[None] for name, value in whole.items()}
+    return {name: example[name] for name in ("valid", "foreground")} | {"image": image}
 
 
-def patch(
-    planes: Mapping[str, tf.Tensor], likely: tf.Tensor, size: int, seed: tf.Tensor
+def slice_patch(
+    planes: Mapping[str, tf.Tensor],
+    likely: tf.Tensor | None,
+    size: tuple[int, int],
+    augment: augmentation.AugmentConfig | None,
+    seed: tf.Tensor,
 ) -> dict[str, tf.Tensor]:
-    """Cuts one square out of planes [rows, columns, ...]; 0 (False) beyond their edges.
+    """Cuts one rectangle out of planes, and augments it.
 
     Args:
-        planes: Name -> plane.
-        likely: [rows, columns] bool: where the middle may be; anywhere where none is true.
-        size: Rows and columns.
+        planes: Name -> [rows, columns] or [rows, columns, channels], image and valid among them.
+        likely: [rows, columns] bool: where its middle is drawn, anywhere where none is true; None
+            is the middle of the planes.
+        size: Its rows and columns.
+        augment: Ranges, or None.
         seed: [2] int32.
+
+    Returns:
+        The planes by name, [1, *size] or [1, *size, channels]; 0 (False) beyond their edges.
     """
+    sides = tf.unstack(tf.shape(planes["valid"]))
+    middle = [side // 2 for side in sides] if likely is None else _drawn(likely, seed)
+    corner = [place - side // 2 for place, side in zip(middle, size, strict=True)]
+    if augment is None:
+        found = {name: _cut(plane, corner, size) for name, plane in planes.items()}
+    else:
+        found = slice_augmentation.warped(planes, corner, size, augment, seed + 2)
+        image = slice_augmentation.with_intensity(found["image"], augment, seed + 3)
+        found["image"] = tf.where(found["valid"][..., None], image, 0.0)
+    return {name: plane[None] for name, plane in found.items()}
+
+
+def _drawn(likely: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
+    """Row and column of a pixel among those that are true."""
     likely = tf.cond(tf.reduce_any(likely), lambda: likely, lambda: tf.ones_like(likely))
     places = tf.where(likely)
     number = tf.random.stateless_uniform([], seed, 0, tf.shape(places)[0], tf.int32)
-    corner = tf.cast(places[number], tf.int32)  # in the padded plane the middle is the corner
-    before, after = size // 2, size - size // 2
+    return tf.unstack(tf.cast(places[number], tf.int32))
 
-    def cut(plane: tf.Tensor) -> Any:
-        rest = [[0, 0]] * (len(plane.shape) - 2)
-        padded = tf.pad(plane, [[before, after]] * 2 + rest)
-        found = padded[corner[0] : corner[0] + size, corner[1] : corner[1] + size]
-        return tf.ensure_shape(found, [size, size, *plane.shape[2:]])
 
-    return {name: cut(plane) for name, plane in planes.items()}
+def _cut(plane: tf.Tensor, corner: Sequence[tf.Tensor], size: tuple[int, int]) -> tf.Tensor:
+    """A rectangle whose middle lies in the plane."""
+    rest = [[0, 0]] * (len(plane.shape) - 2)
+    padded = tf.pad(plane, [[side // 2, side - side // 2] for side in size] + rest)
+    row, column = (place + side // 2 for place, side in zip(corner, size, strict=True))
+    found = padded[row : row + size[0], column : column + size[1]]
+    return tf.ensure_shape(found, [*size, *plane.shape[2:]])

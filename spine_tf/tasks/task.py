@@ -51,6 +51,11 @@ class Task(abc.ABC):
         """Kind of record it is evaluated on."""
         return self.record_kind
 
+    @property
+    def augment_ranges(self) -> augmentation.AugmentConfig | None:
+        """Ranges of its augmentation at full strength; None where it has none."""
+        return augmentation.AugmentConfig()
+
     def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int | None, ...]:
         """Returns the shape that the encoder is built for.
 

@@ -44,8 +44,8 @@ class Batches:
         self._share = share
         self.task, self.indices, self._settings = made, indices, train_config
         stored = indices["train"].crop_scale
-        ranges = augmentation.AugmentConfig().scaled(train_config.augment_strength)
-        augment = ranges if train_config.augment else None
+        ranges = made.augment_ranges if train_config.augment else None
+        augment = ranges and ranges.scaled(train_config.augment_strength)
         inputs = {
             "train": augmentation.InputConfig(stored, crop_scale, augment),
             "validation": augmentation.InputConfig(stored, crop_scale),

@@ -25,6 +25,7 @@ from spine_tf.training import (
     model_folder,
     optimizers,
     tensorboard,
+    transferred,
 )
 from spine_tf.training import precision as precisions
 from spine_tf.training import step as step_lib
@@ -161,16 +162,20 @@ def _prepare(request: Request, strategy, say, on_epoch) -> "_Run":
         if len(means) == len(statistics.slice_means):
             statistics = dataclasses.replace(statistics, slice_means=means)
 
+    copied: set[str] = set()
+
     def build() -> keras.Model:
         model = model_folder.build_model(made, request.model_config, statistics, settings.seed)
         if request.init_from:
-            model_folder.copy_encoder(request.init_from, model)
+            copied.update(model_folder.copy_encoder(request.init_from, model))
         return model
 
     with precisions.policy(settings.precision):
         with strategy.scope():
             model = build()
         folder = _folder(request, made, statistics, build, batches, say)
+        if batches.is_chief:
+            transferred.note(folder.path, sorted(copied), model, say)
         with strategy.scope():
             model_folder.find_encoder(model).trainable = not request.freeze_encoder
             trained, batches = _frozen(request, folder, model, batches)
@@ -277,6 +282,8 @@ class _Run:
     def train(self, say: Callable[[str], None]) -> None:
         """Runs the epochs that are left."""
         state, settings = self._state, self._settings
+        if not int(state.epoch) and not int(state.step):
+            transferred.reestimate(self.folder, self._model, self._steps, self._batches, say)
         while int(state.epoch) < settings.epochs and not bool(state.stopped):
             start = time.monotonic()
             self._train_epoch()

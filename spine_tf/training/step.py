@@ -65,9 +65,9 @@ class Steps:
             optimizers.build(self.optimizer, self._variables)
             self._sums = self._make_sums() if settings.accumulate_steps > 1 else []
         self._pending = 0
-        self._step, self._add, self._test = (
+        self._step, self._add, self._test, self._observe = (
             tf.function(function, autograph=False, jit_compile=settings.xla or None)
-            for function in (self._all_step, self._all_add, self._all_test)
+            for function in (self._all_step, self._all_add, self._all_test, self._all_observe)
         )
         self._update = tf.function(self._all_update, autograph=False)
 
@@ -116,6 +116,10 @@ class Steps:
         """Returns losses and outputs [batch, ...] of a whole batch."""
         return self._test(strategies.split(self._strategy, batch))
 
+    def observe(self, batch: task.Batch) -> None:
+        """Sees a whole batch as in training; only the statistics of batch norm move."""
+        self._observe(strategies.split(self._strategy, batch))
+
     # === Over all replicas ===
 
     def _all_step(self, batch: task.Batch, draw: tf.Tensor) -> Losses:
@@ -155,6 +159,12 @@ class Steps:
         losses, outputs = self._strategy.run(step, (batch,))
         losses = strategies.total(self._strategy, losses)
         return losses, strategies.joined(self._strategy, outputs)
+
+    def _all_observe(self, batch: task.Batch) -> None:
+        def step(part):
+            self._forward(part, training=True)
+
+        self._strategy.run(step, (batch,))
 
     # === On one replica ===
 

@@ -67,6 +67,7 @@ def test_models_that_cannot_be(values):
         {"checkpoint_steps": -1},
         {"max_drops": -1},
         {"feature_draws": -1},
+        {"reestimate_batches": -1},
         {"weight_decay": -0.1},
         {"learning_rate": 0.0},
         {"augment_strength": 0.0},

@@ -10,8 +10,10 @@ PLAIN = config.ModelConfig(
     crop_scale=0.5, width=1 / 64, fc6=16, fc7=8, conv4_padding=1, norm="none"
 )
 UNET = config.ModelConfig(crop_scale=0.5, width=1 / 32, network=config.UNET)
+SONONET = config.ModelConfig(crop_scale=0.5, width=1 / 32, network=config.SONONET)
+SONONET_6 = config.ModelConfig(crop_scale=0.5, width=1 / 32, network=config.SONONET_6)
 # Task -> network, where it is not MODEL.
-MODELS = {"segmentation": UNET}
+MODELS = {"segmentation": UNET, "classification": SONONET, "localisation": SONONET_6}
 # Fields of a task with which it runs on `make_data`.
 OPTIONS = {
     "grading": {"gradings": ["disc_bulging"]},
@@ -23,6 +25,8 @@ OPTIONS = {
     "jigsaw": {"num_permutations": 10},
     "context_prediction": {},
     "segmentation": {"patch_size": 32, "labels": (1, 2), "image_shape": (1, 32, 32, 1)},
+    "classification": {"classes": ("a", "b"), "image_shape": (1, 64, 64, 1)},
+    "localisation": {"organs": ("x", "y"), "labels": (1, 2), "image_shape": (1, 64, 64, 1)},
 }
 
 
@@ -47,6 +51,7 @@ def make_request(data_dir, model_dir, name="grading", *, model=None, task=None, 
     """Asks for a run of one epoch of two steps; `changes` are fields of request or settings."""
     made = task or make_task(name)
     train = {"epochs": 1, "batch_size": 4, "steps_per_epoch": 2, "augment": False}
+    train |= {"reestimate_batches": 2}
     fields = {"init_from", "freeze_encoder", "feature_cache", "protocol"}
     train |= {key: value for key, value in changes.items() if key not in fields}
     request = {key: value for key, value in changes.items() if key in fields}

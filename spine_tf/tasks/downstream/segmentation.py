@@ -4,10 +4,10 @@ Source: Chen 2019, brain tumour segmentation; methods 3.7.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from spine_tf import config
@@ -32,14 +32,14 @@ class Segmentation(image_task.ImageTask):
         labels: Labels of the records, in the order of the classes from 1 on; filled in.
     """
 
+    anatomies: ClassVar[Sequence[str]] = (image_task.SLICE,)
+
     anatomy: str = image_task.SLICE
     regions: tuple[str, ...] = ()
     labels: tuple[int, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
-        if self.anatomy != image_task.SLICE:
-            raise ValueError(f"`anatomy` must be slice for segmentation, got {self.anatomy!r}.")
         object.__setattr__(self, "regions", tuple(self.regions))
         object.__setattr__(self, "labels", tuple(self.labels))
         parse_regions(self.regions)
@@ -78,30 +78,16 @@ class Segmentation(image_task.ImageTask):
         maps = [row["label_pixels"] or {} for row in index.rows]
         return {LABELS: [sum(found.get(str(each), 0) for found in maps) for each in self.labels]}
 
-    def plan(self, index: records.Index, batch_size: int, seed: int) -> np.ndarray:
-        """Every slice that has a label map and foreground once; width 2: record, visit."""
-        usable = [
-            number
-            for number, row in enumerate(index.rows)
-            if row["label_pixels"] is not None and row["foreground_pixels"]
-        ]
-        if not usable:
-            return np.zeros((0, batch_size, 2), np.int32)
-        order = task.shuffled_plan(len(usable), batch_size, seed)
-        numbers = np.asarray(usable, np.int32)[order]
-        return np.concatenate([numbers, np.zeros_like(numbers)], -1)
+    def is_used(self, row: Mapping[str, Any]) -> bool:
+        return super().is_used(row) and row["label_pixels"] is not None
 
     def preprocess(
         self, example: task.Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
     ) -> task.Tensors:
         classes = self.class_map(example["label_map"])
-        return image_task.slice_input(
-            example,
-            self.patch_size,
-            seed,
-            likely=_likely(classes, example["foreground"], seed + 1) if self.patch_size else None,
-            planes={"classes": classes},
-        )
+        likely = _likely(classes, example["foreground"], seed + 1) if self.patch_size else None
+        planes = {"classes": classes}
+        return self.slice_input(example, inputs, seed, likely=likely, planes=planes)
 
     def class_map(self, label_map: tf.Tensor) -> tf.Tensor:
         """Returns class indices int32 of a map of labels; labels that are not asked for are 0."""

@@ -102,6 +102,15 @@ def test_without_skips_the_convolutions_after_joining_stay_new_with_their_norm()
     assert _of_decoder(target) - moved == new | {unet.OUTPUT}
 
 
+def test_new_layers_are_all_that_were_not_copied():
+    target = _segmentation()
+    copied = transfer.copy_weights(
+        _restoring(config.UNET, _unet(), skips=True), target, with_decoder=True
+    )
+    assert transfer.new_layers(target, copied) == (unet.OUTPUT,)
+    assert set(transfer.new_layers(target, ())) == set(_weights(target))
+
+
 def test_batch_norm_moves_with_its_statistics():
     source = _restoring(config.UNET, _unet(), skips=True)
     target = _segmentation()

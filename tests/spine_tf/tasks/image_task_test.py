@@ -5,11 +5,12 @@ import pytest
 import tensorflow as tf
 
 from spine_tf import config
-from spine_tf.data import records, slice_schema
+from spine_tf.data import augmentation, records, slice_augmentation, slice_schema
 from spine_tf.tasks import image_task
 from spine_tf.tasks.pretext import autoencoder
 
 SEED = tf.constant([1, 2])
+INPUTS = augmentation.InputConfig(1.0, 1.0)
 
 
 def _slice(rows=6, columns=8):
@@ -26,17 +27,22 @@ def _slice(rows=6, columns=8):
     }
 
 
+def _patch(planes, likely, size):
+    return image_task.slice_patch(planes, likely, size, None, SEED)
+
+
 def test_a_slice_is_standardised_and_its_padding_is_zero():
-    found = image_task.slice_input(_slice(), 0, SEED)
+    found = _patch(image_task.standardised(_slice()), None, (6, 8))
     assert found["image"].shape == (1, 6, 8, 1)
     np.testing.assert_allclose(found["image"][0, 3, 4, 0], (34 - 20) / 10)
     assert not np.any(found["image"][0, 0])
 
 
 def test_the_middle_of_a_patch_is_on_the_foreground():
-    seen = set()
+    made, seen = autoencoder.Autoencoder(anatomy="slice", patch_size=4), set()
+    made = made.configure(_index([(6, 8, 1)], channels=1))
     for number in range(20):
-        found = image_task.slice_input(_slice(), 4, tf.constant([number, 0]))
+        found = made.preprocess(_slice(), INPUTS, tf.constant([number, 0]))
         middle = found["image"].numpy()[0, 2, 2, 0] * 10 + 20
         assert middle > 40 and found["foreground"].numpy()[0, 2, 2]
         seen.add(round(float(middle)))
@@ -45,22 +51,55 @@ def test_the_middle_of_a_patch_is_on_the_foreground():
 
 def test_a_patch_beyond_the_edge_is_padded():
     likely = tf.scatter_nd([[5, 7]], [True], [6, 8])
-    planes = {"valid": tf.ones([6, 8], tf.bool)}
-    found = image_task.patch(planes, likely, 4, SEED)["valid"].numpy()
-    expected = np.zeros((4, 4), bool)
-    expected[:3, :3] = True
+    found = _patch({"valid": tf.ones([6, 8], tf.bool)}, likely, (4, 4))["valid"].numpy()
+    expected = np.zeros((1, 4, 4), bool)
+    expected[0, :3, :3] = True
     np.testing.assert_array_equal(found, expected)
 
 
 def test_a_patch_of_a_slice_without_foreground_is_anywhere():
     planes = {"valid": tf.ones([6, 8], tf.bool)}
-    found = image_task.patch(planes, tf.zeros([6, 8], tf.bool), 2, SEED)
-    assert found["valid"].shape == (2, 2)
+    assert _patch(planes, tf.zeros([6, 8], tf.bool), (2, 2))["valid"].shape == (1, 2, 2)
 
 
-def _index(sizes):
+def test_round_its_middle_a_slice_is_padded_and_cut():
+    planes = {"valid": tf.ones([6, 8], tf.bool)}
+    found = _patch(planes, None, (10, 4))["valid"].numpy()[0]
+    expected = np.zeros((10, 4), bool)
+    expected[2:8] = True
+    np.testing.assert_array_equal(found, expected)
+    shown = image_task.standardised(_slice())
+    columns = _patch(shown, None, (6, 4))["image"].numpy()[0, 3, :, 0]
+    np.testing.assert_allclose(columns, [1.2, 1.3, 1.4, 1.5], rtol=1e-6)  # 32 to 35
+
+
+def test_slices_are_augmented_where_it_is_asked_for_only():
+    made = autoencoder.Autoencoder(anatomy="slice")
+    assert made.augment_ranges is None
+    assert dataclasses.replace(made, augment=True).augment_ranges == slice_augmentation.RANGES
+    crops = autoencoder.Autoencoder(augment=True)
+    assert crops.augment_ranges == augmentation.AugmentConfig()
+    planes, ranges = image_task.standardised(_slice(60, 60)), slice_augmentation.RANGES
+    plain = image_task.slice_patch(planes, None, (60, 60), None, SEED)
+    one, same, other = (
+        image_task.slice_patch(planes, None, (60, 60), ranges, tf.constant([1, number]))["image"]
+        for number in (2, 2, 3)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert np.any(one != other) and np.any(one != plain["image"])
+
+
+def test_padding_stays_zero_under_augmentation():
+    planes = image_task.standardised(_slice(60, 60))
+    found = image_task.slice_patch(planes, None, (80, 80), slice_augmentation.RANGES, SEED)
+    valid = found["valid"].numpy()
+    assert valid.any() and not valid.all()
+    assert not np.any(found["image"].numpy()[~valid])
+
+
+def _index(sizes, channels=3):
     rows = [{"rows": r, "columns": c, "visit": [0], "foreground_pixels": n} for r, c, n in sizes]
-    return records.Index("", "slice", 1.0, tuple(rows), slice_schema.SliceKind(3))
+    return records.Index("", "slice", 1.0, tuple(rows), slice_schema.SliceKind(channels))
 
 
 def test_sizes_come_from_the_records():

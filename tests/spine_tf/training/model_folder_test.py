@@ -4,12 +4,15 @@ import os
 import re
 
 import keras
+import numpy as np
 import pytest
 
-from spine_tf.data import records
+from spine_tf import config, tasks
+from spine_tf.data import records, slice_schema
+from spine_tf.models import transfer
 from spine_tf.training import model_folder
 from tests import make_model_folders
-from tests.spine_tf import untrained
+from tests.spine_tf import tiny_runs, untrained
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -80,3 +83,61 @@ def test_a_folder_that_is_no_model_folder(tmp_path):
         path.write_text(json.dumps(content))
         with pytest.raises(ValueError, match="`format` must be 'spine_tf model/1', got"):
             model_folder.load(str(tmp_path))
+
+
+PATCHES = {"anatomy": "slice", "patch_size": 96, "image_shape": (1, 96, 96, 1)}
+
+
+def _save_slice_model(path, name):
+    """A model folder of a task on slices with random weights."""
+    options = PATCHES | ({"num_permutations": 5} if name == "jigsaw" else {})
+    made = tasks.TASKS[name](**options).configure(_NO_RECORDS)
+    folder = model_folder.ModelFolder(
+        path=str(path),
+        task=made,
+        model_config=tiny_runs.UNET,
+        train_config=config.TrainConfig(),
+        statistics=records.Statistics({}, {}, []),
+        protocol=made.protocol,
+        data={},
+        versions={},
+        request={},
+    )
+    model_folder.save_config(folder)
+    model = folder.build()
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(1, 2, weight.shape) for weight in model.get_weights()])
+    model.save_weights(os.path.join(folder.path, model_folder.WEIGHTS))
+    return folder.path
+
+
+_NO_RECORDS = records.Index("", "slice", 1.0, (), slice_schema.SliceKind(1))
+_JOINED = {f"decoder_conv{level}_1{end}" for level in (1, 2, 3, 4) for end in ("", "_norm")}
+
+
+@pytest.mark.parametrize(
+    "name, new_in_decoder",
+    [
+        ("relative_positions", "all"),
+        ("jigsaw", "all"),
+        ("context_restoration", {"decoder_output"}),
+        ("context_prediction", {"decoder_output"}),
+        ("autoencoder", {"decoder_output"} | _JOINED),  # it concatenates nothing
+    ],
+)
+def test_which_weights_of_a_segmentation_a_pretext_moves(name, new_in_decoder, tmp_path):
+    made = tiny_runs.make_task("segmentation")
+    model = model_folder.build_model(made, tiny_runs.UNET, records.Statistics({}, {}, []), seed=1)
+    before = model.get_weights()
+    copied = model_folder.copy_encoder(_save_slice_model(tmp_path / name, name), model)
+    new = transfer.new_layers(model, copied)
+    decoder = {layer.name for layer in model.layers if layer.name != "encoder" and layer.weights}
+    assert set(new) == (decoder if new_in_decoder == "all" else new_in_decoder)
+    # Random weights are between 1 and 2: what has moved is, what is new is not.
+    has_moved = {
+        weight.path if hasattr(weight, "path") else weight.name: bool(np.any(old != found))
+        for weight, old, found in zip(model.weights, before, model.get_weights(), strict=True)
+    }
+    for weight, moved in has_moved.items():
+        is_new = any(f"{layer}/" in weight for layer in new)
+        assert moved != is_new, weight

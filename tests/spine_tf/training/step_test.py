@@ -21,11 +21,14 @@ class _Line:
         return {}
 
 
-def _steps(weights, **settings):
+def _steps(weights, with_norm=False, **settings):
     """The steps of a line with given weights at rate 0.1, and its variable."""
     crop = keras.Input([2], name="crop")
-    model = keras.Model({"crop": crop}, {"y": keras.layers.Dense(1, use_bias=False)(crop)})
-    model.set_weights([np.array(weights, np.float32)[:, None]])
+    dense = keras.layers.Dense(1, use_bias=False)
+    y = dense(crop)
+    y = keras.layers.BatchNormalization(momentum=0.9)(y) if with_norm else y
+    model = keras.Model({"crop": crop}, {"y": y})
+    dense.set_weights([np.array(weights, np.float32)[:, None]])
     settings = {"learning_rate": 0.1, "weight_decay": 0.0} | settings
     made = step.Steps(
         model,
@@ -73,6 +76,18 @@ def test_accumulated_batches_move_the_weights_once_along_their_mean():
     steps.train(_batch((1, 1, 0)), is_last=True)
     assert not steps.is_between_updates
     np.testing.assert_allclose(_weights(model), [0.615, 1.615], rtol=1e-6)
+
+
+def test_observing_moves_the_statistics_of_batch_norm_alone():
+    steps, model = _steps([1, 2], with_norm=True)
+    *weights, mean, variance = model.get_weights()
+    assert (mean.tolist(), variance.tolist()) == ([0], [1])
+    steps.observe(_batch((1, 0, 0), (3, 0, 0)))  # y 1 and 3: mean 2, variance 1
+    *after, mean, variance = model.get_weights()
+    np.testing.assert_allclose([mean[0], variance[0]], [0.1 * 2, 0.9 + 0.1], rtol=1e-6)
+    for one, other in zip(weights, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert optimizers.num_updates(steps.optimizer) == 0
 
 
 def test_accumulated_batches_are_one_large_batch():

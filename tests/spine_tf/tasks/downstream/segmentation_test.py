@@ -13,7 +13,10 @@ INPUTS = augmentation.InputConfig(1.0, 1.0)
 
 def _index(maps, sizes=(20, 20)):
     rows = [
-        {"rows": sizes[0], "columns": sizes[1], "label_pixels": m, "foreground_pixels": 5}
+        {
+            **{"rows": sizes[0], "columns": sizes[1], "label_pixels": m},
+            **{"foreground_pixels": 5, "visit": [0]},
+        }
         for m in maps
     ]
     return records.Index("", "slice", 1.0, tuple(rows), slice_schema.SliceKind(2))
@@ -63,6 +66,24 @@ def test_middles_of_patches_are_on_labels_borders_and_elsewhere():
     assert {0, 1, 2} >= set(seen)
 
 
+def test_an_augmented_label_map_goes_with_its_image():
+    made = _made(augment=True)
+    inputs = augmentation.InputConfig(1.0, 1.0, made.augment_ranges)
+    example = _example()
+    labels = tf.cast(example["label_map"], tf.float32)[..., None]
+    example |= {"image": tf.concat([labels, labels], -1)}
+    preprocess = tf.function(lambda seed: made.preprocess(example, inputs, seed))
+    seen = set()
+    for number in range(10):
+        found = preprocess(tf.constant([number, 0]))
+        is_label = found["classes"].numpy() == 2
+        image = found["image"].numpy()[..., 0]
+        # Well inside the square of 25 pixels the image is bright, far from it dark.
+        assert np.median(image[is_label]) > 60 > np.abs(np.median(image[~is_label]))
+        seen.add(tuple(np.argwhere(is_label[0])[0]))
+    assert len(seen) > 3
+
+
 def test_a_batch_goes_through_the_network_at_any_size():
     made = _made(patch_size=32)
     item = made.preprocess(_example(), INPUTS, tf.constant([0, 0]))
@@ -92,7 +113,7 @@ def test_regions_are_unions():
 
 
 def test_what_cannot_be():
-    with pytest.raises(ValueError, match="`anatomy` must be slice for segmentation, got 'disc'"):
+    with pytest.raises(ValueError, match="`anatomy` must be slice, got 'disc'"):
         segmentation.Segmentation(anatomy="disc")
     with pytest.raises(ValueError, match="must hold label maps for segmentation, got none"):
         segmentation.Segmentation().configure(_index([None]))
