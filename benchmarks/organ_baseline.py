@@ -1,16 +1,18 @@
 """How hard the phantoms of planes and of the abdomen are for ten hand-made features.
 
-    python -m benchmarks.organ_baseline
+    spine-tf make-organs --kind=planes --num_subjects=120 --output_dir=planes
+    spine-tf make-organs --kind=abdomen --num_subjects=60 --output_dir=abdomen
+    python -m benchmarks.organ_baseline --planes_dir=planes --abdomen_dir=abdomen
 
-makes examinations and cases of `spine-tf make-organs`, measures ten features of each image and of
-each volume (benchmarks/organ_features.py), and cross-validates by subject, 5 folds:
+measures ten features of each image and of each volume (benchmarks/organ_features.py), and
+cross-validates by subject, 5 folds:
 
     planes    logistic regression and a random forest on the features: F1, the mean over 14 classes
     abdomen   ridge regression of the organs' boxes from the features, and the mean box of the
               training cases: distance of the middles of true and predicted boxes in mm
 
-The phantom is meant to be too hard for them: F1 below 0.6, and above 15 mm. Writes
-OUTPUT_DIR/organ_baseline.json, with which phantom was measured.
+The phantoms are meant to be too hard for them: F1 below 0.6, and above 15 mm. Writes
+OUTPUT_DIR/organ_baseline.json, with which phantoms were measured.
 """
 
 import os
@@ -27,11 +29,10 @@ _FOLDS = 5
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_integer("num_examinations", 120, "Examinations of planes.", lower_bound=_FOLDS)
-    flags.DEFINE_integer("num_cases", 60, "Cases of the abdomen.", lower_bound=_FOLDS)
-    flags.DEFINE_integer("seed", 0, "Seed of both phantoms.", lower_bound=0)
-    flags.DEFINE_integer("num_processes", 1, "Worker processes.", lower_bound=1)
+    flags.DEFINE_string("planes_dir", None, "Folder of make-organs --kind=planes.")
+    flags.DEFINE_string("abdomen_dir", None, "Folder of make-organs --kind=abdomen.")
     flags.DEFINE_string("output_dir", "docs/results", "Where the result goes.")
+    cli.required("planes_dir", "abdomen_dir")
 
 
 def main(argv: list[str]) -> None:
@@ -40,12 +41,11 @@ def main(argv: list[str]) -> None:
     from spine_tf import files
 
     content = {
-        "command": f"python -m benchmarks.organ_baseline --num_examinations="
-        f"{_FLAGS.num_examinations} --num_cases={_FLAGS.num_cases} --seed={_FLAGS.seed}",
+        "command": "python -m benchmarks.organ_baseline --planes_dir=planes --abdomen_dir=abdomen",
         "phantom": phantom(),
         "folds": _FOLDS,
-        "planes": _planes(),
-        "abdomen": _abdomen(),
+        "planes": _planes(_FLAGS.planes_dir),
+        "abdomen": _abdomen(_FLAGS.abdomen_dir),
     }
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     files.write_json(os.path.join(_FLAGS.output_dir, NAME), content)
@@ -64,72 +64,44 @@ def phantom() -> dict:
     return {"version": organ_phantom.VERSION, "sha256": digest}
 
 
-def _planes() -> dict:
+def _planes(folder: str) -> dict:
     """Measures the planes."""
     import numpy as np
+    import tqdm
 
     from benchmarks import organ_features
-    from spine_tf.organ_phantom import planes
+    from data_prep import make_organs_lib
 
-    tasks = [
-        (_FLAGS.seed, number, name)
-        for number in range(_FLAGS.num_examinations)
-        for name in planes.PLANES
-    ]
-    features = np.array(_run(_image_features, tasks, "images"))
-    labels = np.array([name for _, _, name in tasks])
-    subjects = np.array([number for _, number, _ in tasks])
+    rows = list(make_organs_lib.read_images(folder))
+    bar = tqdm.tqdm(rows, desc="images", unit="image", disable=None)
+    features = np.array([organ_features.of_image(image) for _, _, image in bar])
+    subjects, labels = (np.array([row[column] for row in rows]) for column in (0, 1))
     return {
-        "num_examinations": _FLAGS.num_examinations,
-        "num_images": len(tasks),
+        "cohort": make_organs_lib.read_settings(folder),
+        "num_images": len(rows),
         "features": list(organ_features.IMAGE_FEATURES),
         "at_most": MOST_F1,
     } | classification(features, labels, subjects)
 
 
-def _abdomen() -> dict:
+def _abdomen(folder: str) -> dict:
     """Measures the abdomen."""
     import numpy as np
+    import tqdm
 
     from benchmarks import organ_features
+    from data_prep import make_organs_lib
 
-    tasks = [(_FLAGS.seed, number) for number in range(_FLAGS.num_cases)]
-    features, boxes = zip(*_run(_volume_features, tasks, "volumes"), strict=True)
+    scans = make_organs_lib.read_cases(folder)
+    features, boxes = [], []
+    for hu, label_map, spacing_mm in tqdm.tqdm(scans, desc="volumes", unit="volume", disable=None):
+        features.append(organ_features.of_volume(hu, spacing_mm))
+        boxes.append(organ_features.boxes_mm(label_map, spacing_mm))
     return {
-        "num_cases": len(tasks),
+        "cohort": make_organs_lib.read_settings(folder),
         "features": list(organ_features.VOLUME_FEATURES),
         "at_least": LEAST_MM,
     } | localisation(np.array(features), np.array(boxes))
-
-
-def _run(function, tasks: list, what: str) -> list:
-    """`function` of every task, in order."""
-    import concurrent.futures
-    import multiprocessing
-
-    import tqdm
-
-    bar = {"total": len(tasks), "desc": what, "disable": None}
-    if _FLAGS.num_processes == 1:
-        return list(tqdm.tqdm(map(function, tasks), **bar))
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(_FLAGS.num_processes, context) as pool:
-        return list(tqdm.tqdm(pool.map(function, tasks, chunksize=4), **bar))
-
-
-def _image_features(task: tuple):
-    from benchmarks import organ_features
-    from spine_tf.organ_phantom import planes
-
-    return organ_features.of_image(planes.make_image(*task))
-
-
-def _volume_features(task: tuple):
-    from benchmarks import organ_features
-    from spine_tf.organ_phantom import abdomen
-
-    scan = abdomen.make_case(*task)
-    return organ_features.of_volume(scan), organ_features.boxes_mm(scan)
 
 
 def classification(features, labels, subjects) -> dict:

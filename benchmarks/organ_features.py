@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage, stats
 
-from spine_tf.organ_phantom import abdomen, patient
+from spine_tf.organ_phantom import patient
 
 IMAGE_FEATURES = (
     "mean",
@@ -70,24 +70,25 @@ def _spread(places: np.ndarray) -> tuple[float, float]:
     return np.sqrt(low + high), np.sqrt(low / high)
 
 
-def of_volume(scan: abdomen.Scan) -> np.ndarray:
+def of_volume(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Measures the outline and the intensities of one volume.
 
     Args:
-        scan: The case; its labels are not looked at.
+        hu: [slices, rows, columns].
+        spacing_mm: Of slices, rows and columns.
 
     Returns:
         [10] float64, `VOLUME_FEATURES`; lengths in mm from the first voxel.
     """
-    slices_mm, rows_mm, columns_mm = scan.spacing_mm
-    outline = _outline(scan.hu)
+    slices_mm, rows_mm, columns_mm = spacing_mm
+    outline = _outline(hu)
     rows, columns = np.nonzero(outline.any(axis=0))
-    body = scan.hu[outline]
-    lung = np.mean((scan.hu < _LUNG_HU) & outline, axis=(1, 2)) / np.mean(outline, axis=(1, 2))
+    body = hu[outline]
+    lung = np.mean((hu < _LUNG_HU) & outline, axis=(1, 2)) / np.mean(outline, axis=(1, 2))
     first = np.argmax(lung > _LUNG_SHARE) if lung.max() > _LUNG_SHARE else len(lung)
     return np.array(
         [
-            len(scan.hu) * slices_mm,
+            len(hu) * slices_mm,
             np.ptp(columns) * columns_mm,
             np.ptp(rows) * rows_mm,
             (columns.min() + columns.max()) / 2 * columns_mm,
@@ -113,18 +114,19 @@ def _outline(hu: np.ndarray) -> np.ndarray:
     return found
 
 
-def boxes_mm(scan: abdomen.Scan) -> np.ndarray:
+def boxes_mm(label_map: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Returns the true boxes of the organs.
 
     Args:
-        scan: The case.
+        label_map: [slices, rows, columns] uint8, `patient.LABELS`.
+        spacing_mm: Of slices, rows and columns.
 
     Returns:
         [5, 2, 3] first and last edge along z, y, x in mm from the first voxel; NaN without organ.
     """
     found = np.full((len(patient.ORGANS), 2, 3), np.nan)
-    for number, places in enumerate(ndimage.find_objects(scan.label_map, len(patient.ORGANS))):
+    for number, places in enumerate(ndimage.find_objects(label_map, len(patient.ORGANS))):
         if places is not None:
             edges = [(place.start, place.stop) for place in places]
-            found[number] = np.transpose(edges) * scan.spacing_mm
+            found[number] = np.transpose(edges) * spacing_mm
     return found

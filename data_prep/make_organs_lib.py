@@ -2,9 +2,12 @@
 
 import csv
 import dataclasses
+import json
 import os
 import shlex
+from collections.abc import Iterator
 
+import numpy as np
 import SimpleITK as sitk
 from PIL import Image
 
@@ -130,3 +133,32 @@ def next_command(kind: str, output_dir: str) -> str:
         ]
     arguments.append(f"--output_dir={os.path.normpath(output_dir)}_records")
     return shlex.join(["spine-tf", "convert-images", *arguments])
+
+
+def read_settings(output_dir: str) -> dict:
+    """Returns the cohort that `write` wrote to a folder, and the version of the phantom.
+
+    Raises:
+        FileNotFoundError: If the folder holds none.
+    """
+    with open(os.path.join(output_dir, SETTINGS), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def read_images(output_dir: str) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yields (subject, class, [rows, columns] uint8) of every image that `write` wrote."""
+    with open(os.path.join(output_dir, TABLE), encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            with Image.open(os.path.join(output_dir, _PARTS[PLANES], row["image"])) as image:
+                yield row["subject"], row["label"], np.asarray(image)
+
+
+def read_cases(
+    output_dir: str,
+) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[float, float, float]]]:
+    """Yields (HU, label map, spacing in mm), all by slices, rows, columns, of every case."""
+    for number in range(read_settings(output_dir)["num_subjects"]):
+        folder = os.path.join(output_dir, _PARTS[ABDOMEN], subject_name(number))
+        images = [sitk.ReadImage(os.path.join(folder, f"{name}.nii.gz")) for name in (_CT, _LABELS)]
+        hu, label_map = map(sitk.GetArrayFromImage, images)
+        yield hu, label_map, images[0].GetSpacing()[::-1]

@@ -169,7 +169,7 @@ def paint_neighbours(
         inside = shapes.ellipse(part, random.uniform((14, 8), (30, 18)))
         scene.fill(inside, fetus.muscle * random.uniform(0.3, 1.6), loss=0.05)
         scene.surface(inside, 1.0, random.uniform(0.3, 1.5))
-    for _ in range(int(random.integers(0, 4))):
+    for _ in range(int(random.integers(0, 3))):
         place = frame.local(_beside(0.6 * extent_mm, random), random.uniform(0, 180))
         limb(scene, place, fetus, random)
 

@@ -95,12 +95,12 @@ def lips(
     face = shapes.ellipse(frame.local((-7, 0)), (17 * fetus.scale, 13.5 * fetus.scale))
     scene.fill(face, 0.75 * fetus.muscle, loss=0.05)
     scene.surface(face, 1.0, 0.8, where=random.uniform(0.4, 1))
-    light = 1.9 * fetus.muscle
+    light = 2.4 * fetus.muscle
     nose = shapes.ellipse(frame.local((-7, 0)), (4.2 * fetus.nose, 6.2 * fetus.nose))
     scene.detail(nose, light)
     scene.surface(nose, 0.9, 0.9 * scene.clarity)
     for side in (-2.3, 2.3):
-        hole = shapes.ellipse(frame.local((-4.8, side * fetus.nose)), (1.2, 1.4))
+        hole = shapes.ellipse(frame.local((-4.8, side * fetus.nose)), (1.4, 1.5))
         scene.detail(hole, fetus_lib.FLUID)
     upper = [(1.2, -7.5), (-0.4, -3), (0.5, 0), (-0.4, 3), (1.2, 7.5)]
     scene.detail(shapes.tube(frame, upper, (0.8, 1.7, 1.4, 1.7, 0.8)), light)
@@ -143,7 +143,7 @@ def profile(
         ([(13.5, -12.0), (16.0, 3.0)], 0.35),  # palate
     ):
         bone = shapes.tube(head, points, 0.4)
-        scene.surface(bone, 1.4, strength * fetus.bone * scene.clarity, loss=2.0)
+        scene.surface(bone, 1.4, strength * fetus.bone * scene.clarity, loss=0.6)
     scene.detail(shapes.tube(head, [(21, -7), (22, 2)], 1.2), fetus_lib.FLUID)
 
 

@@ -42,18 +42,18 @@ class Plane:
 
 
 PLANES = {
-    "3VV": Plane(hearts.three_vessels, 35, _ANY_TURN),
-    "4CH": Plane(hearts.four_chambers, 35, _ANY_TURN),
+    "3VV": Plane(hearts.three_vessels, 33, _ANY_TURN),
+    "4CH": Plane(hearts.four_chambers, 33, _ANY_TURN),
     "Abdominal": Plane(trunks.abdominal, 48, _ANY_TURN),
     "Background": Plane(off_planes.paint, 44, _ANY_TURN),
     "Brain(Cb)": Plane(heads.brain_cb, 54, 35),
     "Brain(Tv)": Plane(heads.brain_tv, 54, 35),
     "Femur": Plane(limbs.femur, 42, 40),
     "Kidneys": Plane(trunks.kidneys, 48, _ANY_TURN),
-    "LVOT": Plane(hearts.lvot, 35, _ANY_TURN),
+    "LVOT": Plane(hearts.lvot, 33, _ANY_TURN),
     "Lips": Plane(heads.lips, 36, _ANY_TURN),
     "Profile": Plane(heads.profile, 60, 30),
-    "RVOT": Plane(hearts.rvot, 35, _ANY_TURN),
+    "RVOT": Plane(hearts.rvot, 33, _ANY_TURN),
     "Spine(cor)": Plane(limbs.spine_coronal, 52, 35),
     "Spine(sag)": Plane(limbs.spine_sagittal, 52, 35),
 }
@@ -101,7 +101,7 @@ def make_image(seed: int, number: int, label: str) -> np.ndarray:
     )
     middle_mm = random.uniform(42, 80)
     window = _window(plane.extent_mm, middle_mm, random)
-    scene = ultrasound.make_scene(machine, window, clarity=random.uniform(0.6, 1.0))
+    scene = ultrasound.make_scene(machine, window, clarity=random.uniform(0.72, 1.0))
     fetus.paint_mother(scene, shared.mother, middle_mm, random)
     frame = _pose(scene, plane, middle_mm, random)
     fetus.paint_neighbours(scene, frame, plane.extent_mm, shared.fetus, random)
@@ -112,7 +112,7 @@ def make_image(seed: int, number: int, label: str) -> np.ndarray:
 
 def _window(extent_mm: float, middle_mm: float, random: np.random.Generator) -> ultrasound.Window:
     """A part of the scan around the middle, never much above the probe."""
-    height_mm = extent_mm / random.uniform(0.5, 0.95)
+    height_mm = extent_mm / random.uniform(0.6, 1.0)
     width_mm = height_mm * ultrasound.COLUMNS / ultrasound.ROWS
     top_mm = middle_mm - height_mm * random.uniform(0.40, 0.58)
     left_mm = -width_mm * random.uniform(0.40, 0.60)

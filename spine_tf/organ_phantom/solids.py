@@ -73,7 +73,7 @@ def ellipsoid(space: Space, semi_mm: Sequence[float]) -> np.ndarray:
 
 
 def column(space: Space, semi_mm: Sequence[float], power: float = 2.0) -> np.ndarray:
-    """Distance to an endless column along z whose section is an ellipse, or squarer."""
+    """Distance to an endless column along z, an ellipse or squarer; not for its axis itself."""
     a, b = np.float32(semi_mm)
     first, second = np.abs(space.x) / a, np.abs(space.y) / b
     radius = (first**power + second**power) ** np.float32(1 / power) + np.float32(1e-6)
