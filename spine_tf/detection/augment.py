@@ -32,8 +32,8 @@ class Ranges:
 
     rotation_deg: float = 15.0
     scale: tuple[float, float] = (0.8, 1.25)
-    shift_rows: float = 40.0
-    shift_columns: float = 40.0
+    shift_rows: float = 35.0
+    shift_columns: float = 25.0
     remap: float = 0.15
     gamma: float = 0.7
     bias: float = 0.4
@@ -71,7 +71,7 @@ def random_window(
 ) -> tf.Tensor:
     """Returns the [8] transform of a turned, scaled window near `middle`, [2] (row, column)."""
     draws = _uniform(seed, [4], -1.0)
-    reach = tf.constant([ranges.shift_rows, ranges.shift_columns])
+    reach = tf.constant([ranges.shift_rows, ranges.shift_columns], tf.float32)
     low, high = (math.log(value) for value in ranges.scale)
     scale = tf.exp((low + high) / 2 + (high - low) / 2 * draws[3])
     angle_rad = draws[2] * ranges.rotation_deg * (math.pi / 180)

@@ -16,15 +16,16 @@ from spine_tf.detection import candidates, slices, targets
 
 _LEAST_BODY = 0.5  # share of a pixel that votes
 _BLUR_PIXELS = 2.0
-_APART_PIXELS = 11  # centres of bodies are farther apart
-_REACH_PIXELS = 7.0  # of a vote from the centre it is for
-_LEAST_AREA_PIXELS = 80.0  # in its best slice: 125 mm2
+_APART_PIXELS = 2 * round(7.0 / slices.SPACING_MM) + 1  # centres of bodies are farther apart
+_REACH_PIXELS = 9.0 / slices.SPACING_MM  # of a vote from the centre it is for
+_LEAST_AREA_PIXELS = 125.0 / slices.SPACING_MM**2  # in its best slice
 _SHARE_OF_BEST = 0.5  # a slice that shows so much of it as the best one shows it
 _HALF_SLAB_MM = 8.0  # slices this near the mid-slice say where the corners are
 _LEAST_LEVEL = 1e-4
 _OUTSIDE_PIXELS = 2.0  # a body whose corners lie farther outside is cut off
 _LEAST_DISC = 0.4
-_LEAST_DISC_PIXELS = 30
+_HALF_DISC_SLAB_MM = 5.0
+_LEAST_DISC_PIXELS = 45.0 / slices.SPACING_MM**2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +155,7 @@ def discs(
     middles = [geometry.to_index(sliced.affine, one.center_mm)[0] for one in near]
     distance_mm = np.abs(np.arange(len(found.classes)) - np.median(middles))
     distance_mm *= geometry.spacing_mm(sliced.affine)[0]
-    slab = distance_mm <= max(_HALF_SLAB_MM, distance_mm.min())
+    slab = distance_mm <= max(_HALF_DISC_SLAB_MM, distance_mm.min())
     share = found.classes[slab][..., targets.DISC].mean(axis=0)
     parts, count = scipy.ndimage.label(share > _LEAST_DISC)
     made = [

@@ -29,7 +29,7 @@ def predictor(model: keras.Model) -> Predict:
     """Returns the function that `detect` needs of a model of the task `detection`."""
 
     def predict(image: np.ndarray) -> np.ndarray:
-        found = model(image[..., np.newaxis], training=False)
+        found = model({"image": image[..., np.newaxis]}, training=False)
         return np.concatenate([found[CLASSES], found[CORNERS]], axis=-1)
 
     return predict

@@ -7,7 +7,7 @@ import numpy as np
 from spine_tf import geometry, volume
 from spine_tf.data import resampling
 
-SPACING_MM = 1.25  # methods 2.2
+SPACING_MM = 1.5
 _PERCENTILES = (0.5, 99.5)
 _MULTIPLE = 16  # pixels: four poolings
 

@@ -25,7 +25,9 @@ NUM_OFFSETS = 2 * len(vertebrae.CORNER_ORDER)
 
 _L5, _S1, _S2 = (CLASSES.index(name) for name in ("L5", "S1", candidates.BELOW_S1))
 _FAR_PIXELS = 40.0 / slices.SPACING_MM  # of a centre: background, if only quads are known
+# Of the sacrum below S1 or L5, which is not marked: its length, and its reach to either side.
 _SACRUM_PIXELS = 100.0 / slices.SPACING_MM
+_SACRUM_FRONT_PIXELS, _SACRUM_BACK_PIXELS = 30.0 / slices.SPACING_MM, 50.0 / slices.SPACING_MM
 # S2 is not marked. Its core is taken to follow S1: in shares of S1's lower edge and height.
 _CORE_BEGIN, _CORE_END, _CORE_WIDTH = 0.2, 0.75, 0.35
 
@@ -95,12 +97,9 @@ def _below(quad: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """[rows, columns] bool: the sacrum below a body, generously."""
     middle, edge, down = _axes(quad)
     side = edge / np.linalg.norm(edge)
-    half = _SACRUM_PIXELS / 2
-    begin, end = middle, middle + _SACRUM_PIXELS * down
-    return inside(
-        np.array([begin - half * side, begin + half * side, end + half * side, end - half * side]),
-        shape,
-    )
+    front, back = -_SACRUM_FRONT_PIXELS * side, _SACRUM_BACK_PIXELS * side
+    end = middle + _SACRUM_PIXELS * down
+    return inside(np.array([middle + front, middle + back, end + back, end + front]), shape)
 
 
 def _core_of_s2(s1: np.ndarray) -> np.ndarray:

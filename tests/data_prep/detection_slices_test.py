@@ -5,7 +5,7 @@ import tensorflow as tf
 from data_prep import detection_slices, spider
 from spine_tf import geometry, levels, vertebrae, volume
 from spine_tf.data import slice_schema
-from spine_tf.detection import targets
+from spine_tf.detection import slices, targets
 from tests.data_prep import spider_samples
 
 WHOSE = {"subject": "s", "family": "f", "scan": "c", "visit": 0, "days": 0}
@@ -27,6 +27,12 @@ def _parsed(labelled):
     return [slice_schema.parse(tf.constant(e.SerializeToString()), kind) for e in found]
 
 
+def _at(one, row_mm, column_mm):
+    """The label at a place."""
+    place = (round(mm / slices.SPACING_MM) for mm in (row_mm, column_mm))
+    return one["label_map"].numpy()[tuple(place)]
+
+
 def test_masks_of_spider_become_classes():
     mask = spider_samples.make_mask()
     mask[:, :5, 10:30] = 4  # L2, which the scan cuts off
@@ -40,15 +46,15 @@ def test_masks_of_spider_become_classes():
 
 def test_slices_are_resampled_with_labels_and_quads():
     parsed = _parsed(_labelled())
-    # 9 slices of 2 mm, the bodies' own mid-slice is 4; 1 mm pixels become 1.25 mm.
+    # 9 slices of 2 mm, the bodies' own mid-slice is 4; 1 mm pixels get larger.
     assert [int(one["position"]) for one in parsed] == list(range(9))
     one = parsed[4]
-    assert one["image"].shape == (80, 48, 1)
-    assert one["label_map"].numpy()[52, 16] == L5
-    assert one["label_map"].numpy()[70, 16] == targets.UNKNOWN  # no S1, so no sacrum
+    assert one["image"].shape == (*(round(side / slices.SPACING_MM) for side in (100, 60)), 1)
+    assert _at(one, 65, 20) == L5
+    assert _at(one, 88, 20) == targets.UNKNOWN  # no S1, so no sacrum
     numbers = one["quad_labels"].numpy().tolist()
     quad = one["quads"].numpy()[numbers.index(L5)]
-    np.testing.assert_allclose(quad[0], [59.5 / 1.25, 9.5 / 1.25], atol=0.7)
+    np.testing.assert_allclose(quad[0], np.array([59.5, 9.5]) / slices.SPACING_MM, atol=0.7)
 
 
 def test_slices_far_from_the_middle_are_left_out():
@@ -60,8 +66,8 @@ def test_slices_far_from_the_middle_are_left_out():
 
 def test_quads_alone_are_enough():
     one = _parsed(_labelled(masks=False))[4]
-    assert one["label_map"].numpy()[52, 16] == L5
-    assert one["label_map"].numpy()[52, 35] == targets.UNKNOWN
+    assert _at(one, 65, 20) == L5
+    assert _at(one, 65, 44) == targets.UNKNOWN
 
 
 def test_every_other_thin_slice_is_averaged():

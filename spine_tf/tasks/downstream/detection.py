@@ -13,14 +13,17 @@ import tensorflow as tf
 from spine_tf import config
 from spine_tf.data import augmentation, records, schema, splits
 from spine_tf.detection import augment, targets
-from spine_tf.losses import masked_absolute_error, masked_cross_entropy
+from spine_tf.losses import (
+    masked_absolute_error,
+    masked_cross_entropy,
+    overlap_cross_entropy,
+)
 from spine_tf.metrics import dice
 from spine_tf.models import networks
 from spine_tf.tasks import task
 
 CLASSES, CORNERS = "classes", "corners"
-_WEIGHT = (1.0, 2.0, 4.0)  # of background, canal and disc
-_WEIGHT_OF_BODY = 2.0
+_CLASS_WEIGHTS = (1.0, 2.0, 4.0, *(2.0 for _ in targets.BODY_LEVELS))  # discs are small
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +39,8 @@ class Detection(task.Task):
     record_kind = schema.SLICE
     protocol = splits.SUBJECTS
 
-    rows: int = 192
-    columns: int = 160
+    rows: int = 160
+    columns: int = 112
     corner_share: float = 1.0
 
     def __post_init__(self):
@@ -114,7 +117,7 @@ class Detection(task.Task):
     def losses(self, statistics: records.Statistics) -> dict[str, keras.losses.Loss]:
         del statistics
         return {
-            CLASSES: masked_cross_entropy.MaskedCrossEntropy(),
+            CLASSES: masked_cross_entropy.MaskedCrossEntropy(_CLASS_WEIGHTS),
             CORNERS: masked_absolute_error.MaskedAbsoluteError(),
         }
 
@@ -130,9 +133,6 @@ class Detection(task.Task):
 
 
 def _class_label(classes: tf.Tensor) -> tf.Tensor:
-    """[rows, columns, 2] classes, and weights that are 0 where nothing is known."""
-    weight = [_WEIGHT_OF_BODY] * (targets.UNKNOWN + 1)
-    weight[: len(_WEIGHT)] = _WEIGHT
-    weight[targets.UNKNOWN] = 0.0
-    known = tf.where(classes == targets.UNKNOWN, targets.BACKGROUND, classes)
-    return masked_cross_entropy.pack(known, tf.gather(weight, classes))
+    """[rows, columns, 2] classes, and where they are known."""
+    is_known = classes != targets.UNKNOWN
+    return overlap_cross_entropy.pack(tf.where(is_known, classes, targets.BACKGROUND), is_known)

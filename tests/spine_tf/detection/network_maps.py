@@ -5,7 +5,8 @@ import numpy as np
 from spine_tf import geometry
 from spine_tf.detection import slices, targets
 
-AFFINE = geometry.affine_from_axes([4, 0, 0], [0, 0, -1.25], [0, 1.25, 0], [-8, 0, 0])
+PIXEL_MM = slices.SPACING_MM
+AFFINE = geometry.affine_from_axes([4, 0, 0], [0, 0, -PIXEL_MM], [0, PIXEL_MM, 0], [-8, 0, 0])
 SHAPE = (5, 128, 64)
 # Bodies of 20 x 24 pixels, 8 pixels between them: L4, L5 and S1.
 QUADS = {
