@@ -94,15 +94,19 @@ def _weighted(parameters, fitted):
 
 def _fit_weights(patients, parameters):
     from benchmarks import labelling_cases
-    from spine_tf.detection import label_calibration
+    from spine_tf.detection import label_calibration, label_parameters
 
+    prior = dict(zip(label_parameters.NUMBERS_OF_LUMBAR, parameters[0].lumbar_prior, strict=True))
+    scenarios = [e for e in labelling_cases.SCENARIOS.values() if not e.square_s1]
+    frequency = collections.Counter(errors.num_lumbar for errors in scenarios)
     columns, of = [], []
-    for number, errors in enumerate(labelling_cases.SCENARIOS.values()):
-        if errors.num_lumbar == 5:
-            for truth, each in zip(patients, parameters, strict=True):
-                seed = (_FIT_SEED, number, int(truth.patient))
-                columns.append(labelling_cases.simulate(truth, errors, True, seed))
-                of.append(each)
+    for number, errors in enumerate(scenarios):
+        weight = prior[errors.num_lumbar] / frequency[errors.num_lumbar]
+        for truth, each in zip(patients, parameters, strict=True):
+            seed = (_FIT_SEED, number, int(truth.patient))
+            column = labelling_cases.simulate(truth, errors, True, seed)
+            columns.append(dataclasses.replace(column, weight=weight))
+            of.append(each)
     return label_calibration.fit_weights(columns, of)
 
 
@@ -134,7 +138,7 @@ def _test(patients, parameters) -> dict:
 
 def _outcome(column, parameters, num_lumbar: int) -> tuple[str, str]:
     """One of `_OUTCOMES`, and the reason of an abstention."""
-    from spine_tf.detection import candidates, labelling
+    from spine_tf.detection import evidence, label_parameters, labelling
 
     found = labelling.label(column.found, column.discs, parameters, column.foot_edge_mm)
     if found.status == "unknown":
@@ -144,12 +148,8 @@ def _outcome(column, parameters, num_lumbar: int) -> tuple[str, str]:
     ]
     if all(true == name for true, name in named):
         return "right", ""
-    ordinary = [level for level in candidates.LEVELS if level != "L6"]
-    wanted = (
-        ordinary
-        if num_lumbar == 5
-        else [level for level in candidates.LEVELS if level <= f"L{num_lumbar}" or level > "S"]
-    )
+    ordinary = list(label_parameters.ROLES)
+    wanted = [name for name in evidence.places(num_lumbar).names if name]
     if any(true not in wanted or name not in ordinary for true, name in named):
         return "wrong", ""
     offsets = {

@@ -11,7 +11,6 @@ Source: methods 2.2 (Viterbi over a column); forward-backward as in Rabiner 1989
 import dataclasses
 
 import numpy as np
-from scipy.special import logsumexp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +102,7 @@ def marginals(chain: Chain) -> tuple[np.ndarray, float]:
     from_head = _forward(chain, skipped)
     to_foot = _backward(chain, skipped)
     whole = from_head + to_foot
-    log_sum = float(logsumexp(_ends(chain, from_head, skipped)))
+    log_sum = float(np.logaddexp.reduce(_ends(chain, from_head, skipped)))
     named = whole - log_sum
     rest = np.log1p(-np.minimum(np.exp(named).sum(axis=1), 1 - 1e-15))
     return np.concatenate([named, rest[:, np.newaxis]], axis=1), log_sum
@@ -135,7 +134,7 @@ def _forward(chain: Chain, skipped: np.ndarray) -> np.ndarray:
     for i in range(len(reached)):
         come = _ways(chain, reached, skipped, i).reshape(-1, chain.shape[1])
         first = (chain.start[i] + skipped[i])[np.newaxis]
-        reached[i] = chain.unary[i] + logsumexp(np.concatenate([first, come]), axis=0)
+        reached[i] = chain.unary[i] + np.logaddexp.reduce(np.concatenate([first, come]))
     return reached
 
 
@@ -153,7 +152,7 @@ def _backward(chain: Chain, skipped: np.ndarray) -> np.ndarray:
         here = np.full((*ways.shape[:2], num_places), -np.inf)
         for step in range(min(num_steps, num_places - 1)):
             here[:, step, : -step - 1] = ways[:, step, step + 1 :]
-        follow[j] = logsumexp(np.concatenate([ends, here.reshape(-1, num_places)]), axis=0)
+        follow[j] = np.logaddexp.reduce(np.concatenate([ends, here.reshape(-1, num_places)]))
     return follow
 
 
