@@ -70,7 +70,8 @@ class Classification(whole_slice_task.WholeSliceTask):
                 raise ValueError(
                     f"`classes` must hold every label of the records, got"
                     f" {', '.join(self.classes)} without {', '.join(outside)}. The records of"
-                    f" {split} are labelled {counts}."
+                    f" {split} are labelled {counts}. Give all of them as classes, or convert with"
+                    " --classes."
                 )
 
     def _is_class(self, label: str) -> bool:
