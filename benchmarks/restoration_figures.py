@@ -2,12 +2,14 @@
 
     python -m benchmarks.restoration_figures --data_dir=../shared/data
 
-writes figures 1, 2 and 3 to docs/images. Figure 4 shows what trained models answer and needs them,
-a model folder of each pretext called as the task, and the data set they were trained on:
+writes figures 1, 2 and 3 to docs/images. Figure 4 shows what trained models answer and needs them
+and the data set they were trained on:
 
     python -m benchmarks.restoration_figures --figures=4 --models_dir=models --records_dir=slices
 
-docs/figures_restoration.md has the commands of their training. Equal flags give equal files.
+--models_dir is a folder of model folders, such as the --work_dir of benchmarks.pretext_comparison;
+of every pretext in it the first by name is drawn. docs/figures_restoration.md has the commands of
+their training. Equal flags give equal files.
 """
 
 import os

@@ -6,8 +6,13 @@ from matplotlib import axes, figure, patches
 from benchmarks.figures import real_images, sheet
 from spine_tf.data import masking, slice_schema, tiles
 
-_HEIGHT, _TOP, _GAP = 2.9, 0.55, 0.12
-_CELL, _SHOWN = "#39c0ed", "#e5446d"
+_HEIGHT, _TOP, _GAP = 2.5, 0.55, 0.12
+_CELL, _SHOWN = "#39c0ed", "#ff2d2d"
+_WORD = {
+    "color": "white",
+    "fontsize": 10,
+    "bbox": {"facecolor": _SHOWN, "linewidth": 0, "pad": 1.5},
+}
 _NUM_PERMUTATIONS = 100
 
 
@@ -68,7 +73,7 @@ def _draw_grid(on: axes.Axes, shape: tuple[int, int]) -> None:
 def _draw_tile(on: axes.Axes, corner: np.ndarray, size: tuple[int, int], word: str) -> None:
     _, row, column = corner
     _draw_box(on, row, column, size)
-    on.text(column + size[1] / 2, row + size[0] / 2, word, color=_SHOWN, ha="center", va="center")
+    on.text(column + size[1] / 2, row + size[0] / 2, word, ha="center", va="center", **_WORD)
 
 
 def _draw_region(on: axes.Axes, mask: np.ndarray) -> None:

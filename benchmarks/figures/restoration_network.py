@@ -13,10 +13,10 @@ _COLORS = {
     restoration_models.UP: "#f3a04b",
 }
 _LEFT, _STEP, _WIDE, _IMAGE = 1.75, 0.3, 0.16, 1.3
-_HEIGHT, _WORDS = 1.5, 1.35  # of the tallest layer; of the words under it
-_ROW = 3.9
-_TOP = 1.2
-_ARC = "arc3,rad=-0.08"
+_HEIGHT = 1.5  # of the tallest layer
+_ROW = 3.75
+_TOP = 1.5
+_ARC = "arc3,rad=-0.06"
 
 
 def draw(data_dir: str, seed: int) -> figure.Figure:
@@ -41,13 +41,13 @@ def draw(data_dir: str, seed: int) -> figure.Figure:
     longest = max(len(one.analysis) + len(one.reconstruction) for one in networks)
     width = _LEFT + (longest + 1) * _STEP + _IMAGE + 0.35
     page = sheet.Sheet(
-        width, 0.7 + len(rows) * _ROW, "Networks of context restoration", "read from the models"
+        width, 0.62 + len(rows) * _ROW, "Networks of context restoration", "read from the models"
     )
     _draw_key(page)
     for number, ((title, preset, _, plane), network) in enumerate(zip(rows, networks, strict=True)):
         top = _TOP + number * _ROW
         words = f"{title} ({preset}, {network.num_weights / 1e6:.1f} million weights)"
-        page.text(0.15, top - 0.42, words, size=11, ha="left", weight="bold")
+        page.text(0.15, top - 0.7, words, size=11, ha="left", weight="bold")
         _draw_network(page, network, plane, top, seed)
     return page.figure
 
@@ -131,7 +131,7 @@ def _draw_parts(page: sheet.Sheet, network, top: float) -> None:
         ("analysis part", 0, count - 1),
         ("reconstruction part", count, count + len(network.reconstruction) - 1),
     )
-    y = top - 0.22
+    y = top - 0.45
     for words, first, last in spans:
         left, right = _x(first) - _WIDE / 2, _x(last) + _WIDE / 2
         page.box((left, y + 0.09, right - left, 0.03), facecolor=sheet.GREY)

@@ -1,6 +1,7 @@
 """Fig. 4 of Chen 2019, for every pretext: what the network is given, its answer, the truth."""
 
 import dataclasses
+import glob
 import os
 from collections.abc import Mapping, Sequence
 
@@ -8,10 +9,12 @@ import numpy as np
 from matplotlib import figure
 
 from benchmarks.figures import sheet
+from spine_tf import tasks
 from spine_tf.evaluation import examples, fold, options
 from spine_tf.evaluation import restoration as restoration_lib
 from spine_tf.tasks import restoration_task, task, tile_task
 from spine_tf.tasks.pretext import relative_positions
+from spine_tf.training import model_folder
 
 PRETEXTS = {
     "context_restoration": "context restoration",
@@ -43,7 +46,7 @@ def draw(models_dir: str, records_dir: str, num_images: int) -> figure.Figure:
     """Draws test images of different subjects, chosen by their keys and not by the answers.
 
     Args:
-        models_dir: A model folder of each pretext that is drawn, called as the task.
+        models_dir: Model folders of the pretexts, see `pretext_folders`.
         records_dir: The data set of the training.
         num_images: Images of each pretext.
 
@@ -51,16 +54,14 @@ def draw(models_dir: str, records_dir: str, num_images: int) -> figure.Figure:
 
     Raises:
         FileNotFoundError: If there is no model.
+        ValueError: If there are fewer test subjects than images.
     """
+    folders = pretext_folders(models_dir)
     found = {
-        name: _examples(os.path.join(models_dir, name), records_dir, num_images)
+        name: _examples(folders[name], records_dir, num_images)
         for name in PRETEXTS
-        if os.path.isdir(os.path.join(models_dir, name))
+        if name in folders
     }
-    if not found:
-        raise FileNotFoundError(
-            f"{models_dir}: must hold a model folder of a pretext, {', '.join(PRETEXTS)}."
-        )
     block = len(_COLUMNS) * (_SIZE + _GAP) + _BETWEEN
     width = _LEFT + num_images * block
     page = sheet.Sheet(width, _TOP + len(found) * (_SIZE + 0.34), "Pretexts on test images", "")
@@ -74,6 +75,28 @@ def draw(models_dir: str, records_dir: str, num_images: int) -> figure.Figure:
             x = _LEFT + number * block + column * (_SIZE + _GAP) + _SIZE / 2
             page.text(x, _TOP - 0.15, words, size=10)
     return page.figure
+
+
+def pretext_folders(models_dir: str) -> dict[str, str]:
+    """Returns pretext -> model folder: of each the first by name, so far as it has weights.
+
+    Args:
+        models_dir: A folder of model folders, such as the work folder of the comparison.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(glob.glob(os.path.join(glob.escape(models_dir), "*", model_folder.CONFIG))):
+        folder = model_folder.load(os.path.dirname(path))
+        if os.path.exists(os.path.join(folder.path, model_folder.WEIGHTS)):
+            found.setdefault(tasks.name_of(folder.task), folder.path)
+    found = {name: path for name, path in found.items() if name in PRETEXTS}
+    if not found:
+        raise FileNotFoundError(
+            f"{models_dir}: must hold a model folder of a pretext, {', '.join(PRETEXTS)}."
+        )
+    return found
 
 
 def _draw_example(page: sheet.Sheet, example: Example, left: float, top: float) -> None:

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -21,7 +22,7 @@ from spine_tf import cli, config
 from spine_tf.data import records, swaps, tiles
 from spine_tf.tasks.pretext import context_restoration
 from spine_tf.training import model_folder
-from tests.spine_tf import tiny_runs
+from tests.spine_tf import tiny_runs, untrained
 
 MAX_BYTES = 400_000
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
@@ -153,34 +154,40 @@ def test_tiles_are_put_where_the_answer_says():
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def models(tmp_path_factory):
+    """Untrained models of some pretexts, and their data."""
     folder = tmp_path_factory.mktemp("restored")
     data_dir = tiny_runs.make_data(folder / "data")
     for name in ("context_restoration", "autoencoder", "relative_positions", "jigsaw"):
-        task = tiny_runs.tasks.TASKS[name]("slice", 48)
-        tiny_runs.train(
-            data_dir, folder / name, task=task, model=tiny_runs.UNET, protocol="subjects"
-        )
+        path = folder / f"{name}-seed0"
+        untrained.save(path, data_dir, name, model=tiny_runs.UNET, anatomy="slice", patch_size=80)
     return folder
 
 
-def test_every_pretext_that_is_there_has_a_row(trained):
-    figure = restored.draw(str(trained), str(trained / "data"), 1)
+def test_every_pretext_that_is_there_has_a_row(models):
+    figure = restored.draw(str(models), str(models / "data"), 1)
     assert len(_images(figure)) == 4 * 3
     words = " ".join(text.get_text() for text in figure.axes[0].texts)
     assert "restoration ratio" in words and "mean squared error" in words
     assert "prediction" not in words  # there is no such model
 
 
-def test_the_truth_is_one_image(trained):
-    shown = _images(restored.draw(str(trained), str(trained / "data"), 1))
+def test_the_truth_is_one_image(models):
+    shown = _images(restored.draw(str(models), str(models / "data"), 1))
     np.testing.assert_array_equal(shown[2], shown[5])  # of restoration and autoencoder
     np.testing.assert_array_equal(shown[3], shown[5])  # an autoencoder is given the truth
 
 
-def test_more_images_than_subjects(trained):
+def test_more_images_than_subjects(models):
     with pytest.raises(ValueError, match="`num_images` must be at most .*, got 99"):
-        restored.draw(str(trained), str(trained / "data"), 99)
+        restored.draw(str(models), str(models / "data"), 99)
+
+
+def test_of_several_models_the_first_with_weights(models, tmp_path):
+    for number in range(3):
+        shutil.copytree(models / "jigsaw-seed0", tmp_path / f"run{number}")
+    (tmp_path / "run0" / "best.weights.h5").unlink()
+    assert restored.pretext_folders(str(tmp_path)) == {"jigsaw": str(tmp_path / "run1")}
 
 
 def test_no_model(tmp_path):

@@ -9,7 +9,7 @@ from spine_tf.training import model_folder
 MODEL = config.ModelConfig(crop_scale=0.5, width=1 / 32, fc6=16, fc7=8, conv4_padding=1)
 
 
-def save(path, data_dir, task_name, protocol=None, **task_options):
+def save(path, data_dir, task_name, protocol=None, model=MODEL, **task_options):
     """Writes a model folder that claims to be trained on a data set; returns its path."""
     data = records.open_folder(data_dir)
     task = tasks.TASKS[task_name](**task_options)
@@ -19,7 +19,7 @@ def save(path, data_dir, task_name, protocol=None, **task_options):
     folder = model_folder.ModelFolder(
         path=str(path),
         task=task,
-        model_config=MODEL,
+        model_config=model,
         train_config=config.TrainConfig(),
         statistics=records.statistics(index, task.class_counts(index)),
         protocol=protocol,
