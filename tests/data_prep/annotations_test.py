@@ -48,6 +48,16 @@ def test_one_bad_annotation_of_a_list_leaves_the_others(tmp_path):
     assert "name each level once" in rejected.reason
 
 
+def test_an_unknown_annotation_is_refused_with_its_reason(tmp_path):
+    path = tmp_path / "vertebrae.json"
+    unknown = {"status": "unknown", "reason": "no sacrum", "vertebrae": []}
+    content = vertebrae.to_json(dicom_samples.make_annotation("1.1")) | unknown
+    path.write_text(json.dumps(content))
+    found, (rejected,) = annotations.read_vertebrae([str(path)], ["1.1"])
+    assert not found and rejected.uid == "1.1"
+    assert "`status` is 'unknown'" in rejected.reason and "(no sacrum)" in rejected.reason
+
+
 def test_annotations_of_absent_series_are_counted_in_one_line(tmp_path):
     path = write_vertebrae(tmp_path / "vertebrae.json", "1.1", "1.2", "1.3")
     found, (rejected,) = annotations.read_vertebrae([path], ["1.1"])

@@ -1,5 +1,7 @@
 """Columns for tests: quads of phantoms, and candidates made of them."""
 
+import functools
+
 import numpy as np
 
 from spine_tf.detection import candidates
@@ -8,6 +10,7 @@ from spine_tf.phantom import anatomy, cohort
 FLAT = np.full(len(candidates.LEVELS), -np.log(len(candidates.LEVELS)))
 
 
+@functools.cache
 def quads(index, seed=7):
     """Level name -> [4, 3] of one phantom, T9 to S2."""
     spine = cohort.laid_out_spine(cohort.CohortConfig(num_subjects=20, seed=seed), index, 0)

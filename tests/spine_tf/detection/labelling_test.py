@@ -1,12 +1,15 @@
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
 
+from spine_tf import vertebrae
 from spine_tf.detection import candidates, label_parameters, labelling
 from tests.spine_tf.detection import columns
 
 _NAMES = "T12 L1 L2 L3 L4 L5 S1".split()
+_DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +188,12 @@ def test_probabilities_are_those_of_the_names(parameters):
     solved = _label(_column(3), parameters)
     for i, name in enumerate(solved.names):
         assert solved.probabilities[i] == solved.marginals[i, labelling.column_of(name)]
+
+
+@pytest.mark.real_data
+def test_a_real_column_that_nothing_was_fitted_to_is_named_by_its_shapes(parameters):
+    (annotation,) = vertebrae.load(str(_DATA / "lumbar_study" / "vertebrae.json"))
+    found = [
+        candidates.Candidate(v.corners_mm, (0, 0), 0.95, columns.FLAT) for v in annotation.vertebrae
+    ]
+    assert _label(found, parameters).names == tuple(_NAMES)
