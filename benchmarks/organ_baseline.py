@@ -24,7 +24,6 @@ from spine_tf import cli
 _FLAGS = flags.FLAGS
 NAME = "organ_baseline.json"
 MOST_F1, LEAST_MM = 0.6, 15.0
-_FOLDS = 5
 
 
 def define_flags() -> None:
@@ -43,7 +42,6 @@ def main(argv: list[str]) -> None:
     content = {
         "command": "python -m benchmarks.organ_baseline --planes_dir=planes --abdomen_dir=abdomen",
         "phantom": phantom(),
-        "folds": _FOLDS,
         "planes": _planes(_FLAGS.planes_dir),
         "abdomen": _abdomen(_FLAGS.abdomen_dir),
     }
@@ -69,7 +67,7 @@ def _planes(folder: str) -> dict:
     import numpy as np
     import tqdm
 
-    from benchmarks import organ_features
+    from benchmarks import organ_features, organ_scores
     from data_prep import make_organs_lib
 
     rows = list(make_organs_lib.read_images(folder))
@@ -81,7 +79,7 @@ def _planes(folder: str) -> dict:
         "num_images": len(rows),
         "features": list(organ_features.IMAGE_FEATURES),
         "at_most": MOST_F1,
-    } | classification(features, labels, subjects)
+    } | organ_scores.classification(features, labels, subjects)
 
 
 def _abdomen(folder: str) -> dict:
@@ -89,7 +87,7 @@ def _abdomen(folder: str) -> dict:
     import numpy as np
     import tqdm
 
-    from benchmarks import organ_features
+    from benchmarks import organ_features, organ_scores
     from data_prep import make_organs_lib
 
     scans = make_organs_lib.read_cases(folder)
@@ -101,80 +99,7 @@ def _abdomen(folder: str) -> dict:
         "cohort": make_organs_lib.read_settings(folder),
         "features": list(organ_features.VOLUME_FEATURES),
         "at_least": LEAST_MM,
-    } | localisation(np.array(features), np.array(boxes))
-
-
-def classification(features, labels, subjects) -> dict:
-    """Returns F1 of both models and of the better one's classes.
-
-    Args:
-        features: [n, k] float.
-        labels: [n] names.
-        subjects: [n]; a subject is in one fold only.
-    """
-    from sklearn import ensemble, linear_model, metrics, model_selection, pipeline, preprocessing
-
-    models = {
-        "logistic regression": pipeline.make_pipeline(
-            preprocessing.StandardScaler(), linear_model.LogisticRegression(max_iter=2000)
-        ),
-        "random forest": ensemble.RandomForestClassifier(300, min_samples_leaf=2, random_state=0),
-    }
-    folds, found = model_selection.GroupKFold(_FOLDS), {}
-    for name, model in models.items():
-        guessed = model_selection.cross_val_predict(
-            model, features, labels, groups=subjects, cv=folds
-        )
-        found[name] = metrics.f1_score(labels, guessed, average=None, zero_division=0)
-    means = {name: round(float(scores.mean()), 4) for name, scores in found.items()}
-    best = max(means, key=means.get)
-    names = sorted(set(labels))
-    each = {str(c): round(float(f), 4) for c, f in zip(names, found[best], strict=True)}
-    return {"f1": means, "f1_of_classes": {best: each}}
-
-
-def localisation(features, boxes_mm) -> dict:
-    """Returns the mean distance of the middles of predicted and true boxes.
-
-    Args:
-        features: [n, k] float; columns 3 and 4 are the middle of the body (x, y) in mm.
-        boxes_mm: [n, organs, 2, 3] first and last edge along z, y, x; NaN without organ.
-    """
-    import numpy as np
-    from sklearn import linear_model, model_selection, pipeline, preprocessing
-
-    from spine_tf.organ_phantom import patient
-
-    middle = np.stack([np.zeros(len(features)), features[:, 4], features[:, 3]], axis=-1)
-    relative = boxes_mm - middle[:, None, None]
-    apart = {"ridge regression": np.full(boxes_mm.shape[:2], np.nan)}
-    apart["mean box"] = apart["ridge regression"].copy()
-    for train, test in model_selection.KFold(_FOLDS).split(features):
-        for organ in range(boxes_mm.shape[1]):
-            known = train[~np.isnan(relative[train, organ, 0, 0])]
-            truth = relative[known, organ].reshape(len(known), 6)
-            ridge = pipeline.make_pipeline(
-                preprocessing.StandardScaler(), linear_model.RidgeCV(np.logspace(-2, 3, 11))
-            )
-            guesses = {
-                "ridge regression": ridge.fit(features[known], truth).predict(features[test]),
-                "mean box": np.broadcast_to(truth.mean(axis=0), (len(test), 6)),
-            }
-            for name, guess in guesses.items():
-                missed = guess.reshape(-1, 2, 3).mean(axis=1) - relative[test, organ].mean(axis=1)
-                apart[name][test, organ] = np.linalg.norm(missed, axis=-1)
-    means = {name: np.nanmean(distance, axis=0) for name, distance in apart.items()}
-    return {
-        "centroid_mm": {name: round(float(mean.mean()), 2) for name, mean in means.items()},
-        "centroid_mm_of_organs": {
-            name: {o: round(float(x), 2) for o, x in zip(patient.ORGANS, mean, strict=True)}
-            for name, mean in means.items()
-        },
-        "organs_seen": {
-            o: int(c)
-            for o, c in zip(patient.ORGANS, (~np.isnan(boxes_mm[:, :, 0, 0])).sum(0), strict=True)
-        },
-    }
+    } | organ_scores.localisation(np.array(features), np.array(boxes))
 
 
 def table(content: dict) -> str:

@@ -63,7 +63,7 @@ def _abdomen():
     rows = {}
     for number in _subjects(_FLAGS.num_cases):
         scan = abdomen.make_case(_FLAGS.seed, number)
-        rows[f"case {number}"] = panels(scan)
+        rows[f"case {number}"] = _panels(scan)
     return _grid(rows, f"Abdomen, seed {_FLAGS.seed}, window -200 to 300 HU", 1.0)
 
 
@@ -84,16 +84,8 @@ def _grid(rows: dict, title: str, ratio: float):
     return page.figure
 
 
-def panels(scan) -> list:
-    """Returns pictures of a case.
-
-    Args:
-        scan: `abdomen.Scan`.
-
-    Returns:
-        Seven [128, 128, 3] uint8: three axial slices from the feet up, the middle of the labelled
-        ones with its labels, a coronal and a sagittal slice, and the coronal one with its labels.
-    """
+def _panels(scan) -> list:
+    """Seven [128, 128, 3] uint8: axial slices from the feet up, coronal, sagittal, two labelled."""
     import numpy as np
 
     low, high = _WINDOW_HU
