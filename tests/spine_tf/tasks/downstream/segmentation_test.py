@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
 from spine_tf import config
 from spine_tf.data import augmentation, records, slice_schema
@@ -64,6 +65,19 @@ def test_middles_of_patches_are_on_labels_borders_and_elsewhere():
     # Half on labels; of a quarter on borders (within 2 pixels) some; of the rest 26 of 400 pixels.
     assert 0.5 <= share <= 0.75
     assert {0, 1, 2} >= set(seen)
+
+
+def test_borders_are_where_a_window_shows_several_classes():
+    rng = np.random.default_rng(0)
+    classes = np.kron(rng.integers(0, 3, (4, 5)), np.ones((6, 7), int)).astype(np.int32)
+    highest, lowest = (
+        found(classes, 5, mode="nearest")
+        for found in (ndimage.maximum_filter, ndimage.minimum_filter)
+    )
+    found = segmentation.near_border(tf.constant(classes)).numpy()
+    np.testing.assert_array_equal(found, highest > lowest)
+    assert 0.2 < found.mean() < 0.95
+    assert not segmentation.near_border(tf.ones([3, 4], tf.int32)).numpy().any()
 
 
 def test_an_augmented_label_map_goes_with_its_image():
