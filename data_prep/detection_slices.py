@@ -114,4 +114,4 @@ def _quads(
         index = geometry.to_index(affine, vertebra.corners_mm)
         if abs(index[:, 0].mean() - position) * spacing_mm <= _REACH_MM:
             quads[targets.CLASSES.index(vertebra.level.value)] = index[:, 1:]
-    return quads
+    return targets.with_s2(quads)

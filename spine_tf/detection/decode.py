@@ -20,6 +20,8 @@ _APART_PIXELS = 2 * round(7.0 / slices.SPACING_MM) + 1  # centres of bodies are 
 _REACH_PIXELS = 9.0 / slices.SPACING_MM  # of a vote from the centre it is for
 _LEAST_AREA_PIXELS = 125.0 / slices.SPACING_MM**2  # in its best slice
 _SHARE_OF_BEST = 0.5  # a slice that shows so much of it as the best one shows it
+_LEAST_WIDTH_MM = 12.0  # from side to side, or _LEAST_WIDTH_SHARE of the volume where it is thin
+_LEAST_WIDTH_SHARE = 0.6
 _HALF_SLAB_MM = 8.0  # slices this near the mid-slice say where the corners are
 _LEAST_LEVEL = 1e-4
 _OUTSIDE_PIXELS = 2.0  # a body whose corners lie farther outside is cut off
@@ -114,12 +116,14 @@ def _candidate(
     votes: _Votes, body: np.ndarray, sliced: slices.Slices
 ) -> candidates.Candidate | None:
     """The body that some pixels vote for; None if it is too small or cut off."""
+    spacing_mm = geometry.spacing_mm(sliced.affine)[0]
     areas = np.bincount(votes.slice_number, votes.weight, minlength=len(body))
-    if areas.max() < _LEAST_AREA_PIXELS:
+    shown = _run(areas)
+    least_mm = min(_LEAST_WIDTH_MM, _LEAST_WIDTH_SHARE * len(body) * spacing_mm)
+    if areas.max() < _LEAST_AREA_PIXELS or len(shown) * spacing_mm < least_mm:
         return None
-    shown = np.flatnonzero(areas >= _SHARE_OF_BEST * areas.max())
     mid_slice = float(np.average(shown, weights=areas[shown]))
-    reach = max(_HALF_SLAB_MM / geometry.spacing_mm(sliced.affine)[0], 0.5)
+    reach = max(_HALF_SLAB_MM / spacing_mm, 0.5)
     slab = shown[np.abs(shown - mid_slice) <= reach]
     votes = votes.of(np.isin(votes.slice_number, slab))
     corners = np.median(votes.corners, axis=0)
@@ -136,6 +140,16 @@ def _candidate(
         score=float(np.clip(body[slab][:, covered].mean(), 0, 1)),
         level_log_probability=_opinion(votes),
     )
+
+
+def _run(areas: np.ndarray) -> np.ndarray:
+    """Numbers of the slices around the best one that show as much, without a gap."""
+    best = int(areas.argmax())
+    is_less = areas < _SHARE_OF_BEST * areas[best]
+    before, after = np.flatnonzero(is_less[:best]), np.flatnonzero(is_less[best:])
+    first = before[-1] + 1 if len(before) else 0
+    end = best + after[0] if len(after) else len(areas)
+    return np.arange(first, end)
 
 
 def _opinion(votes: _Votes) -> np.ndarray:

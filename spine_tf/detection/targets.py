@@ -28,8 +28,9 @@ _FAR_PIXELS = 40.0 / slices.SPACING_MM  # of a centre: background, if only quads
 # Of the sacrum below S1 or L5, which is not marked: its length, and its reach to either side.
 _SACRUM_PIXELS = 100.0 / slices.SPACING_MM
 _SACRUM_FRONT_PIXELS, _SACRUM_BACK_PIXELS = 30.0 / slices.SPACING_MM, 50.0 / slices.SPACING_MM
-# S2 is not marked. Its core is taken to follow S1: in shares of S1's lower edge and height.
-_CORE_BEGIN, _CORE_END, _CORE_WIDTH = 0.2, 0.75, 0.35
+# S2 is not marked. It is taken to follow S1: its ends in shares of S1's height, half its upper and
+# lower edge in shares of S1's lower edge; and how much of it is taken for sure.
+_S2_BEGIN, _S2_END, _S2_UPPER, _S2_LOWER, _S2_CORE = 0.12, 0.85, 0.48, 0.4, 0.7
 
 
 def inside(quad: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -56,14 +57,17 @@ def label_map(
     Returns:
         [rows, columns] uint8, indices of CLASSES or UNKNOWN.
     """
-    painted = np.copy(masks) if masks is not None else _from_quads(quads, shape)
+    marked = {number: quad for number, quad in quads.items() if number != _S2}
+    painted = np.copy(masks) if masks is not None else _from_quads(marked, shape)
     free = painted == BACKGROUND if masks is not None else np.ones(shape, bool)
     if _S1 not in quads:
         if _L5 in quads:
             painted[free & _below(quads[_L5], shape)] = UNKNOWN
         return painted
     painted[free & _below(quads[_S1], shape)] = UNKNOWN
-    painted[free & inside(_core_of_s2(quads[_S1]), shape)] = _S2
+    if _S2 in quads:
+        middle = quads[_S2].mean(axis=0)
+        painted[free & inside(middle + _S2_CORE * (quads[_S2] - middle), shape)] = _S2
     free = free | (painted == UNKNOWN)
     painted[free & inside(quads[_S1], shape)] = _S1
     return painted
@@ -102,13 +106,15 @@ def _below(quad: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return inside(np.array([middle + front, middle + back, end + back, end + front]), shape)
 
 
-def _core_of_s2(s1: np.ndarray) -> np.ndarray:
-    """[4, 2] the middle of S2."""
-    middle, edge, down = _axes(s1)
-    height = np.linalg.norm(middle - (s1[0] + s1[1]) / 2)
-    begin, end = middle + _CORE_BEGIN * height * down, middle + _CORE_END * height * down
-    side = _CORE_WIDTH * edge
-    return np.array([begin - side, begin + side, end + side, end - side])
+def with_s2(quads: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Returns the quads of a slice and, below S1, a guess at S2 from the shape of S1."""
+    if _S1 not in quads:
+        return dict(quads)
+    middle, edge, down = _axes(quads[_S1])
+    height = np.linalg.norm(middle - quads[_S1][:2].mean(axis=0))
+    begin, end = middle + _S2_BEGIN * height * down, middle + _S2_END * height * down
+    upper, lower = _S2_UPPER * edge, _S2_LOWER * edge
+    return {**quads, _S2: np.array([begin - upper, begin + upper, end + lower, end - lower])}
 
 
 def corner_offsets(classes: tf.Tensor, labels: tf.Tensor, quads: tf.Tensor) -> tf.Tensor:

@@ -36,6 +36,18 @@ def test_a_body_that_the_scan_cuts_off_is_left_out():
     assert names == ["L5", "S1"]
 
 
+def test_a_body_in_a_single_slice_at_the_side_is_none():
+    output = network_maps.output(shown=[0])
+    assert decode.bodies(decode.maps(output), network_maps.sliced()) == []
+
+
+def test_slices_beyond_a_gap_do_not_count():
+    output = network_maps.output(shown=[0, 2, 3, 4])
+    output[0, ..., targets.BACKGROUND] += 9.5  # less sure
+    found = decode.bodies(decode.maps(output), network_maps.sliced())
+    assert {one.slice_range for one in found} == {(2, 4)}
+
+
 def test_nothing_is_found_in_background():
     output = network_maps.output(shown=())
     assert decode.bodies(decode.maps(output), network_maps.sliced()) == []

@@ -27,7 +27,7 @@ def test_the_last_classes_are_the_bodies():
     ],
 )
 def test_what_quads_alone_say(row, column, expected):
-    quads = {number: quad + [0, 0] for number, quad in network_maps.QUADS.items()}
+    quads = targets.with_s2(network_maps.QUADS)
     far = {number: quad + [14, 0] for number, quad in quads.items()} if row == 0 else quads
     assert targets.label_map(far, SHAPE)[row, column] == expected
 
@@ -48,6 +48,14 @@ def test_masks_stay_and_s1_is_painted_over_what_is_no_mask():
     painted = targets.label_map({S1: network_maps.QUADS[S1]}, SHAPE, masks)
     assert painted[68, 30] == targets.DISC
     assert painted[75, 30] == S1
+
+
+def test_s2_follows_s1():
+    found = targets.with_s2(network_maps.QUADS)
+    # S1 ends in row 86, is 20 high and 24 wide: 0.12 to 0.85 of its height, 0.96 and 0.8 wide.
+    expected = [[88.4, 20.48], [88.4, 43.52], [103, 41.6], [103, 22.4]]
+    np.testing.assert_allclose(found[S2], expected)
+    assert targets.with_s2({L5: network_maps.QUADS[L5]}).keys() == {L5}
 
 
 def test_offsets_lead_to_the_corners_of_the_own_body():
