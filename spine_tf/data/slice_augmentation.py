@@ -53,7 +53,7 @@ def warped(
         from_size=(rows, columns),
         to_size=size,
     )
-    return {name: _projected(plane, transform, size) for name, plane in planes.items()}
+    return {name: projected(plane, transform, size) for name, plane in planes.items()}
 
 
 def _sides(planes: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
@@ -61,7 +61,8 @@ def _sides(planes: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
     return tf.unstack(tf.shape(next(iter(planes.values())))[:2])
 
 
-def _projected(plane: tf.Tensor, transform: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def projected(plane: tf.Tensor, transform: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Returns a plane as `augmentation.warp` moves it, see `warped`."""
     is_smooth = plane.dtype == tf.float32
     image = tf.cast(plane, tf.float32 if is_smooth else tf.int32)
     has_channels = len(plane.shape) == 3

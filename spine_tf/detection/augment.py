@@ -91,18 +91,6 @@ def _warp(size, shape, middle, angle_rad, scale) -> tf.Tensor:
     )
 
 
-def warped(plane: tf.Tensor, transform: tf.Tensor, size: tuple[int, int], *, nearest: bool):
-    """Returns [*size] float32 of [rows, columns]; 0 outside."""
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(plane, tf.float32)[None, ..., None],
-        transforms=transform[None],
-        output_shape=size,
-        fill_value=0.0,
-        interpolation="NEAREST" if nearest else "BILINEAR",
-        fill_mode="CONSTANT",
-    )[0, ..., 0]
-
-
 def moved(points: tf.Tensor, transform: tf.Tensor) -> tf.Tensor:
     """Returns where points [..., 2] (row, column) of the image are in the window."""
     matrix = tf.reshape(tf.concat([transform, [1.0]], 0), [3, 3])[:2]  # to (column, row)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf import config
-from spine_tf.data import augmentation, records, schema, splits
+from spine_tf.data import augmentation, records, schema, slice_augmentation, splits
 from spine_tf.detection import augment, targets
 from spine_tf.losses import (
     masked_absolute_error,
@@ -83,9 +83,8 @@ class Detection(task.Task):
             transform = augment.window(size, shape)
         low, high = example["low"], example["high"]
         unit = ((example["image"] - low) / (high - low))[..., 0]
-        image = augment.warped(unit, transform, size, nearest=False)
-        known = augment.warped(example["label_map"], transform, size, nearest=True)
-        classes = tf.cast(known, tf.int32)
+        image = slice_augmentation.projected(unit, transform, size)
+        classes = slice_augmentation.projected(example["label_map"], transform, size)
         if is_augmented:
             cut = augment.cut_off(size, ranges, seed + 1)
             hidden = augment.hidden(size, ranges, seed + 2) | cut

@@ -1,6 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
+from spine_tf.data import slice_augmentation
 from spine_tf.detection import augment
 
 SIZE = (64, 48)
@@ -18,7 +19,7 @@ def test_points_move_with_the_pixels():
     image[38:43, 30:35] = 1  # its middle is (40, 32)
     for seed in range(5):
         transform = _transform(seed)
-        found = augment.warped(image, transform, SIZE, nearest=False).numpy()
+        found = slice_augmentation.projected(tf.constant(image), transform, SIZE).numpy()
         middle = (np.stack(np.mgrid[:64, :48], -1) * found[..., None]).sum((0, 1)) / found.sum()
         moved = augment.moved(tf.constant([[40.0, 32.0]]), transform).numpy()[0]
         np.testing.assert_allclose(moved, middle, atol=0.05)
@@ -27,7 +28,7 @@ def test_points_move_with_the_pixels():
 def test_the_plain_window_is_the_middle():
     image = np.arange(80 * 70, dtype=np.float32).reshape(80, 70)
     transform = augment.window(SIZE, tf.constant([80, 70]))
-    found = augment.warped(image, transform, SIZE, nearest=True).numpy()
+    found = slice_augmentation.projected(tf.constant(image), transform, SIZE).numpy()
     np.testing.assert_array_equal(found, image[8:72, 11:59])
 
 
