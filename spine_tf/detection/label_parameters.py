@@ -24,7 +24,8 @@ _SHRINKAGE = 10.0  # columns' worth of the covariance of all levels
 _DOUBT = 5.0  # a mean of so many columns doubles the covariance: it may be another's mean
 _BACKGROUND_SPREAD = 4.0  # times the covariance of all levels together
 
-# Tins 2016, 418 whole spines: 14 sacralised or one vertebra fewer beyond 8, 18 + 4 more, see docs.
+# Tins 2016, 418 whole spines: one mobile vertebra fewer in 14, L5 sacralised in 8; one more in 18,
+# S1 lumbarised in 4.
 _PRIOR = (0.053, 0.894, 0.053)
 NUMBERS_OF_LUMBAR = (4, 5, 6)
 
@@ -42,7 +43,9 @@ class Settings:
         last_disc_found: The same, below the last lumbar body.
         sacral_disc_found: The same, below S1: a well-formed S1/S2 disc.
         remnant_fraction: A disc shorter than this fraction of a body's width is a remnant.
-        min_probability: Below it the study is unknown.
+        min_probability: A study is unknown if a name is less probable, given the number of lumbar
+            vertebrae.
+        min_number_probability: The same, if the number is less probable.
         min_bodies: Fewer named bodies are unknown.
         min_mean_score: Candidates of a lower mean score are unknown.
         least_spacing: Distance of neighbours in medians; nearer is implausible.
@@ -58,7 +61,8 @@ class Settings:
     last_disc_found: float = 0.93
     sacral_disc_found: float = 0.15
     remnant_fraction: float = 0.6
-    min_probability: float = 0.8
+    min_probability: float = 0.9
+    min_number_probability: float = 0.6
     min_bodies: int = 4
     min_mean_score: float = 0.5
     least_spacing: float = 0.6

@@ -28,6 +28,8 @@ class Labelling:
         names: For each candidate, in the order given: its name in the best labelling, "S2" too,
             or None for no vertebra or one above T9. It is a guess where `status` is unknown.
         probabilities: [n] the probability of each name, or of None.
+        given_number: [n] the same if there are `num_lumbar` lumbar vertebrae: whether the column
+            may be shifted, apart from how many there are.
         marginals: [n, len(candidates.LEVELS) + 1] of every name, the last of None.
         num_lumbar: Of the best labelling.
         lumbar_probability: [3] of 4, 5 and 6 lumbar vertebrae.
@@ -37,6 +39,7 @@ class Labelling:
 
     names: tuple[str | None, ...]
     probabilities: np.ndarray
+    given_number: np.ndarray
     marginals: np.ndarray
     num_lumbar: int
     lumbar_probability: np.ndarray
@@ -69,11 +72,13 @@ def label(
     order = np.argsort([-candidate.center_mm[2] for candidate in found], kind="stable")
     column = [found[i] for i in order]
     gathered = evidence.gather(column, discs, parameters, foot_edge_mm)
-    names, num_lumbar, marginals, lumbar = solve(gathered, parameters)
-    at = [column_of(name) for name in names]
+    best, given, marginals, lumbar = solve(gathered, parameters)
+    names, num_lumbar = best
+    here = np.arange(len(column)), [column_of(name) for name in names]
     solved = Labelling(
         names=tuple(names),
-        probabilities=marginals[np.arange(len(column)), at],
+        probabilities=marginals[here],
+        given_number=given[here],
         marginals=marginals,
         num_lumbar=num_lumbar,
         lumbar_probability=lumbar,
@@ -85,6 +90,7 @@ def label(
         solved,
         names=tuple(names[i] for i in back),
         probabilities=solved.probabilities[back],
+        given_number=solved.given_number[back],
         marginals=marginals[back],
         status=vertebrae.UNKNOWN if reason else vertebrae.ANSWERED,
         reason=reason,
@@ -129,7 +135,7 @@ def annotate(
 
 def solve(
     gathered: Sequence[evidence.Evidence], parameters: label_parameters.Parameters
-) -> tuple[list[str | None], int, np.ndarray, np.ndarray]:
+) -> tuple[tuple[list[str | None], int], np.ndarray, np.ndarray, np.ndarray]:
     """Solves a column, head to foot, for all hypotheses.
 
     Args:
@@ -137,8 +143,8 @@ def solve(
         parameters: Priors and weights.
 
     Returns:
-        The best names [n] and their number of lumbar vertebrae, the marginals [n, levels + 1] (see
-        `Labelling`) and the probabilities [3] of the hypotheses.
+        The best names [n] and their number of lumbar vertebrae; the marginals [n, levels + 1] (see
+        `Labelling`) given that number, and over all numbers; and the probabilities [3] of these.
     """
     chains = [evidence.weigh(each, parameters.settings) for each in gathered]
     solved = [chain.marginals(each) for each in chains]
@@ -146,15 +152,16 @@ def solve(
     log_prior = np.log(np.maximum(parameters.lumbar_prior, _IMPOSSIBLE))
     log_lumbar = log_prior + parameters.settings.number_weight * (log_sums - log_sums.max())
     lumbar = np.exp(log_lumbar - logsumexp(log_lumbar))
-    marginals = sum(
-        share * _by_level(np.exp(log_marginals), each.places.names)
-        for share, (log_marginals, _), each in zip(lumbar, solved, gathered, strict=True)
-    )
+    given = [
+        _by_level(np.exp(log_marginals), each.places.names)
+        for (log_marginals, _), each in zip(solved, gathered, strict=True)
+    ]
     winner = int(np.argmax(lumbar))
     places, _ = chain.best(chains[winner])
     names = gathered[winner].places.names
     best = [names[place] if place >= 0 else None for place in places]
-    return best, label_parameters.NUMBERS_OF_LUMBAR[winner], marginals, lumbar
+    number = label_parameters.NUMBERS_OF_LUMBAR[winner]
+    return (best, number), given[winner], np.tensordot(lumbar, given, 1), lumbar
 
 
 def column_of(name: str | None) -> int:
@@ -178,6 +185,7 @@ def _nothing(number: int, out_of_domain: str, settings) -> Labelling:
     return Labelling(
         names=(None,) * number,
         probabilities=np.ones(number),
+        given_number=np.ones(number),
         marginals=marginals,
         num_lumbar=5,
         lumbar_probability=np.full(3, 1 / 3),
@@ -255,21 +263,18 @@ def _has_disc_below(body: candidates.Candidate, discs, settings) -> bool:
 
 
 def _probability_doubt(solved: Labelling, named: Sequence[int], settings) -> str:
-    """Names the two best readings where they are too near each other."""
-    worst = min(named, key=lambda i: solved.probabilities[i])
-    if solved.probabilities[worst] >= settings.min_probability:
-        return ""
-    lumbar = solved.lumbar_probability
-    s1 = solved.names.index(_S1)
-    if solved.probabilities[s1] >= settings.min_probability:
-        shares = ", ".join(
-            f"{number} ({share:.2f})"
-            for number, share in zip(label_parameters.NUMBERS_OF_LUMBAR, lumbar, strict=True)
+    """Names the readings that are too near each other: of the whole column, or of its number."""
+    worst = min(named, key=lambda i: solved.given_number[i])
+    if solved.given_number[worst] < settings.min_probability:
+        first, second = np.argsort(-solved.marginals[worst])[:2]
+        names = (*candidates.LEVELS, "no vertebra")
+        return (
+            f"a tie: the body taken for {solved.names[worst]} is"
+            f" {names[first]} ({solved.marginals[worst, first]:.2f}) or"
+            f" {names[second]} ({solved.marginals[worst, second]:.2f})"
         )
+    if solved.lumbar_probability.max() < settings.min_number_probability:
+        numbers = zip(label_parameters.NUMBERS_OF_LUMBAR, solved.lumbar_probability, strict=True)
+        shares = ", ".join(f"{number} ({share:.2f})" for number, share in numbers)
         return f"the number of lumbar vertebrae is not clear: {shares}"
-    first, second = np.argsort(-solved.marginals[s1])[:2]
-    names = (*candidates.LEVELS, "no vertebra")
-    return (
-        f"a tie: the body taken for S1 is {names[first]} ({solved.marginals[s1, first]:.2f}) or"
-        f" {names[second]} ({solved.marginals[s1, second]:.2f})"
-    )
+    return ""

@@ -25,6 +25,6 @@ def test_a_network_that_errs_gets_less_weight(shift, low, high):
     made = [_column(index, shift) for index in range(3)]
     parameters = [label_parameters.load()] * 3
     weights, value = label_calibration.fit_weights(made, parameters)
-    assert set(weights) == {"geometry_weight", "network_weight"}
+    assert set(weights) == {"geometry_weight", "network_weight", "number_weight"}
     assert low <= weights["network_weight"] <= high
     assert -1 < value <= 0 and np.isfinite(value)

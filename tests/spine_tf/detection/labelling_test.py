@@ -32,7 +32,7 @@ def test_an_ordinary_column(parameters, index):
     solved = _label(found, parameters, discs=columns.discs(column, _NAMES[:-1]))
     assert solved.names == tuple(_NAMES)
     assert (solved.status, solved.reason) == ("answered", "")
-    assert solved.probabilities.min() > 0.8
+    assert solved.probabilities.min() > 0.6 and solved.given_number.min() > 0.9
     np.testing.assert_allclose(solved.marginals.sum(axis=1), 1)
     assert solved.lumbar_probability.sum() == pytest.approx(1)
 
@@ -94,7 +94,7 @@ def test_s2_is_named_but_not_annotated(parameters):
     annotation = labelling.annotate(found, solved, "1.2.3", "a test")
     assert [v.level.value for v in annotation.vertebrae] == _NAMES
     assert annotation.status == "answered" and annotation.series_instance_uid == "1.2.3"
-    assert all(0.8 < v.probability <= 1 for v in annotation.vertebrae)
+    assert all(0.6 < v.probability <= 1 for v in annotation.vertebrae)
     assert annotation.vertebrae[0].slice_range == (0, 9)
 
 
@@ -141,14 +141,15 @@ def test_a_network_that_contradicts_the_shapes_gives_a_tie(parameters):
         for name, other in zip(_NAMES, shifted, strict=True)
     ]
     sure = dataclasses.replace(
-        parameters, settings=dataclasses.replace(parameters.settings, min_probability=1 - 1e-9)
+        parameters, settings=dataclasses.replace(parameters.settings, min_probability=1 - 1e-12)
     )
     solved = _label(found, sure)
     assert solved.status == "unknown" and "a tie: the body taken for" in solved.reason
 
 
 def test_the_number_of_lumbar_vertebrae_may_be_unclear(parameters):
-    undecided = dataclasses.replace(parameters, lumbar_prior=(1 / 3, 1 / 3, 1 / 3))
+    settings = dataclasses.replace(parameters.settings, number_weight=0.01)
+    undecided = dataclasses.replace(parameters, lumbar_prior=(0.3, 0.4, 0.3), settings=settings)
     solved = _label(_column(0, share=None), undecided)
     assert solved.status == "unknown"
     assert solved.reason.startswith("the number of lumbar vertebrae is not clear: 4 (0.")
@@ -163,7 +164,10 @@ def test_a_square_s1_with_a_full_disc_below_may_be_transitional(parameters):
     found = columns.found(square, _NAMES, share=0.99)
     # Whatever the probability, such a junction is not named.
     bold = dataclasses.replace(
-        parameters, settings=dataclasses.replace(parameters.settings, min_probability=0.0)
+        parameters,
+        settings=dataclasses.replace(
+            parameters.settings, min_probability=0.0, min_number_probability=0.0
+        ),
     )
     solved = _label(found, bold, discs=discs)
     if solved.names[-1] == "S1":
@@ -188,6 +192,7 @@ def test_probabilities_are_those_of_the_names(parameters):
     solved = _label(_column(3), parameters)
     for i, name in enumerate(solved.names):
         assert solved.probabilities[i] == solved.marginals[i, labelling.column_of(name)]
+    assert np.all(solved.given_number <= 1) and np.all(solved.probabilities <= 1)
 
 
 @pytest.mark.real_data
