@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from spine_tf import volume
+from spine_tf import geometry, volume
 from spine_tf.detection import candidates, decode, slices
 
 CLASSES, CORNERS = "classes", "corners"  # outputs of the model, see tasks/downstream/detection.py
@@ -64,3 +64,10 @@ def output_maps(sliced: slices.Slices, predict: Predict) -> decode.Maps:
 
 def _in_all_slices(one: candidates.Candidate, step: int) -> candidates.Candidate:
     return dataclasses.replace(one, slice_range=tuple(step * number for number in one.slice_range))
+
+
+def foot_edge_mm(scan: volume.Volume) -> float:
+    """Returns z of the middle of the last row: how far down the field of view reaches."""
+    num_slices, rows, columns = scan.array.shape
+    middle = geometry.to_patient(scan.affine, [num_slices / 2, rows - 1, columns / 2])
+    return float(middle[2])

@@ -37,3 +37,8 @@ def test_of_many_slices_some_are_taken_and_ranges_are_those_of_all():
     first, last = found.bodies[0].slice_range
     assert first % 4 == 0 and last % 4 == 0
     assert 8 <= first <= 25 and 75 <= last <= 92
+
+
+def test_the_field_of_view_ends_with_its_last_row():
+    expected = -(network_maps.SHAPE[1] - 1) * network_maps.PIXEL_MM
+    assert detector.foot_edge_mm(_scan(5)) == expected
