@@ -23,7 +23,7 @@ PRETEXTS = {
     "relative_positions": "relative positions",
     "jigsaw": "jigsaw",
 }
-_SIZE, _GAP, _LEFT, _TOP, _BETWEEN = 1.5, 0.08, 1.05, 1.0, 0.35
+_SIZE, _GAP, _LEFT, _TOP, _BETWEEN = 1.5, 0.08, 1.05, 0.75, 0.35
 _COLUMNS = ("given", "answer", "truth")
 _LINE = 2  # pixels between tiles
 _DARK, _BRIGHT = 1, 99
@@ -63,7 +63,7 @@ def draw(models_dir: str, records_dir: str, num_images: int) -> figure.Figure:
         if name in folders
     }
     block = len(_COLUMNS) * (_SIZE + _GAP) + _BETWEEN
-    width = _LEFT + num_images * block
+    width = _LEFT + num_images * block - _BETWEEN + 0.1
     page = sheet.Sheet(width, _TOP + len(found) * (_SIZE + 0.34), "Pretexts on test images", "")
     for row, (name, of_pretext) in enumerate(found.items()):
         top = _TOP + row * (_SIZE + 0.34)
@@ -172,7 +172,8 @@ def _tiles(made: tile_task.TileTask, batch: task.Batch, outputs: Mapping, number
         cells = [made.permutations[label] for label in (answer, true)]
         given = mosaic(dict(enumerate(shown)), (3, 3))
     placed = [mosaic(dict(zip(of, shown, strict=True)), (3, 3)) for of in cells]
-    words = "right" if answer == true else f"wrong: {made.output} {answer}, not {true}"
+    in_place = sum(a == b for a, b in zip(*cells, strict=True))
+    words = f"{in_place} of {len(shown)} tiles in place"
     return Example(_scaled([_square(given), *placed], shown), words)
 
 
