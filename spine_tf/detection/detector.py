@@ -7,9 +7,8 @@ import keras
 import numpy as np
 
 from spine_tf import geometry, volume
-from spine_tf.detection import candidates, decode, slices
+from spine_tf.detection import candidates, decode, network, slices
 
-CLASSES, CORNERS = "classes", "corners"  # outputs of the model, see tasks/downstream/detection.py
 _MOST_SLICES = 32  # of more, as many are taken at even steps
 _BATCH = 4
 
@@ -30,7 +29,7 @@ def predictor(model: keras.Model) -> Predict:
 
     def predict(image: np.ndarray) -> np.ndarray:
         found = model({"image": image[..., np.newaxis]}, training=False)
-        return np.concatenate([found[CLASSES], found[CORNERS]], axis=-1)
+        return np.concatenate([found[network.CLASSES], found[network.CORNERS]], axis=-1)
 
     return predict
 

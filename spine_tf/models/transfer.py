@@ -36,7 +36,7 @@ def copy_weights(
         ValueError: If a layer of the target's encoder is not in the source's or has another shape;
             nothing is copied then.
     """
-    old, new = _layers(source), _layers(target)
+    old, new = layers_by_name(source), layers_by_name(target)
     encoder = [name for name in new if name.startswith(f"{_ENCODER}/")]
     wrong = [name for name in encoder if not _fits(name, old, new)]
     if wrong or not encoder:
@@ -62,16 +62,16 @@ def new_layers(model: keras.Model, copied: Collection[str]) -> tuple[str, ...]:
         model: The target of `copy_weights`.
         copied: What that returned.
     """
-    return tuple(name for name in _layers(model) if name not in copied)
+    return tuple(name for name in layers_by_name(model) if name not in copied)
 
 
-def _layers(model: keras.Model, prefix: str = "") -> dict[str, keras.layers.Layer]:
-    """Every layer with weights by name; those of the encoder as encoder/NAME."""
+def layers_by_name(model: keras.Model, prefix: str = "") -> dict[str, keras.layers.Layer]:
+    """Returns every layer with weights by name; those of the encoder as encoder/NAME."""
     found = {}
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             inner = f"{_ENCODER}/" if layer.name == _ENCODER else prefix
-            found |= _layers(layer, inner)
+            found |= layers_by_name(layer, inner)
         elif layer.weights:
             found[prefix + layer.name] = layer
     return found

@@ -12,17 +12,16 @@ import tensorflow as tf
 
 from spine_tf import config
 from spine_tf.data import augmentation, records, schema, slice_augmentation, splits
-from spine_tf.detection import augment, targets
+from spine_tf.detection import augment, network, targets
 from spine_tf.losses import (
     masked_absolute_error,
     masked_cross_entropy,
     overlap_cross_entropy,
 )
 from spine_tf.metrics import dice
-from spine_tf.models import networks
 from spine_tf.tasks import task
 
-CLASSES, CORNERS = "classes", "corners"
+CLASSES, CORNERS = network.CLASSES, network.CORNERS
 _CLASS_WEIGHTS = (1.0, 2.0, 4.0, *(2.0 for _ in targets.BODY_LEVELS))  # discs are small
 
 
@@ -106,12 +105,7 @@ class Detection(task.Task):
     def build(
         self, encoder: keras.Model, model_config: config.ModelConfig, seed: int
     ) -> keras.Model:
-        image = keras.Input(encoder.input_shape[1:], name="image")
-        num_classes = len(targets.CLASSES)
-        shape = (*encoder.input_shape[1:-1], num_classes + targets.NUM_OFFSETS)
-        maps = networks.decoder(model_config, encoder(image), shape, skips=True, seed=seed)
-        outputs = {CLASSES: maps[..., :num_classes], CORNERS: maps[..., num_classes:]}
-        return keras.Model({"image": image}, outputs, name="detection")
+        return network.build(encoder, model_config, seed)
 
     def losses(self, statistics: records.Statistics) -> dict[str, keras.losses.Loss]:
         del statistics
