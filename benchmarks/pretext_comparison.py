@@ -1,6 +1,6 @@
 """Compares pretexts on a downstream task by one protocol: the tables of Chen 2019.
 
-    spine-tf convert-images --layout=spider --input_dir=SPIDER --output_dir=slices --kinds=slice \\
+    spine-tf convert-images --layout=spider --input_dir=SPIDER --output_dir=slices \\
         --folds=3 --train_percents=50,25 --train_subjects=2 --spacing_mm=1 --resample=in_plane
     python -m benchmarks.pretext_comparison --data_dir=slices --task=segmentation \\
         --preset=unet-16 --rows=percent100=RD/CR,subjects2=RD/AE/CR --work_dir=work

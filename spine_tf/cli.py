@@ -25,32 +25,13 @@ from typing import Any, NoReturn
 
 from absl import flags
 
+from spine_tf import commands
+
 EXIT_DONE = 0  # all done, nothing rejected
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_REJECTED = 3  # done, but some input that should have been usable was not
 EXIT_INTERRUPTED = 130
-
-# Command -> (module that is run, one line of help). Modules are named, never imported, here.
-COMMANDS = {
-    "make-phantom": ("data_prep.make_phantom", "Makes a synthetic longitudinal lumbar cohort."),
-    "make-organs": ("data_prep.make_organs", "Makes synthetic fetal planes or abdominal CT."),
-    "convert-dicom": ("data_prep.convert_dicom", "Converts DICOM studies to records."),
-    "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
-    "convert-images": ("data_prep.convert_images", "Converts plain 2-D images to records."),
-    "convert-detection": (
-        "data_prep.convert_detection",
-        "Converts annotated volumes to slices for the vertebra detector.",
-    ),
-    "train": ("spine_tf.train", "Trains a task on a folder of records."),
-    "tune": ("spine_tf.tune", "Searches for good settings of a task."),
-    "evaluate": ("spine_tf.evaluate", "Evaluates a trained model on one split."),
-    "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
-    "score": ("export.score", "Runs a SavedModel over records and writes a CSV file."),
-    "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),
-    "verify": ("export.verify", "Says whether two DICOM studies are of one person."),
-    "demo": ("spine_tf.demo", "Runs the whole way once, on a synthetic cohort."),
-}
 
 _HELP_WORDS = ("--help", "-help", "-h", "--helpshort", "--helpfull")
 _NOT_GIVEN = "must have a value other than None"  # absl's words for a required flag
@@ -163,7 +144,7 @@ def _parse(argv: Sequence[str], own: Sequence[str]) -> None:
 def _program(main) -> str:
     spec = main.__globals__.get("__spec__")
     module = spec.name if spec else main.__module__
-    for name, (command_module, _) in COMMANDS.items():
+    for name, (command_module, _) in commands.COMMANDS.items():
         if module == command_module:
             return f"spine-tf {name}"
     return f"python -m {module}"
@@ -374,19 +355,19 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
         _show(_commands_help(), sys.stdout if arguments else sys.stderr)
         return EXIT_DONE if arguments else EXIT_USAGE
     name, *rest = arguments
-    if name not in COMMANDS:
-        near = difflib.get_close_matches(name.replace("_", "-"), COMMANDS, n=1)
+    if name not in commands.COMMANDS:
+        near = difflib.get_close_matches(name.replace("_", "-"), commands.COMMANDS, n=1)
         hint = f" Did you mean `spine-tf {near[0]}`?" if near else ""
         print(f"error: there is no command {name!r}.{hint} See `spine-tf --help`.", file=sys.stderr)
         return EXIT_USAGE
     sys.argv = [f"spine-tf {name}", *rest]
-    runpy.run_module(COMMANDS[name][0], run_name="__main__", alter_sys=True)
+    runpy.run_module(commands.COMMANDS[name][0], run_name="__main__", alter_sys=True)
     return EXIT_DONE
 
 
 def _commands_help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    width = max(map(len, commands.COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (_, text) in commands.COMMANDS.items()]
     return "\n".join(
         [
             "usage: spine-tf COMMAND --flag=value ...",

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 
 from absl import flags
 
-from spine_tf import cli, files
+from spine_tf import cli, commands, files
 
 _DONE = "demo.json"
 _SEED = 1
@@ -167,7 +167,7 @@ def run(steps: Sequence[Step], output_dir: str) -> int:
 
 
 def _run(step: Step) -> int:
-    module, _ = cli.COMMANDS[step.command]
+    module, _ = commands.COMMANDS[step.command]
     return subprocess.run([sys.executable, "-m", module, *step.arguments], check=False).returncode
 
 

@@ -10,6 +10,7 @@ import pytest
 _ROOT = pathlib.Path(__file__).parents[1]
 _BASE = {
     "allocator",
+    "commands",
     "config",
     "files",
     "geometry",

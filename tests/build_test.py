@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from spine_tf import cli
+from spine_tf import commands
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _FOLDERS = ("spine_tf", "data_prep", "export")
@@ -70,7 +70,7 @@ def test_every_script_is_a_binary(targets):
 
 def test_every_command_is_a_binary(targets):
     names = {target["name"].replace("/", ".") for target in targets["py_binary"]}
-    assert {module for module, _ in cli.COMMANDS.values()} <= names
+    assert {module for module, _ in commands.COMMANDS.values()} <= names
 
 
 def test_every_test_file_is_a_test(targets):

@@ -83,17 +83,20 @@ def test_every_requirement_is_locked():
 
 
 def test_files_that_are_not_python_are_packaged():
-    # setup.py: package_data={"": ["templates/*"]}
+    # setup.py: package_data={"": ["templates/*", "*.json", "weights/*"]}
     found = {
-        path.relative_to(_ROOT).as_posix()
+        path.relative_to(_ROOT)
         for package in ("spine_tf", "data_prep", "export")
         for path in (_ROOT / package).rglob("*")
         if path.is_file() and path.suffix not in (".py", ".pyc")
     }
-    templates = {
+    packaged = {
         path
         for path in found
-        if (folder := (_ROOT / path).parent).name == "templates"
-        and (folder.parent / "__init__.py").exists()
+        if (path.suffix == ".json" and (_ROOT / path.parent / "__init__.py").exists())
+        or (
+            path.parent.name in ("templates", "weights")
+            and (_ROOT / path.parent.parent / "__init__.py").exists()
+        )
     }
-    assert found == templates, "put it into a templates/ folder, or extend package_data"
+    assert found == packaged, "put it into templates/ or weights/, or extend package_data"

@@ -24,6 +24,7 @@ from spine_tf.training import (
     leakage,
     model_folder,
     optimizers,
+    pretext_mark,
     tensorboard,
     transferred,
 )
@@ -237,6 +238,7 @@ def _folder(request: Request, made, statistics, build, batches, say) -> model_fo
         model_folder.save_config(folder)
         families = {split: index.column("family") for split, index in batches.indices.items()}
         leakage.save(folder.path, request.init_from, families)
+        pretext_mark.save(folder.path, request.init_from)
     return folder
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from absl import flags
 
-from spine_tf import cli
+from spine_tf import cli, commands
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -191,7 +191,7 @@ def test_a_field_that_cannot_be_a_flag_is_refused():
 def test_command_list(capsys):
     assert cli.dispatch(["--help"]) == cli.EXIT_DONE
     output = capsys.readouterr().out
-    for name, (_, text) in cli.COMMANDS.items():
+    for name, (_, text) in commands.COMMANDS.items():
         assert f"  {name} " in output and text in output
 
 
@@ -221,7 +221,7 @@ def test_dispatch_runs_a_module_as_main(tmp_path, monkeypatch, capsys):
     )
     (tmp_path / "hello_script.py").write_text(script)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(cli.COMMANDS, "hello", ("hello_script", "Says hello."))
+    monkeypatch.setitem(commands.COMMANDS, "hello", ("hello_script", "Says hello."))
     monkeypatch.setattr(sys, "argv", ["spine-tf"])
     with pytest.raises(SystemExit) as stopped:
         cli.dispatch(["hello", "--who=me"])
@@ -241,7 +241,7 @@ assert not heavy, f"--help must not import {heavy}; import it inside main"
 """
 
 
-@pytest.mark.parametrize("name", list(cli.COMMANDS))
+@pytest.mark.parametrize("name", list(commands.COMMANDS))
 def test_help_of_every_command_imports_nothing_heavy(name):
     process = subprocess.run(
         [sys.executable, "-c", _HELP, name], cwd=_ROOT, capture_output=True, text=True

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from spine_tf import cli, demo
+from spine_tf import cli, commands, demo
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def statuses(monkeypatch):
     found = {"ran": []}
 
     def fake(command, check):
-        name = next(name for name, (module, _) in cli.COMMANDS.items() if module == command[2])
+        name = next(name for name, (module, _) in commands.COMMANDS.items() if module == command[2])
         found["ran"].append(name)
         return types.SimpleNamespace(returncode=found.get(name, 0))
 

@@ -1,0 +1,24 @@
+"""The table of the commands of `spine-tf`: command -> (module that is run, one line of help).
+
+Modules are named, never imported, here.
+"""
+
+COMMANDS = {
+    "make-phantom": ("data_prep.make_phantom", "Makes a synthetic longitudinal lumbar cohort."),
+    "make-organs": ("data_prep.make_organs", "Makes synthetic fetal planes or abdominal CT."),
+    "convert-dicom": ("data_prep.convert_dicom", "Converts DICOM studies to records."),
+    "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
+    "convert-images": ("data_prep.convert_images", "Converts plain 2-D images to records."),
+    "convert-detection": (
+        "data_prep.convert_detection",
+        "Converts annotated volumes to slices for the vertebra detector.",
+    ),
+    "train": ("spine_tf.train", "Trains a task on a folder of records."),
+    "tune": ("spine_tf.tune", "Searches for good settings of a task."),
+    "evaluate": ("spine_tf.evaluate", "Evaluates a trained model on one split."),
+    "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
+    "score": ("export.score", "Runs a SavedModel over records and writes a CSV file."),
+    "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),
+    "verify": ("export.verify", "Says whether two DICOM studies are of one person."),
+    "demo": ("spine_tf.demo", "Runs the whole way once, on a synthetic cohort."),
+}
