@@ -99,7 +99,9 @@ class Detection(task.Task):
     def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
         del training, seed
         labels = {name: batch[name] for name in (CLASSES, CORNERS)}
-        weights = {name: tf.ones_like(label[:, 0, 0, 0]) for name, label in labels.items()}
+        weights = {
+            name: tf.ones_like(label[:, 0, 0, 0], tf.float32) for name, label in labels.items()
+        }
         return task.Batch({"image": batch["image"]}, labels, weights)
 
     def build(

@@ -59,6 +59,13 @@ def test_its_outputs_are_its_losses():
     model = MADE.build(encoder, UNET, 0)
     losses = MADE.losses(records.Statistics({}, {}, ()))
     assert set(model.output) == set(losses) == set(MADE.metrics())
+    item = MADE.preprocess(_example(), PLAIN, tf.constant([0, 0]))
+    batch = {name: tf.stack([value, value]) for name, value in item.items()}
+    batch = MADE.prepare_batch(batch, True, tf.constant([0, 0]))
+    outputs = model(batch.inputs, training=False)
+    for name, loss in losses.items():
+        weighted = batch.weights[name] * loss(batch.labels[name], outputs[name])
+        assert weighted.shape == (2,) and np.isfinite(weighted).all()
 
 
 def test_slices_without_a_label_map_are_not_planned():
