@@ -14,6 +14,7 @@ SONONET = config.ModelConfig(crop_scale=0.5, width=1 / 32, network=config.SONONE
 SONONET_6 = config.ModelConfig(crop_scale=0.5, width=1 / 32, network=config.SONONET_6)
 # Task -> network, where it is not MODEL.
 MODELS = {"segmentation": UNET, "classification": SONONET, "localisation": SONONET_6}
+MODELS |= {"detection": UNET}
 # Fields of a task with which it runs on `make_data`.
 OPTIONS = {
     "grading": {"gradings": ["disc_bulging"]},
@@ -27,6 +28,7 @@ OPTIONS = {
     "segmentation": {"patch_size": 32, "labels": (1, 2), "image_shape": (1, 32, 32, 1)},
     "classification": {"classes": ("a", "b"), "image_shape": (1, 64, 64, 1)},
     "localisation": {"organs": ("x", "y"), "labels": (1, 2), "image_shape": (1, 64, 64, 1)},
+    "detection": {"rows": 32, "columns": 32},
 }
 
 

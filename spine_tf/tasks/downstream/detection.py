@@ -76,8 +76,7 @@ class Detection(task.Task):
         size = (self.rows, self.columns)
         shape = tf.shape(example["label_map"])
         if is_augmented:
-            middle = tf.reduce_mean(example["quads"], [0, 1])
-            transform = augment.random_window(size, shape, middle, ranges, seed)
+            transform = augment.random_window(size, shape, _middle(example), ranges, seed)
         else:
             transform = augment.window(size, shape)
         low, high = example["low"], example["high"]
@@ -125,6 +124,13 @@ class Detection(task.Task):
         regions = {"body_dice": bodies, "disc_dice": [targets.DISC], "s1_dice": [bodies[-2]]}
         found = [dice.Dice([region], num_classes, name) for name, region in regions.items()]
         return {CLASSES: found, CORNERS: []}
+
+
+def _middle(example: task.Tensors) -> tf.Tensor:
+    """[2] row and column of the middle of all quads, or of the slice where there are none."""
+    quads = example["quads"]
+    whole = (tf.cast(tf.shape(example["label_map"]), tf.float32) - 1) / 2
+    return tf.where(tf.size(quads) > 0, tf.reduce_mean(quads, [0, 1]), whole)
 
 
 def _class_label(classes: tf.Tensor) -> tf.Tensor:

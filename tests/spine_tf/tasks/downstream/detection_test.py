@@ -7,6 +7,7 @@ from spine_tf.data import augmentation, records, slice_schema
 from spine_tf.detection import targets
 from spine_tf.models import networks
 from spine_tf.tasks.downstream import detection
+from tests.spine_tf import tiny_runs
 from tests.spine_tf.detection import network_maps
 
 UNET = config.ModelConfig(width=1 / 32, network=config.UNET)
@@ -84,3 +85,11 @@ def test_sides_are_multiples_of_16(name):
 def test_it_needs_a_unet():
     with pytest.raises(ValueError, match="`preset` must be a U-Net"):
         MADE.encoder_shape(config.ModelConfig())
+
+
+def test_it_trains(tmp_path):
+    data_dir = tiny_runs.make_data(tmp_path / "set")
+    folder = tiny_runs.train(data_dir, tmp_path / "model", "detection", augment=True)
+    columns = (tmp_path / "model" / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"classes", "corners", "val_loss"} <= set(columns)
+    assert folder.task == tiny_runs.make_task("detection")
