@@ -70,9 +70,9 @@ def collect(
     jobs: Sequence[comparison_jobs.Job],
     plan: comparison_jobs.Plan,
     not_run: Mapping[comparison_jobs.Job, str],
+    tested: Tested,
 ) -> dict[str, Any]:
-    """Returns the content of the results file, but for its command and settings."""
-    tested = read(jobs, plan)
+    """Returns the content of the results file, but for its command, settings and claims."""
     reasons = {job: not_run.get(job, "not reached yet") for job in jobs if not plan.result(job)}
     pretexts = [plan.result(job) for job in jobs if job.is_pretext and plan.result(job)]
     return {

@@ -1,7 +1,7 @@
 """What the evaluation of a downstream task says of its test cases, as scores with shared draws.
 
-    segmentation     Dice, sensitivity, specificity, HD95 of every region; `dice` is their mean
-    localisation     distances of centres and walls of every organ; `centroid_mm` is their mean
+    segmentation     Dice, sensitivity, specificity, HD95 of every region, and means over regions
+    localisation     distances of centres and walls of every organ, and means over organs
     classification   precision, recall and F1, averaged over classes
     grading          balanced accuracy and quadratic kappa of one grading
 
@@ -35,12 +35,14 @@ _CLASSIFICATION = {
     name: lambda confusion, metric=metric: classification.mean_over_classes(confusion, metric)
     for name, metric in classification.METRICS.items()
 }
-HEADLINES = {
-    "segmentation": "dice",
-    "localisation": "centroid_mm",
-    "classification": "f1",
-    "grading": "quadratic_kappa",
+# Task -> the measures that claims are about; the first one stands for the task.
+CLAIMED = {
+    "segmentation": ("dice", "sensitivity", "hd95_mm"),
+    "localisation": ("centroid_mm", "wall_mm"),
+    "classification": ("f1", "precision", "recall"),
+    "grading": ("quadratic_kappa", "balanced_accuracy"),
 }
+HEADLINES = {task: names[0] for task, names in CLAIMED.items()}
 _VALUES = ("_dice", "_sensitivity", "_specificity", "_hd95_mm", "_centroid_mm", "_wall_mm")
 
 
@@ -137,7 +139,7 @@ def column(found: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
 def read(task: str, evaluation_dir: str) -> Cases:
     """Reads what `spine-tf evaluate` has written of one model."""
     if task in ("segmentation", "localisation"):
-        return _read_values(evaluation_dir, HEADLINES[task])
+        return _read_values(evaluation_dir, CLAIMED[task])
     if task == "classification":
         found = rows(evaluation_dir, "predictions.csv")
         evaluated = files.read_json(os.path.join(evaluation_dir, run.EVALUATION), run.FORMAT)
@@ -159,15 +161,18 @@ def read_baselines(task: str, evaluation_dir: str) -> dict[str, Cases]:
     return {RIDGE: _read_grades(evaluation_dir, "ordinal_ridge")} if has_ridge else {}
 
 
-def _read_values(evaluation_dir: str, headline: str) -> Cases:
-    """Cases with values; the headline is the mean of all measures that end in its name."""
+def _read_values(evaluation_dir: str, means: Sequence[str]) -> Cases:
+    """Cases with values, and their means over all regions or organs that have one."""
     found = rows(evaluation_dir, "cases.csv")
     names = [name for name in found[0] if name.endswith(_VALUES)]
     values = {
         name: np.array([float(row[name] or "nan") for row in found], np.float64) for name in names
     }
-    parts = [values[name] for name in names if name.endswith(f"_{headline}")]
-    values[headline] = np.array([np.nanmean(case) for case in zip(*parts, strict=True)])
+    for mean in means:
+        parts = np.array([values[name] for name in names if name.endswith(f"_{mean}")])
+        here = np.isfinite(parts)
+        number = np.where(here.any(0), here.sum(0), np.nan)
+        values[mean] = np.where(here, parts, 0).sum(0) / number
     key = np.array([f"{row['case']}/{row.get('view', '')}" for row in found])
     return Cases(key, column(found, "subject"), values)
 

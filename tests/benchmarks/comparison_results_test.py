@@ -57,7 +57,7 @@ def test_other_cases_are_refused():
         comparison_results._contrasts(tested)
 
 
-def test_table_and_picture(monkeypatch, tmp_path):
+def test_table_and_picture(tmp_path):
     plan = comparison_jobs.Plan(
         *("data", "segmentation", {}, config.TrainConfig(), {}, config.TrainConfig()),
         model_config=config.preset("unet-16"),
@@ -68,8 +68,8 @@ def test_table_and_picture(monkeypatch, tmp_path):
     done = {"start": "CR", "fold": 0, "seed": 0, "epochs": 1, "best_epoch": 1, "seconds": 1.0}
     pretext = next(job for job in jobs if job.is_pretext)
     job_list.write_result(str(tmp_path), pretext, done | {"results": results})
-    monkeypatch.setattr(comparison_results, "read", lambda jobs, plan: _tested(RD=0.8, CR=0.9))
-    content = comparison_results.collect(jobs, plan, {jobs[-1]: "the budget was used"})
+    not_run = {jobs[-1]: "the budget was used"}
+    content = comparison_results.collect(jobs, plan, not_run, _tested(RD=0.8, CR=0.9))
     text = comparison_results.table(content)
     assert "CR (pretext not learned, 1 of 1)" in text
     assert "| 2 x 1 |" in text

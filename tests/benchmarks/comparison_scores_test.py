@@ -16,15 +16,18 @@ def _write(path, header, *rows):
 
 def test_segmentation(tmp_path):
     header = ["case", "subject", "view", "bone_dice", "bone_hd95_mm", "disc_dice", "bone_true_mm3"]
+    header = [*header, "bone_sensitivity"]
     _write(
         tmp_path / "cases.csv",
         header,
-        ["c1", "s1", "axial", 0.9, "", 0.5, 10],
-        ["c2", "s1", "axial", 0.7, 3.0, 0.7, 10],
-        ["c3", "s2", "axial", 0.6, 5.0, 0.2, 10],
+        ["c1", "s1", "axial", 0.9, "", 0.5, 10, 1],
+        ["c2", "s1", "axial", 0.7, 3.0, 0.7, 10, 1],
+        ["c3", "s2", "axial", 0.6, 5.0, 0.2, 10, 1],
     )
     cases = comparison_scores.read("segmentation", str(tmp_path))
-    assert list(cases.values) == ["bone_dice", "bone_hd95_mm", "disc_dice", "dice"]
+    parts = ["bone_dice", "bone_hd95_mm", "disc_dice", "bone_sensitivity"]
+    assert list(cases.values) == [*parts, "dice", "sensitivity", "hd95_mm"]
+    np.testing.assert_array_equal(cases.values["hd95_mm"], [np.nan, 3.0, 5.0])
     np.testing.assert_allclose(cases.values["dice"], [0.7, 0.7, 0.4])
     draws = comparison_scores.Draws(cases, 50)
     assert draws.num_subjects == 2
@@ -39,7 +42,7 @@ def test_localisation(tmp_path):
         tmp_path / "cases.csv", header, ["c1", "s1", 0, 8.0, 4.0, 1], ["c2", "s2", 0, 2.0, 1.0, 1]
     )
     cases = comparison_scores.read("localisation", str(tmp_path))
-    assert list(cases.values) == ["liver_centroid_mm", "liver_wall_mm", "centroid_mm"]
+    assert list(cases.values) == [*("liver_centroid_mm", "liver_wall_mm", "centroid_mm", "wall_mm")]
     score = comparison_scores.Draws(cases, 50).score(cases, "centroid_mm", None)
     assert score.value == pytest.approx(5.0)
 

@@ -1,0 +1,40 @@
+import numpy as np
+
+from benchmarks import comparison_claims, comparison_results, comparison_scores
+
+
+def _cases(dice, spread):
+    subject = np.array([f"s{i}" for i in range(20)])
+    noise = np.random.default_rng(0).normal(0, spread, len(subject))
+    values = {"dice": dice + noise, "sensitivity": dice + noise, "hd95_mm": 10 * (1 - dice - noise)}
+    return comparison_scores.Cases(subject, subject, values)
+
+
+def _judged(amounts, spread=0.0):
+    cases = {
+        (amount, start): {0: {0: _cases(dice, spread if start == "CR" else 0.0)}}
+        for amount, starts in amounts.items()
+        for start, dice in starts.items()
+    }
+    tested = comparison_results.Tested("segmentation", cases, 200)
+    return {one["id"]: one for one in comparison_claims.judge(tested)}
+
+
+def test_held_not_held_and_not_run():
+    found = _judged({"percent50": {"RD": 0.8, "CR": 0.9, "RD+AG": 0.7}, "percent25": {"RD": 0.8}})
+    assert found["CR is best of percent50 in dice"]["verdict"] == "held"
+    # Distances are better where they are smaller: 1 mm against 2 and 3.
+    distances = found["CR is best of percent50 in hd95_mm"]
+    assert distances["verdict"] == "held"
+    assert [round(part["value"], 6) for part in distances["numbers"]] == [1.0, 2.0]
+    assert found["augmentation helps at percent50 in dice"]["verdict"] == "not held"
+    assert found["CR at half reaches RD with all in dice"]["verdict"] == "not run"
+    assert not any("percent25" in name for name in found)
+
+
+def test_undecided():
+    amounts = {"percent50": {"RD": 0.8, "CR": 0.8}, "percent100": {"RD": 0.9}}
+    found = _judged(amounts, spread=0.1)
+    assert found["CR is best of percent50 in dice"]["verdict"] == "undecided"
+    assert found["CR at half reaches RD with all in dice"]["verdict"] == "not held"
+    assert "| undecided |" in comparison_claims.table(list(found.values()))
