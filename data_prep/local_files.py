@@ -1,10 +1,12 @@
 """What lies in `local/` of a data set, readable by its owner only and never to be shared."""
 
+import contextlib
 import csv
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO
 
 from data_prep import rejection
 from spine_tf import files
@@ -21,7 +23,7 @@ def write_scans(output_dir: str, scans: Iterable[tuple[str, str, str]]) -> None:
         output_dir: Folder of the data set.
         scans: (pseudonym, UID, path) of each scan.
     """
-    with files.atomic_write(_path(output_dir, SCANS), permissions=0o600) as file:
+    with opened(output_dir, SCANS) as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("scan", "uid", "path"))
         rows.writerows(sorted(scans))
@@ -29,9 +31,22 @@ def write_scans(output_dir: str, scans: Iterable[tuple[str, str, str]]) -> None:
 
 def write_rejects(output_dir: str, rejected: Sequence[rejection.Rejection]) -> None:
     """Writes a line of JSON per rejection."""
-    with files.atomic_write(_path(output_dir, REJECTS), permissions=0o600) as file:
+    with opened(output_dir, REJECTS) as file:
         for item in rejected:
             file.write(json.dumps(dataclasses.asdict(item), sort_keys=True) + "\n")
+
+
+def read_rejects(output_dir: str) -> list[rejection.Rejection]:
+    """Reads what `write_rejects` wrote."""
+    with open(_path(output_dir, REJECTS), encoding="utf-8") as file:
+        return [rejection.Rejection(**json.loads(line)) for line in file]
+
+
+@contextlib.contextmanager
+def opened(output_dir: str, name: str) -> Iterator[IO]:
+    """Opens a file in `local/` that is there when the block ends well, for its owner only."""
+    with files.atomic_write(_path(output_dir, name), permissions=0o600) as file:
+        yield file
 
 
 def _path(output_dir: str, name: str) -> str:
