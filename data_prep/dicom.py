@@ -1,18 +1,29 @@
-"""The one reader and writer of DICOM images."""
+"""The one reader of DICOM images."""
 
 import collections
 import dataclasses
+import filecmp
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pydicom
+import pydicom.encaps
 import pydicom.pixels
-import pydicom.uid
 
-from data_prep import dicom_header, rejection, series_geometry
-from spine_tf import geometry, volume
+from data_prep import (
+    codestream,
+    dicom_file,
+    dicom_header,
+    rejection,
+    series_geometry,
+    series_stacks,
+)
+from spine_tf import volume
+
+MAX_PIXELS = 2**27  # of one file, 256 MiB at 16 bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,27 +31,41 @@ class FolderScan:
     """What lies below a folder, read from headers only.
 
     Attributes:
-        series: Every MR series, sorted by study and series UID.
-        rejections: Files that should have been usable and are not.
+        series: Every MR series, sorted by study and series UID; several stacks of one series
+            (echoes, acquisitions) are told apart.
+        rejections: Files that should have been usable and are not; of a whole series, one.
         num_files: All files, DICOM or not.
-        not_needed: Reason -> number of files that are no MR image.
+        unused: Path of each file that is no MR image or a copy of one -> why.
+        rejected: Path of each file of `rejections` -> why.
     """
 
     series: list[dicom_header.SeriesFiles]
     rejections: list[rejection.Rejection]
     num_files: int
-    not_needed: Mapping[str, int]
+    unused: Mapping[str, str]
+    rejected: Mapping[str, str]
+
+    @property
+    def not_needed(self) -> dict[str, int]:
+        """Reason -> number of files in `unused`."""
+        return dict(collections.Counter(self.unused.values()))
 
 
 def list_files(folder: str) -> list[str]:
-    """Returns every file below `folder`, sorted.
+    """Returns every file below `folder`, sorted; links to folders are not followed.
 
     Raises:
         FileNotFoundError: If there is no such folder.
+        OSError: If a folder cannot be listed: nobody would know what is missing.
     """
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{folder}: there is no such folder.")
-    return sorted(os.path.join(root, name) for root, _, names in os.walk(folder) for name in names)
+    walk = os.walk(folder, onerror=_not_listed)
+    return sorted(os.path.join(root, name) for root, _, names in walk for name in names)
+
+
+def _not_listed(error: OSError) -> None:
+    raise error
 
 
 def scan_folder(
@@ -61,35 +86,35 @@ def scan_folder(
     Raises:
         FileNotFoundError: If there is no such folder.
     """
-    slices, rejections, not_needed = [], [], collections.Counter()
+    slices, rejections, unused = [], [], {}
     paths = list_files(folder)
     for path in progress(paths):
         try:
             slices.extend(dicom_header.read_headers(path, facts))
         except dicom_header.NotNeeded as reason:
-            not_needed[str(reason)] += 1
+            unused[path] = str(reason)
         except rejection.RejectedInput as error:
             rejections.append(error.rejection)
-    return FolderScan(_group(slices), rejections, len(paths), dict(not_needed))
+    rejected = {item.path: item.reason for item in rejections}
+    found = series_stacks.group(slices, is_same_image)
+    return FolderScan(
+        found.series,
+        rejections + found.rejections,
+        len(paths),
+        unused | found.unused,
+        rejected | found.rejected,
+    )
 
 
-def _group(slices: Iterable[dicom_header.SliceHeader]) -> list[dicom_header.SeriesFiles]:
-    """One SeriesFiles per series; several echoes of one series are told apart by echo time."""
-    by_series = collections.defaultdict(list)
-    for item in slices:
-        by_series[item.study_instance_uid, item.series_instance_uid].append(item)
-    grouped = []
-    for uids in sorted(by_series):
-        found = by_series[uids]
-        positions = {(item.position_mm, item.orientation) for item in found}
-        echoes = sorted({item.echo_time_ms or 0.0 for item in found})
-        if len(positions) * len(echoes) == len(found):
-            for echo in echoes:
-                same = tuple(item for item in found if (item.echo_time_ms or 0.0) == echo)
-                grouped.append(dicom_header.SeriesFiles(same))
-        else:
-            grouped.append(dicom_header.SeriesFiles(tuple(found)))
-    return grouped
+def is_same_image(path: str, other: str) -> bool:
+    """Says whether two files hold the same pixels; how they are encoded does not matter.
+
+    Raises:
+        rejection.RejectedInput: If they differ, and one of them cannot be decoded.
+    """
+    if filecmp.cmp(path, other, shallow=False):
+        return True
+    return np.array_equal(read_pixels(path), read_pixels(other))
 
 
 def read_volume(series: dicom_header.SeriesFiles) -> volume.Volume:
@@ -149,7 +174,7 @@ def _decoded(path: str, decode: Callable[[pydicom.Dataset], np.ndarray]) -> np.n
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path, force=True)
+            dataset = dicom_file.read(path)
             uid = str(dataset.get("SOPInstanceUID", ""))
             return decode(dataset)
     except Exception as error:  # Decoders raise nearly anything for a broken file.
@@ -168,7 +193,7 @@ def _why(error: Exception, uid: str) -> str:
 def _uid(path: str) -> str:
     """SOPInstanceUID by the header alone, which a file that is cut off still has."""
     try:
-        header = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        header = dicom_file.read(path, stop_before_pixels=True)
         return str(header.get("SOPInstanceUID", ""))
     except Exception:  # the file is reported anyway
         return ""
@@ -205,164 +230,45 @@ def _decode_image(dataset: pydicom.Dataset) -> np.ndarray:
     if count > 1:
         raise ValueError(f"it holds {count} frames; give one file for each image")
     if dataset.SamplesPerPixel == 3:
+        _check_size(dataset)
         return pydicom.pixels.pixel_array(dataset).astype(np.float32)  # YBR becomes RGB
     return _decode(dataset)[0]
 
 
 def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:
-    """The stored values as int64, without what else lies in their bits (old overlays)."""
-    stored = dataset.pixel_array.astype(np.int64)
-    shift = 64 - dataset.BitsStored
+    """The stored values as int32 or int64, without what else lies in their bits (old overlays)."""
+    _check_size(dataset)
+    allocated, stored_bits = dataset.BitsAllocated, dataset.BitsStored
+    low_bit = int(dataset.get("HighBit", stored_bits - 1)) + 1 - stored_bits
+    if not (0 < stored_bits and 0 <= low_bit and low_bit + stored_bits <= allocated):
+        raise ValueError(
+            f"BitsAllocated, BitsStored, HighBit are {allocated}, {stored_bits},"
+            f" {dataset.get('HighBit')}"
+        )
+    # Twice the room: an unsigned value has no sign bit.
+    room = 32 if allocated <= 16 else 64
+    stored = dataset.pixel_array.astype(np.int32 if room == 32 else np.int64) >> low_bit
     if dataset.PixelRepresentation == 1:
-        return (stored << shift) >> shift
-    return stored & (2**dataset.BitsStored - 1)
+        return (stored << (room - stored_bits)) >> (room - stored_bits)
+    return stored & (2**stored_bits - 1)
+
+
+def _check_size(dataset: pydicom.Dataset) -> None:
+    """Raises before a decoder makes room for what a broken header tells of."""
+    count = int(dataset.get("NumberOfFrames", None) or 1)
+    rows, columns = dataset.Rows, dataset.Columns
+    if not 0 < count * rows * columns * dataset.SamplesPerPixel <= MAX_PIXELS:
+        raise ValueError(f"{count} frames of {rows}x{columns} pixels; at most {MAX_PIXELS} pixels")
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    frames = pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=count)
+    for frame in itertools.islice(frames, count):
+        size = codestream.size(frame)
+        if size not in (None, (rows, columns)):
+            raise ValueError(f"{rows}x{columns} pixels, and the compressed image has {size}")
 
 
 def _rescale(frame: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
     slope = float(dataset.get("RescaleSlope", None) or 1)
     intercept = float(dataset.get("RescaleIntercept", None) or 0)
     return (frame * slope + intercept).astype(np.float32)
-
-
-@dataclasses.dataclass(frozen=True)
-class SeriesHeader:
-    """What `write_series` puts into every file of one series, in DICOM's own words and units."""
-
-    patient_id: str
-    study_instance_uid: str
-    series_instance_uid: str
-    frame_of_reference_uid: str
-    study_date: str
-    series_number: int
-    series_description: str
-    repetition_time_ms: float
-    echo_time_ms: float
-    inversion_time_ms: float | None
-    field_strength_t: float
-    slice_thickness_mm: float
-    manufacturer: str = "Phantom"
-    image_type: tuple[str, ...] = ("ORIGINAL", "PRIMARY", "OTHER")
-
-
-def write_series(
-    folder: str, array: np.ndarray, affine: np.ndarray, header: SeriesHeader
-) -> list[str]:
-    """Writes one MR series, one uncompressed file per slice, `IM-0001.dcm` and so on.
-
-    Args:
-        folder: Where the files go; made if absent.
-        array: [slices, rows, columns] uint16 voxels.
-        affine: [4, 4] from the index of exactly that array to DICOM patient mm (LPS).
-        header: What all files share.
-
-    Returns:
-        The paths, in the order of the slices.
-
-    Raises:
-        ValueError: If the voxels are not uint16 [slices, rows, columns].
-
-    Source: DICOM PS3.3 A.4 (MR Image IOD).
-    """
-    if np.ndim(array) != 3 or array.dtype != np.uint16:
-        raise ValueError(
-            "`array` must be uint16 [slices, rows, columns], got"
-            f" {array.dtype} of shape {np.shape(array)}."
-        )
-    os.makedirs(folder, exist_ok=True)
-    paths = []
-    for index, pixels in enumerate(array):
-        dataset = _slice_dataset(pixels, np.asarray(affine, np.float64), index, header)
-        paths.append(os.path.join(folder, f"IM-{index + 1:04d}.dcm"))
-        _save(dataset, paths[-1])
-    return paths
-
-
-def _save(dataset: pydicom.Dataset, path: str) -> None:
-    temporary = f"{path}.tmp-{os.getpid()}"
-    dataset.save_as(temporary, enforce_file_format=True)
-    os.replace(temporary, path)
-
-
-def _decimals(values) -> list[str]:
-    """Decimal strings of at most the 16 characters that DICOM allows."""
-    return [f"{value:.9g}" for value in np.ravel(values)]
-
-
-def _slice_dataset(
-    pixels: np.ndarray, affine: np.ndarray, index: int, header: SeriesHeader
-) -> pydicom.Dataset:
-    """The whole data set of one slice."""
-    dataset = pydicom.Dataset()
-    _add_identity(dataset, index, header)
-    _add_acquisition(dataset, header)
-    _add_plane(dataset, affine, index)
-    _add_pixels(dataset, pixels)
-    return dataset
-
-
-def _add_identity(dataset: pydicom.Dataset, index: int, header: SeriesHeader) -> None:
-    """Patient, study, series and instance."""
-    dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    dataset.SOPClassUID = pydicom.uid.MRImageStorage
-    dataset.SOPInstanceUID = pydicom.uid.generate_uid(
-        entropy_srcs=[header.series_instance_uid, str(index)]
-    )
-    dataset.PatientName = ""
-    dataset.PatientID = header.patient_id
-    dataset.PatientBirthDate = ""
-    dataset.PatientSex = ""
-    dataset.StudyInstanceUID = header.study_instance_uid
-    dataset.StudyDate = header.study_date
-    dataset.StudyTime = ""
-    dataset.StudyID = ""
-    dataset.AccessionNumber = ""
-    dataset.ReferringPhysicianName = ""
-    dataset.SeriesInstanceUID = header.series_instance_uid
-    dataset.SeriesNumber = header.series_number
-    dataset.SeriesDescription = header.series_description
-    dataset.FrameOfReferenceUID = header.frame_of_reference_uid
-    dataset.PositionReferenceIndicator = ""
-    dataset.InstanceNumber = index + 1
-
-
-def _add_acquisition(dataset: pydicom.Dataset, header: SeriesHeader) -> None:
-    """How the scanner made it."""
-    dataset.Modality = "MR"
-    dataset.Manufacturer = header.manufacturer
-    dataset.ImageType = list(header.image_type)
-    inverted = header.inversion_time_ms is not None
-    dataset.ScanningSequence = ["SE", "IR"] if inverted else "SE"
-    dataset.SequenceVariant = "SK"
-    dataset.ScanOptions = ""
-    dataset.MRAcquisitionType = "2D"
-    dataset.RepetitionTime = _decimals(header.repetition_time_ms)[0]
-    dataset.EchoTime = _decimals(header.echo_time_ms)[0]
-    dataset.EchoTrainLength = "1"
-    if inverted:
-        dataset.InversionTime = _decimals(header.inversion_time_ms)[0]
-    dataset.MagneticFieldStrength = _decimals(header.field_strength_t)[0]
-    dataset.SliceThickness = _decimals(header.slice_thickness_mm)[0]
-
-
-def _add_plane(dataset: pydicom.Dataset, affine: np.ndarray, index: int) -> None:
-    """Where the slice lies: DICOM PS3.3 C.7.6.2."""
-    slice_mm, row_mm, column_mm = geometry.spacing_mm(affine)
-    row_direction = affine[:3, 2] / column_mm
-    column_direction = affine[:3, 1] / row_mm
-    dataset.ImagePositionPatient = _decimals(geometry.to_patient(affine, [index, 0, 0]))
-    dataset.ImageOrientationPatient = _decimals([row_direction, column_direction])
-    dataset.PixelSpacing = _decimals([row_mm, column_mm])
-    dataset.SpacingBetweenSlices = _decimals(slice_mm)[0]
-
-
-def _add_pixels(dataset: pydicom.Dataset, pixels: np.ndarray) -> None:
-    """16 unsigned bits, dark is low."""
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.Rows, dataset.Columns = pixels.shape
-    dataset.BitsAllocated = 16
-    dataset.BitsStored = 16
-    dataset.HighBit = 15
-    dataset.PixelRepresentation = 0
-    dataset.PixelData = np.ascontiguousarray(pixels, "<u2").tobytes()

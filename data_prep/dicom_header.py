@@ -1,24 +1,21 @@
 """What the headers of DICOM files say: one `SliceHeader` per image, one `SeriesFiles` per series.
 
-Values that cannot be read as what they should be (`SpacingBetweenSlices` of "000...") count as
-absent. Nothing here reads pixels.
+Nothing here reads pixels.
 """
 
 import dataclasses
-import datetime
 import logging
 import math
+import re
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pydicom
 import pydicom.config
-import pydicom.multival
 import pydicom.uid
 
-from data_prep import dicom_facts, rejection
+from data_prep import dicom_facts, dicom_file, dicom_values, rejection
 
 # pydicom would show values that break the standard, and they may be the patient's.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -26,17 +23,18 @@ logging.getLogger("pydicom").setLevel(logging.ERROR)
 
 _TAGS = (
     "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID PatientID"
-    " StudyDate SeriesDate AcquisitionDate Modality ImageType SeriesDescription ScanningSequence"
-    " EchoTime RepetitionTime InversionTime MagneticFieldStrength ImagePositionPatient"
-    " ImageOrientationPatient PixelSpacing Rows Columns NumberOfFrames SamplesPerPixel"
+    " StudyDate SeriesDate AcquisitionDate Modality ImageType"
+    " SeriesDescription ScanningSequence EchoTime RepetitionTime InversionTime"
+    " MagneticFieldStrength AcquisitionNumber ImagePositionPatient ImageOrientationPatient"
+    " PixelSpacing Rows Columns NumberOfFrames SamplesPerPixel"
     " SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
 ).split()
 
 # Functional groups of enhanced MR whose attributes a single-frame header has at its top.
 _GROUPS = (
-    "PixelMeasuresSequence PlanePositionSequence PlaneOrientationSequence MREchoSequence"
-    " MRTimingAndRelatedParametersSequence MRModifierSequence MRImageFrameTypeSequence"
-    " PixelValueTransformationSequence"
+    "PixelMeasuresSequence PlanePositionSequence PlaneOrientationSequence"
+    " FrameContentSequence MREchoSequence MRTimingAndRelatedParametersSequence MRModifierSequence"
+    " MRImageFrameTypeSequence PixelValueTransformationSequence"
 ).split()
 
 _MR_CLASSES = {
@@ -45,7 +43,9 @@ _MR_CLASSES = {
     pydicom.uid.LegacyConvertedEnhancedMRImageStorage,
 }
 _DICOM_NAMES = (".dcm", ".dicom", ".ima")
-_SAME_DIRECTION = 0.01  # of a direction cosine, half a degree
+
+
+_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")  # a value of type CS
 
 
 class NotNeeded(Exception):
@@ -57,6 +57,7 @@ class SliceHeader:
     """One image: one file, or one frame of a multi-frame file.
 
     Attributes:
+        acquisition: AcquisitionNumber; a series may hold several.
         orientation: Direction cosines of a row, then of a column (ImageOrientationPatient).
         position_mm: Centre of the first voxel, LPS (ImagePositionPatient).
         pixel_spacing_mm: Between rows, between columns.
@@ -81,6 +82,7 @@ class SliceHeader:
     inversion_time_ms: float | None
     has_inversion: bool
     field_strength_t: float
+    acquisition: int | None
     orientation: tuple[float, ...]
     position_mm: tuple[float, ...]
     pixel_spacing_mm: tuple[float, float]
@@ -137,7 +139,10 @@ class SeriesFiles:
     def is_mixed(self) -> bool:
         """Whether the slices have more than one orientation."""
         first = np.asarray(self.first.orientation)
-        return any(np.abs(first - item.orientation).max() > _SAME_DIRECTION for item in self.slices)
+        return any(
+            np.abs(first - item.orientation).max() > dicom_values.SAME_DIRECTION
+            for item in self.slices
+        )
 
     @property
     def tilt_deg(self) -> float:
@@ -172,13 +177,16 @@ def read_headers(path: str, facts: Sequence[str] = ()) -> list[SliceHeader]:
         _check_is_mr_image(dataset, path)
         try:
             headers = _slice_headers(dataset, path)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            known = _header_facts(dataset, facts)
+        except Exception as error:  # pydicom reads sequences on access, and raises nearly anything
+            # Only our own words: others may show a value of the patient.
+            is_ours = isinstance(error, dicom_values.BrokenHeader)
+            what = error if is_ours else type(error).__name__
             raise rejection.RejectedInput(
                 path,
-                _text(dataset, "SOPInstanceUID"),
-                f"the header of this MR image is broken: {error}; export the file again",
+                dicom_values.text(dataset, "SOPInstanceUID"),
+                f"the header of this MR image is broken: {what}; export the file again",
             ) from None
-        known = _header_facts(dataset, facts)
     return [dataclasses.replace(header, header_facts=known) for header in headers]
 
 
@@ -193,14 +201,16 @@ def read_image_header(path: str, facts: Sequence[str] = ()) -> ImageHeader:
         warnings.simplefilter("ignore")
         dataset = _read_dataset(path, facts)
         return ImageHeader(
-            sop_instance_uid=_text(dataset, "SOPInstanceUID"),
-            is_colour=(_number(dataset, "SamplesPerPixel") or 1) > 1,
+            sop_instance_uid=dicom_values.text(dataset, "SOPInstanceUID"),
+            is_colour=(dicom_values.number(dataset, "SamplesPerPixel") or 1) > 1,
             header_facts=_header_facts(dataset, facts),
         )
 
 
 def _header_facts(dataset: pydicom.Dataset, facts: Sequence[str]) -> dict[str, int]:
-    return dicom_facts.read(lambda name: _text(dataset, name), _study_date(dataset), facts)
+    return dicom_facts.read(
+        lambda name: dicom_values.text(dataset, name), dicom_values.study_date(dataset), facts
+    )
 
 
 def frame_dataset(dataset: pydicom.Dataset, frame: int) -> pydicom.Dataset:
@@ -224,29 +234,12 @@ def _frame_groups(dataset: pydicom.Dataset, frame: int) -> list[pydicom.Dataset]
     return [*shared[:1], *per_frame[frame : frame + 1]]
 
 
-def looks_like_dicom(path: str) -> bool:
-    """Whether the file starts as DICOM does, with or without the preamble."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(132)
-    except OSError:
-        return False
-    # Without the preamble the first element is of group 2 or 8 and has a small number.
-    return start[128:] == b"DICM" or (start[:2] in (b"\x02\0", b"\x08\0") and start[3:4] == b"\0")
-
-
 def _read_dataset(path: str, facts: Sequence[str]) -> pydicom.Dataset:
     """The header, or NotNeeded, or RejectedInput."""
-    is_named_dicom = path.lower().endswith(_DICOM_NAMES)
-    if not looks_like_dicom(path):
-        if is_named_dicom:
-            raise rejection.RejectedInput(
-                path, "", "is named as DICOM and does not start as DICOM; export the file again"
-            )
-        raise NotNeeded("not DICOM")
+    _check_starts_as_dicom(path)
     try:
         tags = [*_TAGS, *(tag for name in facts for tag in dicom_facts.TAGS[name])]
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
+        dataset = dicom_file.read(path, stop_before_pixels=True, specific_tags=tags)
         dataset.get("SOPClassUID")
         return dataset
     except Exception as error:  # A broken file makes pydicom raise nearly anything.
@@ -257,135 +250,81 @@ def _read_dataset(path: str, facts: Sequence[str]) -> pydicom.Dataset:
         ) from None
 
 
+def _check_starts_as_dicom(path: str) -> None:
+    try:
+        if not dicom_file.is_regular(path):
+            raise NotNeeded("no regular file")
+        if dicom_file.looks_like_dicom(path):
+            return
+    except OSError as error:
+        raise rejection.RejectedInput(
+            path, "", f"cannot be opened ({type(error).__name__}); let it be read"
+        ) from None
+    if path.lower().endswith(_DICOM_NAMES):
+        raise rejection.RejectedInput(
+            path, "", "is named as DICOM and does not start as DICOM; export the file again"
+        )
+    raise NotNeeded("not DICOM")
+
+
 def _check_is_mr_image(dataset: pydicom.Dataset, path: str) -> None:
-    classes = {_text(dataset, "SOPClassUID"), _text(dataset.file_meta, "MediaStorageSOPClassUID")}
+    classes = {
+        dicom_values.text(dataset, "SOPClassUID"),
+        dicom_values.text(dataset.file_meta, "MediaStorageSOPClassUID"),
+    }
     if pydicom.uid.MediaStorageDirectoryStorage in classes:
         raise NotNeeded("DICOMDIR")
-    modality = _text(dataset, "Modality")
+    modality = dicom_values.text(dataset, "Modality")
     if classes & _MR_CLASSES and modality in ("", "MR"):
         return
     if not modality:
         raise rejection.RejectedInput(
             path, "", "is DICOM without Modality, perhaps cut off; export the file again"
         )
-    raise NotNeeded(f"no MR image ({modality})")
+    raise NotNeeded(f"no MR image ({modality if _CODE.fullmatch(modality) else 'other'})")
 
 
 def _slice_headers(dataset: pydicom.Dataset, path: str) -> list[SliceHeader]:
-    count = int(_number(dataset, "NumberOfFrames") or 1)
+    count = int(dicom_values.number(dataset, "NumberOfFrames") or 1)
     described = len(dataset.get("PerFrameFunctionalGroupsSequence", None) or [])
     if count != max(described, 1):
-        raise ValueError(f"NumberOfFrames is {count} and {described} frames are described")
+        raise dicom_values.BrokenHeader(
+            f"NumberOfFrames is {count} and {described} frames are described"
+        )
     if not described:
         return [_slice_header(dataset, path, 0)]
     return [_slice_header(frame_dataset(dataset, i), path, i) for i in range(count)]
 
 
 def _slice_header(dataset: pydicom.Dataset, path: str, frame: int) -> SliceHeader:
-    inversion_time_ms = _number(dataset, "InversionTime") or _number(dataset, "InversionTimes")
+    inversion_time_ms = dicom_values.number(dataset, "InversionTime") or dicom_values.number(
+        dataset, "InversionTimes"
+    )
     return SliceHeader(
         path=path,
         frame=frame,
-        sop_instance_uid=_uid(dataset, "SOPInstanceUID"),
-        series_instance_uid=_uid(dataset, "SeriesInstanceUID"),
-        study_instance_uid=_uid(dataset, "StudyInstanceUID"),
-        frame_of_reference_uid=_text(dataset, "FrameOfReferenceUID"),
-        patient_id=_text(dataset, "PatientID"),
-        study_date=_study_date(dataset),
-        description=_text(dataset, "SeriesDescription"),
-        image_type=_texts(dataset, "ImageType") + _texts(dataset, "FrameType"),
-        echo_time_ms=_number(dataset, "EchoTime") or _number(dataset, "EffectiveEchoTime"),
-        repetition_time_ms=_number(dataset, "RepetitionTime"),
+        sop_instance_uid=dicom_values.uid(dataset, "SOPInstanceUID"),
+        series_instance_uid=dicom_values.uid(dataset, "SeriesInstanceUID"),
+        study_instance_uid=dicom_values.uid(dataset, "StudyInstanceUID"),
+        frame_of_reference_uid=dicom_values.text(dataset, "FrameOfReferenceUID"),
+        patient_id=dicom_values.patient_id(dataset),
+        study_date=dicom_values.study_date(dataset),
+        description=dicom_values.text(dataset, "SeriesDescription"),
+        image_type=dicom_values.texts(dataset, "ImageType")
+        + dicom_values.texts(dataset, "FrameType"),
+        echo_time_ms=dicom_values.number(dataset, "EchoTime")
+        or dicom_values.number(dataset, "EffectiveEchoTime"),
+        repetition_time_ms=dicom_values.number(dataset, "RepetitionTime"),
         inversion_time_ms=inversion_time_ms,
         has_inversion=bool(inversion_time_ms)
-        or "IR" in _texts(dataset, "ScanningSequence")
-        or _text(dataset, "InversionRecovery") == "YES",
-        field_strength_t=_number(dataset, "MagneticFieldStrength") or 0.0,
-        orientation=_orientation(dataset),
-        position_mm=_numbers(dataset, "ImagePositionPatient", 3),
-        pixel_spacing_mm=_positive(dataset, "PixelSpacing", 2),
-        rows=_size(dataset, "Rows"),
-        columns=_size(dataset, "Columns"),
+        or "IR" in dicom_values.texts(dataset, "ScanningSequence")
+        or dicom_values.text(dataset, "InversionRecovery") == "YES",
+        field_strength_t=dicom_values.number(dataset, "MagneticFieldStrength") or 0.0,
+        acquisition=dicom_values.integer(dataset, "AcquisitionNumber")
+        or dicom_values.integer(dataset, "FrameAcquisitionNumber"),
+        orientation=dicom_values.orientation(dataset),
+        position_mm=dicom_values.numbers(dataset, "ImagePositionPatient", 3),
+        pixel_spacing_mm=dicom_values.positive(dataset, "PixelSpacing", 2),
+        rows=dicom_values.size(dataset, "Rows"),
+        columns=dicom_values.size(dataset, "Columns"),
     )
-
-
-def _value(dataset: pydicom.Dataset, keyword: str) -> Any:
-    """The value, or None if it is absent, empty or unreadable."""
-    try:
-        value = dataset.get(keyword)
-    except Exception:  # pydicom converts on access, and raises nearly anything.
-        return None
-    return None if value is None or value == "" else value
-
-
-def _texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
-    value = _value(dataset, keyword)
-    if value is None:
-        return ()
-    values = value if isinstance(value, list | pydicom.multival.MultiValue) else [value]
-    return tuple(str(item).strip() for item in values)
-
-
-def _text(dataset: pydicom.Dataset, keyword: str) -> str:
-    return "\\".join(_texts(dataset, keyword))
-
-
-def _uid(dataset: pydicom.Dataset, keyword: str) -> str:
-    uid = _text(dataset, keyword)
-    if not uid:
-        raise ValueError(f"{keyword} is absent")
-    return uid
-
-
-def _number(dataset: pydicom.Dataset, keyword: str) -> float | None:
-    try:
-        number = float(_texts(dataset, keyword)[0])
-    except (ValueError, IndexError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _numbers(dataset: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...]:
-    texts = _texts(dataset, keyword)
-    try:
-        numbers = tuple(float(text) for text in texts)
-    except ValueError:
-        numbers = ()
-    if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
-        raise ValueError(f"{keyword} is not {count} numbers")
-    return numbers
-
-
-def _positive(dataset: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...]:
-    numbers = _numbers(dataset, keyword, count)
-    if min(numbers) <= 0:
-        raise ValueError(f"{keyword} is {numbers}, and not above 0")
-    return numbers
-
-
-def _size(dataset: pydicom.Dataset, keyword: str) -> int:
-    size = _number(dataset, keyword)
-    if not size or size < 1:
-        raise ValueError(f"{keyword} is {size}")
-    return int(size)
-
-
-def _orientation(dataset: pydicom.Dataset) -> tuple[float, ...]:
-    numbers = _numbers(dataset, "ImageOrientationPatient", 6)
-    row, column = np.array(numbers[:3]), np.array(numbers[3:])
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(row @ column)) > _SAME_DIRECTION:
-        raise ValueError(f"ImageOrientationPatient {numbers} is not two unit vectors at 90 degrees")
-    return numbers
-
-
-def _study_date(dataset: pydicom.Dataset) -> str:
-    """YYYYMMDD from the first usable date, or ""."""
-    for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate"):
-        digits = _text(dataset, keyword).replace(".", "").replace("-", "")
-        try:
-            datetime.datetime.strptime(digits, "%Y%m%d")
-        except ValueError:
-            continue
-        return digits
-    return ""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageOps
 
-from data_prep import dicom, dicom_header, rejection
+from data_prep import dicom, dicom_file, dicom_header, rejection
 
 _FORMATS = ("PNG", "TIFF", "JPEG")
 _GREY_MODES = ("L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # read as they are
@@ -46,7 +46,7 @@ def inspect(path: str, facts: Sequence[str] = ()) -> ImageInfo:
     """
     if not os.path.isfile(path):
         raise rejection.RejectedInput(path, "", "there is no such file; correct `image`")
-    if dicom_header.looks_like_dicom(path):
+    if dicom_file.looks_like_dicom(path):
         header = dicom_header.read_image_header(path, facts)
         return ImageInfo(header.sop_instance_uid, header.is_colour, header.header_facts)
     with _opened(path) as image:
@@ -66,7 +66,7 @@ def read(path: str) -> np.ndarray:
     Raises:
         rejection.RejectedInput: If it cannot be decoded, or holds values that are no numbers.
     """
-    pixels = dicom.read_image(path) if dicom_header.looks_like_dicom(path) else _read_pixels(path)
+    pixels = dicom.read_image(path) if dicom_file.looks_like_dicom(path) else _read_pixels(path)
     if pixels.ndim == 3:
         pixels = pixels @ np.array(_RED_GREEN_BLUE, np.float32)
     if not np.isfinite(pixels).all():

@@ -16,7 +16,7 @@ import numpy as np
 import pydicom.uid
 import tqdm
 
-from data_prep import annotations, deidentify, dicom, settings
+from data_prep import annotations, deidentify, dicom_writer, settings
 from spine_tf import files, vertebrae, volume
 from spine_tf.phantom import cohort
 
@@ -158,12 +158,12 @@ def write_study(study: Study, output_dir: str) -> None:
     temporary = f"{folder}.tmp-{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     for name, scan in (("T2", visit.sagittal_t2), ("T1", visit.sagittal_t1)):
-        dicom.write_series(
+        dicom_writer.write_series(
             os.path.join(temporary, name), scan.as_uint16(), scan.affine, _header(study, name)
         )
     localizer = cohort.make_localizer(payload.config, payload.index, payload.visit)
     for plane, (array, affine) in localizer.items():
-        dicom.write_series(
+        dicom_writer.write_series(
             os.path.join(temporary, "LOC", plane),
             array.astype(np.uint16),
             affine,
@@ -182,10 +182,10 @@ _SERIES = {
 }
 
 
-def _header(study: Study, name: str) -> dicom.SeriesHeader:
+def _header(study: Study, name: str) -> dicom_writer.SeriesHeader:
     number, description, repetition_ms, echo_ms, thickness_mm = _SERIES[name]
     is_localizer = name.startswith("LOC")
-    return dicom.SeriesHeader(
+    return dicom_writer.SeriesHeader(
         patient_id=study.patient_id,
         study_instance_uid=study.uid("study"),
         series_instance_uid=study.uid(name),

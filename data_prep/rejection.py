@@ -19,7 +19,14 @@ class Rejection:
 
     def __str__(self) -> str:
         where = f"{self.path} ({self.uid})" if self.uid else self.path
-        return f"{where}: {self.reason}"
+        return printable(f"{where}: {self.reason}")
+
+
+def printable(text: str) -> str:
+    """Returns `text` with what no terminal or table can show (names of files) as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class RejectedInput(ValueError):

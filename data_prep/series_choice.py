@@ -82,7 +82,7 @@ def describe(series: dicom_header.SeriesFiles) -> str:
     row_mm, column_mm = first.pixel_spacing_mm
     height_mm, width_mm = series.fov_mm
     return (
-        f"{series.uid} {first.description!r} {len(series.slices)} slices"
+        f"{series.uid} {len(series.slices)} slices"
         f" {first.rows}x{first.columns} pixels of {row_mm:.3g}x{column_mm:.3g} mm,"
         f" tilt {series.tilt_deg:.0f} deg, TE {_ms(first.echo_time_ms)},"
         f" TR {_ms(first.repetition_time_ms)}, TI {_ms(first.inversion_time_ms)},"

@@ -9,6 +9,7 @@ from spine_tf import geometry
 
 _SAME_POSITION_MM = 0.01
 _EVEN = 0.1  # of the slice distance; scanners round positions
+_MOST_OFFSET_MM = 0.5  # in the plane, from the line through the first and last slice
 
 
 def series_affine(series: dicom_header.SeriesFiles) -> np.ndarray:
@@ -19,12 +20,14 @@ def series_affine(series: dicom_header.SeriesFiles) -> np.ndarray:
     Raises:
         rejection.RejectedInput: If the slices are not one even, complete stack of one size.
     """
+    _check_uids(series)
     _check_same_size(series)
     first = series.first
     positions_mm = np.array([item.position_mm for item in series.slices])
     if len(positions_mm) < 2:
         raise _rejected(series, "has a single slice; export the whole series")
     _check_even(series, (positions_mm - positions_mm[0]) @ _growing_normal(positions_mm, first))
+    _check_in_line(series, positions_mm)
     row_mm, column_mm = first.pixel_spacing_mm
     return geometry.affine_from_axes(
         (positions_mm[-1] - positions_mm[0]) / (len(positions_mm) - 1),
@@ -38,6 +41,37 @@ def _rejected(
     series: dicom_header.SeriesFiles, reason: str, path: str = ""
 ) -> rejection.RejectedInput:
     return rejection.RejectedInput(path or os.path.dirname(series.paths[0]), series.uid, reason)
+
+
+def _check_uids(series: dicom_header.SeriesFiles) -> None:
+    """Raises if two files have one SOPInstanceUID; copies are left out before."""
+    paths = {}
+    for item in series.slices:
+        other = paths.setdefault(item.sop_instance_uid, item.path)
+        if other != item.path:
+            raise _rejected(
+                series,
+                f"has the SOPInstanceUID of {other} and other content; keep the right one",
+                item.path,
+            )
+
+
+def _check_in_line(series: dicom_header.SeriesFiles, positions_mm: np.ndarray) -> None:
+    """Raises for slices that are shifted in their plane, which one affine cannot tell."""
+    steps = np.linspace(0, 1, len(positions_mm))[:, None]
+    expected_mm = positions_mm[0] + steps * (positions_mm[-1] - positions_mm[0])
+    normal = series.first.normal
+    offsets_mm = positions_mm - expected_mm
+    offsets_mm -= (offsets_mm @ normal)[:, None] * normal
+    lengths_mm = np.linalg.norm(offsets_mm, axis=1)
+    at = int(lengths_mm.argmax())
+    if lengths_mm[at] > _MOST_OFFSET_MM:
+        raise _rejected(
+            series,
+            f"is shifted by {lengths_mm[at]:.1f} mm in its plane, against the other slices; export"
+            " the whole series, not a reformat",
+            series.slices[at].path,
+        )
 
 
 def _check_same_size(series: dicom_header.SeriesFiles) -> None:

@@ -116,14 +116,33 @@ def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> M
             or its slices are no even stack, or its annotation lies elsewhere.
     """
     choice = choose(study)
-    for candidate in choice.candidates:
-        if candidate.uid in by_series:
-            note = ""
-            if candidate is not choice.series:
-                note = f"{candidate.uid} is used, because {choice.series.uid} is not annotated"
-            check_inside(candidate, by_series[candidate.uid])
-            return Match(candidate, by_series[candidate.uid], choice, note)
-    raise rejection.RejectedInput(study.folder, study.uid, _not_annotated(choice, by_series))
+    annotated = [item for item in choice.candidates if item.uid in by_series]
+    if not annotated:
+        raise rejection.RejectedInput(study.folder, study.uid, _not_annotated(choice, by_series))
+    best = annotated[0]
+    candidate = _stack_of(best.uid, annotated, by_series[best.uid])
+    note = ""
+    if best is not choice.series:
+        note = f"{best.uid} is used, because {choice.series.uid} is not annotated"
+    elif candidate is not best:
+        note = f"another stack of {best.uid} is used: the annotation or the slices fit this one"
+    return Match(candidate, by_series[best.uid], choice, note)
+
+
+def _stack_of(
+    uid: str, candidates: Sequence[dicom_header.SeriesFiles], annotation: vertebrae.Annotation
+) -> dicom_header.SeriesFiles:
+    """The first stack of a series that its annotation lies in; if none, why not the first."""
+    first_error = None
+    for candidate in candidates:
+        if candidate.uid == uid:
+            try:
+                check_inside(candidate, annotation)
+            except rejection.RejectedInput as error:
+                first_error = first_error or error
+            else:
+                return candidate
+    raise first_error
 
 
 def check_inside(series: dicom_header.SeriesFiles, annotation: vertebrae.Annotation) -> None:

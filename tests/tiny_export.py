@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from data_prep import convert_dicom_lib, dataset_lib, dicom, settings
+from data_prep import convert_dicom_lib, dataset_lib, dicom_writer, settings
 from spine_tf import config, levels, vertebrae, volume
 from spine_tf.data import crops, records
 from spine_tf.tasks.downstream import grading
@@ -50,7 +50,7 @@ def make_volume(seed=0):
 def write_study(folder, seed=0, echo_time_ms=100.0, series_uid="1.2.3.4"):
     """Writes a study with one sagittal series, vertebrae.json and gradings.csv into `folder`."""
     scan = make_volume(seed)
-    header = dicom.SeriesHeader(
+    header = dicom_writer.SeriesHeader(
         patient_id="Somebody^Known",
         study_instance_uid="1.2.3",
         series_instance_uid=series_uid,
@@ -64,7 +64,7 @@ def write_study(folder, seed=0, echo_time_ms=100.0, series_uid="1.2.3.4"):
         field_strength_t=1.5,
         slice_thickness_mm=4.0,
     )
-    dicom.write_series(os.path.join(folder, "T2"), scan.as_uint16(), scan.affine, header)
+    dicom_writer.write_series(os.path.join(folder, "T2"), scan.as_uint16(), scan.affine, header)
     with open(os.path.join(folder, "vertebrae.json"), "w", encoding="utf-8") as file:
         json.dump(vertebrae.to_json(make_annotation(series_uid)), file)
     with open(os.path.join(folder, "gradings.csv"), "w", encoding="utf-8") as file:

@@ -6,7 +6,7 @@ import warnings
 import pydicom
 import pytest
 
-from data_prep import dicom, dicom_header, rejection
+from data_prep import dicom, dicom_file, dicom_header, rejection
 from tests.data_prep import dicom_samples
 
 
@@ -159,6 +159,6 @@ def test_placeholders_of_a_real_study_are_unknown():
     found = [
         dicom_header.read_image_header(str(path), ("sex", "age", "weight")).header_facts
         for path in sorted(folder.rglob("*"))[:40]
-        if path.is_file() and dicom_header.looks_like_dicom(str(path))
+        if path.is_file() and dicom_file.looks_like_dicom(str(path))
     ]
     assert found and all(facts == {"sex": -1, "age": -1, "weight": -1} for facts in found)

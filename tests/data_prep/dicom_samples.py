@@ -5,11 +5,11 @@ import os
 import numpy as np
 import pydicom
 
-from data_prep import dicom
+from data_prep import dicom_writer
 from spine_tf import levels, vertebrae
 
 
-def make_header(**changes) -> dicom.SeriesHeader:
+def make_header(**changes) -> dicom_writer.SeriesHeader:
     """A sagittal T2 header; give fields to change."""
     values = dict(
         patient_id="someone",
@@ -25,7 +25,7 @@ def make_header(**changes) -> dicom.SeriesHeader:
         field_strength_t=1.5,
         slice_thickness_mm=4.0,
     )
-    return dicom.SeriesHeader(**{**values, **changes})
+    return dicom_writer.SeriesHeader(**{**values, **changes})
 
 
 def make_affine(slice_mm=5.0, row_mm=0.9, column_mm=0.6, tilt_deg=0.0) -> np.ndarray:
@@ -55,7 +55,7 @@ def write_series(folder, affine=None, array=None, **header) -> list[str]:
     """Writes one series; `header` changes `make_header`."""
     affine = make_affine() if affine is None else affine
     array = make_array() if array is None else array
-    return dicom.write_series(str(folder), array, affine, make_header(**header))
+    return dicom_writer.write_series(str(folder), array, affine, make_header(**header))
 
 
 def write_study(folder, uid="1.2.3", **header) -> str:
