@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     from spine_tf.evaluation import fold
 
     data = records.open_folder(_FLAGS.data_dir)
-    key = deidentify.load_or_make_key(os.path.join(_FLAGS.data_dir, deidentify.KEY_FILE))
+    key = deidentify.load_or_make_key(deidentify.choose_key_file(None, _FLAGS.data_dir))
     inputs = convert_detection_lib.Inputs(spider_dir=_FLAGS.spider_dir)
     requests = convert_detection_lib.plan(inputs, key).requests
     cases, lines = [], []

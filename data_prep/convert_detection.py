@@ -7,8 +7,6 @@
 DICOM studies with `vertebrae/1` files. Any mixture of them and phantoms is one data set.
 """
 
-import os
-
 from absl import flags
 
 from data_prep import settings
@@ -30,7 +28,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "key_file",
         None,
-        "Key of the pseudonyms, made on first use; OUTPUT_DIR/local/pseudonym.key by default.",
+        "Key of the pseudonyms, made on first use; OUTPUT_DIR.key by default.",
     )
     cli.define_dataclass_flags(settings.Settings)
 
@@ -50,7 +48,7 @@ def main(argv: list[str]) -> int:
         phantoms=values.phantoms,
         phantom_seed=values.phantom_seed,
     )
-    key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
+    key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     plan = convert_detection_lib.plan(inputs, deidentify.load_or_make_key(key_file))
     report = dataset_lib.convert(
         plan.requests,

@@ -10,9 +10,9 @@ matched by UID:
     gradings    CSV: study_instance_uid, disc, grading, value
     families    CSV: patient_id, family
 
-Records hold pseudonyms, no PatientID. KEEP THE KEY FILE: with it later studies of the same
-patients get the same pseudonyms. Whoever has it can find out who is who: it is in
-OUTPUT_DIR/local, which must not be shared.
+Records hold pseudonyms, no PatientID. KEEP THE KEY: with it later studies of the same patients get
+the same pseudonyms. Whoever has it can find out who is who. It is the file --key_file, or the
+environment variable SPINE_TF_PSEUDONYM_KEY, or OUTPUT_DIR.key; never in the data set.
 """
 
 import os
@@ -38,8 +38,14 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "key_file",
         None,
-        "Key of the pseudonyms, made on first use; OUTPUT_DIR/local/pseudonym.key by default."
+        "Key of the pseudonyms, made on first use; OUTPUT_DIR.key by default."
         " Keep it: without it later studies of the same patients cannot be joined.",
+    )
+    flags.DEFINE_integer(
+        "max_visits",
+        20,
+        "Most studies of one PatientID; with more they are quarantined, as of several patients.",
+        lower_bound=1,
     )
     cli.define_dataclass_flags(settings.DicomSettings)
 
@@ -57,8 +63,9 @@ def main(argv: list[str]) -> int:
         values.gradings,
         values.families,
         header_facts.parse_names(chosen.header_facts),
+        values.max_visits,
     )
-    key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
+    key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     plan = convert_dicom_lib.plan(inputs, deidentify.load_or_make_key(key_file))
     _say(plan.lines, len(plan.requests), values.output_dir)
     report = dataset_lib.convert(
@@ -69,9 +76,10 @@ def main(argv: list[str]) -> int:
         source="dicom",
         rejections=plan.rejections,
         not_needed=plan.not_needed,
+        found=plan.files,
     )
     print(report)
-    print(f"Keep {key_file}, and do not share it: it is the key of the pseudonyms.")
+    print(deidentify.keep_message(key_file))
     return report.exit_status
 
 

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 import tqdm
 
 from data_prep import (
+    accounts,
     annotations,
     dataset_lib,
     deidentify,
     dicom,
     dicom_header,
+    identity,
     rejection,
     study,
 )
@@ -33,6 +35,7 @@ class Inputs:
         gradings: CSV file or folder.
         families: CSV file or folder.
         header_facts: Which of `spine_tf.header_facts.FACTS` to take from the headers.
+        max_visits: Most studies of one PatientID; with more it cannot be one patient's.
     """
 
     input_dir: str
@@ -40,6 +43,7 @@ class Inputs:
     gradings: str | None = None
     families: str | None = None
     header_facts: tuple[str, ...] = ()
+    max_visits: int = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +55,14 @@ class Plan:
         rejections: What cannot be used.
         not_needed: What is not used, and nobody expects it to be -> count.
         lines: What a person should read.
+        files: Every file below the folder.
     """
 
     requests: Sequence[dataset_lib.ScanRequest]
     rejections: Sequence[rejection.Rejection]
     not_needed: Mapping[str, int]
     lines: Sequence[str]
+    files: accounts.Files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +79,7 @@ class _Usable:
 
     study: study.StudyFiles
     match: study.Match
-
-    @property
-    def subject(self) -> str:
-        """PatientID, or the study itself where that is empty."""
-        return max(self.study.patient_ids) or f"study:{self.study.uid}"
+    subject: str = dataclasses.field(repr=False)  # PatientID; the study itself where that is empty
 
 
 def load(request: dataset_lib.ScanRequest) -> tuple[volume.Volume, vertebrae.Annotation]:
@@ -110,8 +112,8 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     _check_any_sagittal_t2(inputs.input_dir, studies)
     paths = dicom.list_files(inputs.input_dir)
     by_series, unused = _read_vertebrae(inputs, paths, scan.series)
-    usable, rejected = _match_all(studies, by_series)
-    dated, undated = _with_dates(usable)
+    quarantined = identity.quarantined(studies, inputs.max_visits)
+    usable, rejected = _match_all(studies, by_series, quarantined)
     grades, bad_grades = annotations.read_gradings(
         annotations.find(inputs.gradings, annotations.GRADINGS, paths),
         [item.uid for item in studies],
@@ -120,19 +122,44 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
         annotations.find(inputs.families, annotations.FAMILIES, paths),
         {patient_id for item in studies for patient_id in item.patient_ids} - {""},
     )
+    people = identity.people([_scan(item, grades) for item in usable])
+    dated, undated = _with_dates(_by_person(usable, people))
+    requests = _requests(dated, grades, people.families(families), key)
+    rejections = [
+        *scan.rejections,
+        *rejected,
+        *undated,
+        *unused,
+        *bad_grades,
+        *bad_families,
+    ]
     return Plan(
-        requests=_requests(dated, grades, families, key),
-        rejections=[
-            *scan.rejections,
-            *rejected,
-            *undated,
-            *unused,
-            *bad_grades,
-            *bad_families,
-        ],
-        not_needed=_not_needed(scan, usable),
-        lines=_lines(usable),
+        requests=requests,
+        rejections=rejections,
+        not_needed=_not_needed(scan, usable, people),
+        lines=[*_lines(usable), *people.lines()],
+        files=accounts.of_studies(
+            scan, studies, _scans_of_files(requests), rejections, people.copies
+        ),
     )
+
+
+def _scan(item: _Usable, grades: Mapping) -> identity.Scan:
+    is_graded = bool(grades.get(item.study.uid))
+    return identity.Scan(item.study.uid, item.subject, item.match.series, is_graded)
+
+
+def _by_person(usable: Sequence[_Usable], people: identity.People) -> list[_Usable]:
+    """The studies that are no copies, all ids of a person as one subject."""
+    return [
+        dataclasses.replace(item, subject=people.subject_of[item.subject])
+        for item in usable
+        if item.study.uid not in people.copies
+    ]
+
+
+def _scans_of_files(requests: Sequence[dataset_lib.ScanRequest]) -> dict[str, str]:
+    return {path: item.scan_key for item in requests for path in item.payload.series.paths}
 
 
 def _progress(what: str):
@@ -168,7 +195,9 @@ def _read_vertebrae(inputs: Inputs, paths: Sequence[str], series) -> tuple[dict,
 
 
 def _match_all(
-    studies: Sequence[study.StudyFiles], by_series: Mapping[str, vertebrae.Annotation]
+    studies: Sequence[study.StudyFiles],
+    by_series: Mapping[str, vertebrae.Annotation],
+    quarantined: Mapping[str, str],
 ) -> tuple[list[_Usable], list[rejection.Rejection]]:
     """The studies that can be used, and why the others cannot."""
     usable, rejected = [], []
@@ -179,7 +208,10 @@ def _match_all(
                     item.folder, item.uid, "has files of more than one patient; take them apart"
                 )
             found = study.match(item, by_series)
-            usable.append(_Usable(item, found))
+            if item.uid in quarantined:
+                raise rejection.RejectedInput(item.folder, item.uid, quarantined[item.uid])
+            subject = max(item.patient_ids) or f"study:{item.uid}"
+            usable.append(_Usable(item, found, subject))
         except rejection.RejectedInput as error:
             rejected.append(error.rejection)
     return usable, rejected
@@ -212,11 +244,10 @@ def _requests(
     requests = []
     for subject, found in by_subject.items():
         found.sort(key=lambda item: (item.study.date, item.study.uid))
-        family = families.get(subject, subject)
         for visit, item in enumerate(found):
             days = _days(found[0].study.date, item.study.date)
             graded = grades.get(item.study.uid, {})
-            requests.append(_request(item, family, visit, days, graded, key))
+            requests.append(_request(item, families[subject], visit, days, graded, key))
     return requests
 
 
@@ -240,7 +271,7 @@ def _request(
 
 
 def _without_patient(series: dicom_header.SeriesFiles) -> dicom_header.SeriesFiles:
-    unknown = {"patient_id": "", "study_date": "", "header_facts": {}}
+    unknown = {"patient_id": "", "study_date": "", "header_facts": {}, "person_marks": ("", "")}
     return dicom_header.SeriesFiles(
         tuple(dataclasses.replace(item, **unknown) for item in series.slices)
     )
@@ -254,8 +285,12 @@ def _days(first: str, date: str) -> int:
     return (parsed[1] - parsed[0]).days
 
 
-def _not_needed(scan: dicom.FolderScan, usable: Sequence[_Usable]) -> dict[str, int]:
+def _not_needed(
+    scan: dicom.FolderScan, usable: Sequence[_Usable], people: identity.People
+) -> dict[str, int]:
     counts = collections.Counter({f"files: {k}": n for k, n in scan.not_needed.items()})
+    if people.copies:
+        counts["studies: a copy of another one, under another PatientID"] = len(people.copies)
     for item in usable:
         for verdict in item.match.choice.verdicts:
             if verdict.reason:
@@ -273,7 +308,6 @@ def _lines(usable: Sequence[_Usable]) -> list[str]:
             choice = [line for line in choice if line.startswith("chosen")]
         lines += [f"study {item.study.uid}:", *(f"  {line}" for line in choice)]
         lines += [f"  {item.match.note}"] if item.match.note else []
-    without_id = sum(item.study.patient_ids == {""} for item in usable)
-    if without_id:
-        lines.append(f"{without_id} studies have no PatientID; each is taken for its own subject.")
+    if any(item.study.patient_ids == {""} for item in usable):  # several are quarantined
+        lines.append("One study has no PatientID; it is taken for a subject of its own.")
     return lines

@@ -35,7 +35,6 @@ pseudonyms. It is in OUTPUT_DIR/local, which must not be shared.
 """
 
 import dataclasses
-import os
 
 from absl import flags
 
@@ -79,7 +78,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "key_file",
         None,
-        "Key of the pseudonyms, made on first use; OUTPUT_DIR/local/pseudonym.key by default.",
+        "Key of the pseudonyms, made on first use; OUTPUT_DIR.key by default.",
     )
     cli.define_dataclass_flags(settings.ImageSettings, _SKIP_IMAGES)
     cli.define_dataclass_flags(settings.VolumeSettings, (*_SHARED, "labels"))
@@ -88,13 +87,15 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the conversion; returns the exit status."""
     del argv
+    from data_prep import deidentify
+
     values = flags.FLAGS
     is_of_images = values.layout == settings.IMAGES
     _check_flags(is_of_images)
-    key_file = values.key_file or os.path.join(values.output_dir, "local", "pseudonym.key")
+    key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     report = (_convert_images if is_of_images else _convert_volumes)(key_file)
     print(report)
-    print(f"Keep {key_file}, and do not share it: it is the key of the pseudonyms.")
+    print(deidentify.keep_message(key_file))
     return report.exit_status
 
 

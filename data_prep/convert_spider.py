@@ -8,8 +8,6 @@ are found in the masks. SPIDER does not label the sacrum: S1 comes from --sacrum
 disc comes from its own mask.
 """
 
-import os
-
 from absl import flags
 
 from data_prep import settings
@@ -33,7 +31,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "key_file",
         None,
-        "Key of the pseudonyms, made on first use; OUTPUT_DIR/local/pseudonym.key by default.",
+        "Key of the pseudonyms, made on first use; OUTPUT_DIR.key by default.",
     )
     cli.define_dataclass_flags(settings.Settings)
 
@@ -46,7 +44,7 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     chosen = cli.dataclass_from_flags(settings.Settings)
     inputs = convert_spider_lib.Inputs(values.input_dir, values.sacrum, tuple(values.series))
-    key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
+    key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     plan = convert_spider_lib.plan(inputs, deidentify.load_or_make_key(key_file))
     report = dataset_lib.convert(
         plan.requests,

@@ -15,7 +15,7 @@ import pydicom
 import pydicom.config
 import pydicom.uid
 
-from data_prep import dicom_facts, dicom_file, dicom_values, rejection
+from data_prep import deidentify, dicom_facts, dicom_file, dicom_values, rejection
 
 # pydicom would show values that break the standard, and they may be the patient's.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -23,7 +23,7 @@ logging.getLogger("pydicom").setLevel(logging.ERROR)
 
 _TAGS = (
     "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID PatientID"
-    " StudyDate SeriesDate AcquisitionDate Modality ImageType"
+    " PatientSex PatientBirthDate StudyDate SeriesDate AcquisitionDate Modality ImageType"
     " SeriesDescription ScanningSequence EchoTime RepetitionTime InversionTime"
     " MagneticFieldStrength AcquisitionNumber ImagePositionPatient ImageOrientationPatient"
     " PixelSpacing Rows Columns NumberOfFrames SamplesPerPixel"
@@ -65,6 +65,8 @@ class SliceHeader:
         study_date: YYYYMMDD, or "".
         patient_id: As in the file, never shown; "" if absent.
         header_facts: Name -> class index of the facts that were asked for.
+        person_marks: Hashes of sex and birth date, to see whether an id stands for one person;
+            never shown, see `deidentify.person_marks`.
     """
 
     path: str
@@ -89,6 +91,7 @@ class SliceHeader:
     rows: int
     columns: int
     header_facts: Mapping[str, int] = dataclasses.field(default_factory=dict, repr=False)
+    person_marks: tuple[str, str] = dataclasses.field(default=("", ""), repr=False)
 
     @property
     def normal(self) -> np.ndarray:
@@ -327,4 +330,7 @@ def _slice_header(dataset: pydicom.Dataset, path: str, frame: int) -> SliceHeade
         pixel_spacing_mm=dicom_values.positive(dataset, "PixelSpacing", 2),
         rows=dicom_values.size(dataset, "Rows"),
         columns=dicom_values.size(dataset, "Columns"),
+        person_marks=deidentify.person_marks(
+            dicom_values.text(dataset, "PatientSex"), dicom_values.text(dataset, "PatientBirthDate")
+        ),
     )

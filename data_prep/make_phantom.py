@@ -45,7 +45,7 @@ def define_flags() -> None:
         "key_file",
         None,
         "Key of the pseudonyms with --direct_records, made on first use;"
-        " OUTPUT_DIR/local/pseudonym.key by default.",
+        " OUTPUT_DIR.key by default.",
     )
     cli.define_dataclass_flags(settings.Settings)
 
@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
 def _write_records(config, values) -> int:
     from data_prep import deidentify, make_phantom_lib, settings
 
-    key_file = values.key_file or os.path.join(values.output_dir, deidentify.KEY_FILE)
+    key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     chosen = cli.dataclass_from_flags(settings.Settings)
     where = (values.output_dir, chosen, key_file)
     if values.cohort == "paper":

@@ -72,7 +72,7 @@ class DicomSettings(Settings):
     header_facts: str = _option(
         "",
         "Comma list of sex, age, weight: also store these of each patient, in classes (age by"
-        " decade, weight by 10 kg), for heads that predict them. Nothing is read without it.",
+        " decade, weight by 10 kg), for heads that predict them. None is stored without it.",
     )
 
     def __post_init__(self):

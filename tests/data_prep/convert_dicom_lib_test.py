@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from data_prep import convert_dicom_lib, deidentify, rejection
+from data_prep import convert_dicom_lib, deidentify, dicom, rejection
 from spine_tf import vertebrae
 from tests.data_prep import dicom_samples
 
@@ -83,14 +83,70 @@ def test_no_patient_attribute_leaves(tmp_path):
         assert b"20200131" not in text
 
 
-def test_studies_without_patient_id_are_subjects_of_their_own(tmp_path):
+def test_studies_without_patient_id_are_quarantined(tmp_path):
     for uid in ("1.1", "1.2"):
         dicom_samples.write_study(tmp_path / uid, uid, patient_id="")
     annotate(tmp_path, "1.1.1", "1.2.1")
     plan = make_plan(tmp_path)
-    assert len({r.subject_key for r in plan.requests}) == 2
-    assert [r.visit for r in plan.requests] == [0, 0]
-    assert plan.lines[-1].startswith("2 studies have no PatientID")
+    assert not plan.requests
+    assert [item.uid for item in plan.rejections] == ["1.1", "1.2"]
+    assert "empty and shared by 2 studies" in plan.rejections[0].reason
+
+
+def test_one_study_without_patient_id_is_a_subject_of_its_own(tmp_path):
+    dicom_samples.write_study(tmp_path / "a", "1.1", patient_id="")
+    dicom_samples.write_study(tmp_path / "b", "1.2", patient_id="ann")
+    annotate(tmp_path, "1.1.1", "1.2.1")
+    plan = make_plan(tmp_path)
+    assert {r.subject_key for r in plan.requests} == {subject("study:1.1"), subject("ann")}
+    assert plan.lines[-1].startswith("One study has no PatientID")
+
+
+@pytest.mark.parametrize("attribute", ["PatientSex", "PatientBirthDate"])
+def test_one_patient_id_of_two_people_is_quarantined(tmp_path, attribute):
+    values = {"PatientSex": "FM", "PatientBirthDate": ("19720405", "19800101")}[attribute]
+    for uid, value in zip(("1.1", "1.2"), values, strict=True):
+        dicom_samples.write_study(tmp_path / uid, uid, patient_id="ann-17")
+        for path in (tmp_path / uid / "t2").iterdir():
+            dicom_samples.edit(str(path), **{attribute: value})
+    dicom_samples.write_study(tmp_path / "c", "1.3", patient_id="bob")
+    annotate(tmp_path, "1.1.1", "1.2.1", "1.3.1")
+    plan = make_plan(tmp_path)
+    assert [r.uid for r in plan.requests] == ["1.3.1"]
+    assert [item.uid for item in plan.rejections] == ["1.1", "1.2"]
+    for item in plan.rejections:
+        assert f"2 studies with 2 different {attribute}" in item.reason
+    assert not any(value in repr(plan) for value in ("ann-17", "19720405", "19800101"))
+
+
+def test_more_studies_than_allowed_are_quarantined(tmp_path):
+    for uid in ("1.1", "1.2"):
+        dicom_samples.write_study(tmp_path / uid, uid)
+    annotate(tmp_path, "1.1.1", "1.2.1")
+    assert len(make_plan(tmp_path, max_visits=2).requests) == 2
+    assert "more than --max_visits=1" in make_plan(tmp_path, max_visits=1).rejections[0].reason
+
+
+def test_the_same_pixels_under_two_ids_are_one_subject(tmp_path):
+    """ann and bob are one person: the copy goes, and bob's other study is a visit."""
+    dicom_samples.write_study(tmp_path / "a", "1.1", patient_id="bob", study_date="20200101")
+    dicom_samples.write_study(tmp_path / "b", "1.2", patient_id="bob", study_date="20200111")
+    array = dicom.read_volume(dicom.scan_folder(str(tmp_path / "b" / "t2")).series[0]).as_uint16()
+    dicom_samples.write_series(
+        tmp_path / "c",
+        array=array,
+        patient_id="ann",
+        study_instance_uid="1.3",
+        series_instance_uid="1.3.1",
+    )
+    annotate(tmp_path, "1.1.1", "1.2.1", "1.3.1")
+    (tmp_path / "families.csv").write_text("patient_id,family\nbob,F\n")
+    plan = make_plan(tmp_path)
+    assert [(r.uid, r.visit, r.days) for r in plan.requests] == [("1.1.1", 0, 0), ("1.2.1", 1, 10)]
+    assert {r.subject_key for r in plan.requests} == {subject("ann")}
+    assert {r.family_key for r in plan.requests} == {deidentify.pseudonym(_KEY, "family", "F")}
+    assert plan.not_needed["studies: a copy of another one, under another PatientID"] == 1
+    assert "study 1.3 has the pixels of study 1.2" in plan.lines[-1]
 
 
 def test_undated_study_of_a_subject_with_several_is_rejected(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ def run(*arguments):
 def write_spine_study(folder, uid, **header):
     """A study of 1 mm pixels with room for L3, L4 and L5; returns its annotation."""
     affine = dicom_samples.make_affine(row_mm=1.0, column_mm=1.0)
-    array = np.random.default_rng(0).integers(100, 200, (5, 140, 90)).astype(np.uint16)
+    rng = np.random.default_rng(zlib.crc32(uid.encode()))
+    array = rng.integers(100, 200, (5, 140, 90)).astype(np.uint16)
     dicom_samples.write_series(
         folder, affine, array, study_instance_uid=uid, series_instance_uid=f"{uid}.1", **header
     )

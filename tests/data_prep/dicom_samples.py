@@ -1,6 +1,7 @@
 """Tiny DICOM series and studies for tests."""
 
 import os
+import zlib
 
 import numpy as np
 import pydicom
@@ -59,9 +60,14 @@ def write_series(folder, affine=None, array=None, **header) -> list[str]:
 
 
 def write_study(folder, uid="1.2.3", **header) -> str:
-    """Writes a study with a T2, a T1 and an axial series; returns the UID of the T2."""
+    """Writes a study with a T2, a T1 and an axial series; returns the UID of the T2.
+
+    Another `uid`, other pixels, as the same ones would be of the same person. Those of the default
+    are `make_array`.
+    """
     header = {"study_instance_uid": uid, **header}
-    write_series(os.path.join(folder, "t2"), series_instance_uid=f"{uid}.1", **header)
+    array = make_array() + np.uint16((zlib.crc32(uid.encode()) ^ zlib.crc32(b"1.2.3")) % 50000)
+    write_series(os.path.join(folder, "t2"), array=array, series_instance_uid=f"{uid}.1", **header)
     write_series(
         os.path.join(folder, "t1"), series_instance_uid=f"{uid}.2", echo_time_ms=10.0, **header
     )
