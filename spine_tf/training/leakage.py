@@ -1,10 +1,11 @@
 """Which families a model has seen, so that none of them is later taken for unseen.
 
-    MODEL_DIR/families.json   {"train": [...], "validation": [...]}
+    MODEL_DIR/families.json   {"train": [...], "validation": [...], "keys": [...]}
 
 holds the families that the model, and the models whose encoder it took over, were trained and
 validated on: the first 16 hexadecimal digits of the SHA-256 of each pseudonym. Pseudonyms of two
-data sets can only be compared if both were converted with one key.
+data sets can only be compared if both were converted with one key, so `keys` holds the ids of the
+keys of the pseudonyms of patients (of public data sets with numbers of their own there is none).
 
 Source: methods 1.1, cross-stage rule, and P1.
 """
@@ -20,6 +21,7 @@ from spine_tf.training import model_folder
 FAMILIES = "families.json"
 FORMAT = "spine_tf families/1"
 SEEN = ("train", "validation")
+KEYS = "keys"
 
 
 def hashed(families: Iterable[str]) -> set[str]:
@@ -33,23 +35,37 @@ def seen(model_dir: str) -> dict[str, set[str]] | None:
     Raises:
         ValueError: If the file is not what it should be.
     """
+    content = _read(model_dir)
+    return content and {split: set(content[split]) for split in SEEN}
+
+
+def _read(model_dir: str) -> dict | None:
     path = os.path.join(model_dir, FAMILIES)
-    if not os.path.exists(path):
-        return None
-    content = files.read_json(path, FORMAT)
-    return {split: set(content[split]) for split in SEEN}
+    return files.read_json(path, FORMAT) if os.path.exists(path) else None
 
 
-def save(model_dir: str, init_from: str, families: Mapping[str, Iterable[str]]) -> None:
+def key_ids(data: records.DataFolder) -> list[str]:
+    """Returns the id of the key of a data set's pseudonyms; none if they stand for no patients."""
+    return [data.manifest["key_id"]] if "key_id" in data.manifest else []
+
+
+def save(
+    model_dir: str,
+    init_from: str,
+    families: Mapping[str, Iterable[str]],
+    keys: Iterable[str] = (),
+) -> None:
     """Notes the families of a run and of the models it builds on.
 
     Args:
         model_dir: The model folder.
         init_from: Model folder whose encoder is taken, or "".
         families: Split -> pseudonyms that the run itself trains or validates on.
+        keys: Ids of the keys that these pseudonyms were made with.
     """
-    before = (seen(init_from) if init_from else None) or {}
-    content = {split: sorted(hashed(families[split]) | before.get(split, set())) for split in SEEN}
+    before = (_read(init_from) if init_from else None) or {}
+    known = {split: hashed(families[split]) for split in SEEN} | {KEYS: set(keys)}
+    content = {name: sorted(found | set(before.get(name, ()))) for name, found in known.items()}
     files.write_json(os.path.join(model_dir, FAMILIES), {"format": FORMAT} | content)
 
 
@@ -69,13 +85,15 @@ def check(init_from: str, data: records.DataFolder, protocol: str) -> list[str]:
 
     Raises:
         FileNotFoundError: If `init_from` is no model folder.
-        ValueError: If a family of the validation or test split was seen.
+        ValueError: If a family of the validation or test split was seen, or the pseudonyms of
+            patients were made with another key, so that nobody can tell.
     """
     before = model_folder.load(init_from).protocol
     is_same_protocol = splits.whole_name(before) == splits.whole_name(protocol)
     found = seen(init_from)
     if found is None:
         return [f"{init_from}: has no {FAMILIES}, so its families could not be checked."]
+    _check_keys(init_from, data)
     held_out = data.families(protocol)
     counts = {}
     for split in ("validation", "test"):
@@ -93,3 +111,15 @@ def check(init_from: str, data: records.DataFolder, protocol: str) -> list[str]:
             " --protocol."
         )
     return []
+
+
+def _check_keys(init_from: str, data: records.DataFolder) -> None:
+    """Raises ValueError if patients of two data sets have pseudonyms of different keys."""
+    theirs, mine = _read(init_from).get(KEYS, []), key_ids(data)
+    if mine and set(theirs) - set(mine):
+        raise ValueError(
+            f"{data.path}: `key_id` must be the one of the data that {init_from} was trained on"
+            f" ({', '.join(theirs)}), got {mine[0]}: pseudonyms made with different keys cannot be"
+            " compared, so a patient could stand on both sides. Convert again with the --key_file"
+            f" of that data; or, if they share no patient, empty `{KEYS}` in its {FAMILIES}."
+        )

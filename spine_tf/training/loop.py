@@ -237,7 +237,7 @@ def _folder(request: Request, made, statistics, build, batches, say) -> model_fo
     if batches.is_chief:
         model_folder.save_config(folder)
         families = {split: index.column("family") for split, index in batches.indices.items()}
-        leakage.save(folder.path, request.init_from, families)
+        leakage.save(folder.path, request.init_from, families, leakage.key_ids(request.data))
         pretext_mark.save(folder.path, request.init_from)
     return folder
 

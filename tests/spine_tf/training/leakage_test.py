@@ -109,3 +109,30 @@ def test_training_is_refused_before_anything_is_written(data_dir, tmp_path):
     with pytest.raises(ValueError, match="`init_from` must not have seen families"):
         tiny_runs.train(data_dir, tmp_path / "m", "longitudinal", init_from=folder.path)
     assert not (tmp_path / "m").exists()
+
+
+def _keyed(key_id):
+    manifest = {"key_id": key_id} if key_id else {}
+    return records.DataFolder("set", manifest, {"protocols": {"grading": {"f9": "test"}}})
+
+
+@pytest.mark.parametrize("seen, mine", [("", "k1"), ("k1", "k1"), ("k1", "")])
+def test_data_of_one_key_or_without_patients_may_be_mixed(tmp_path, seen, mine):
+    model = _model(tmp_path / "m", "grading")
+    leakage.save(model, "", {"train": ["f1"], "validation": []}, [seen] if seen else [])
+    assert leakage.check(model, _keyed(mine), "grading") == []
+
+
+def test_data_of_different_keys_are_not_mixed(tmp_path):
+    model = _model(tmp_path / "m", "grading")
+    leakage.save(model, "", {"train": ["f1"], "validation": []}, ["k1"])
+    with pytest.raises(ValueError, match=r"`key_id` must be the one of .*\(k1\), got k2"):
+        leakage.check(model, _keyed("k2"), "grading")
+
+
+def test_keys_of_earlier_models_are_remembered(tmp_path):
+    first, second = _model(tmp_path / "a", "grading"), _model(tmp_path / "b", "grading")
+    nobody = {"train": [], "validation": []}
+    leakage.save(first, "", nobody, ["k1"])
+    leakage.save(second, first, nobody, leakage.key_ids(_keyed("k2")))
+    assert json.loads((tmp_path / "b" / "families.json").read_text())["keys"] == ["k1", "k2"]
