@@ -19,6 +19,7 @@ import tensorflow as tf
 
 import spine_tf
 from data_prep import (
+    accounts,
     beam_runner,
     finished,
     local_files,
@@ -69,6 +70,7 @@ class Report:
     num_records: Mapping[str, int]
     rejections: Sequence[rejection.Rejection]
     not_needed: Mapping[str, int]
+    files: str = ""  # what became of all files, on a line
 
     @property
     def exit_status(self) -> int:
@@ -78,6 +80,7 @@ class Report:
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {kind}" for kind, count in self.num_records.items())
         lines = [f"{self.output_dir}: {self.num_scans} scans, records: {counts}."]
+        lines += [self.files] if self.files else []
         lines += [f"not needed: {count} {what}" for what, count in sorted(self.not_needed.items())]
         lines += [f"rejected: {rejected}" for rejected in self.rejections]
         return "\n".join(lines)
@@ -95,6 +98,7 @@ def convert(
     not_needed: Mapping[str, int] | None = None,
     protocols: Mapping[str, Mapping[str, str]] | None = None,
     runner: beam_runner.Runner = beam_runner.LOCAL,
+    found: accounts.Files | None = None,
 ) -> Report:
     """Writes a data set.
 
@@ -112,6 +116,7 @@ def convert(
         protocols: Protocol -> family key -> split, in place of or besides those of
             `splits.make_splits`; a protocol may leave families out.
         runner: Where the pipeline runs.
+        found: Every file of the input; what became of it is written to `local/files.csv`.
 
     Returns:
         What was done.
@@ -122,6 +127,7 @@ def convert(
     """
     if not requests:
         local_files.write_rejects(output_dir, rejections)
+        accounts.write(output_dir, found, {})
         raise ValueError(_nothing("no scan to convert", rejections))
     _check_is_not_whole(output_dir, settings)
     made = _make_splits(requests, settings, protocols or {})
@@ -135,12 +141,12 @@ def convert(
             local_files.write_scans(output_dir, ((r.scan_key, r.uid, r.path) for r in requests))
             main_pid = os.getpid() if runner.is_direct else 0
             making = scan_parts.Making(load, encode, settings, output_dir, run, main_pid)
-            rejected = _convert(requests, rejections, making, source, runner)
+            rejected = _convert(requests, rejections, making, source, runner, found)
         shutil.rmtree(parts_dir)
     return _report(output_dir, rejected, not_needed or {})
 
 
-def _convert(requests, rejections, making: scan_parts.Making, source: str, runner) -> list:
+def _convert(requests, rejections, making: scan_parts.Making, source: str, runner, found) -> list:
     """Writes all but the splits; returns what was rejected."""
     output_dir, settings = making.output_dir, making.settings
     os.makedirs(os.path.join(output_dir, QC), exist_ok=True)
@@ -149,6 +155,12 @@ def _convert(requests, rejections, making: scan_parts.Making, source: str, runne
     rejected = [*rejections]
     rejected += [rejection.Rejection(**r["rejection"]) for r in results if "rejection" in r]
     local_files.write_rejects(output_dir, rejected)
+    bad_scans = {
+        request.scan_key: str(rejection.Rejection(**result["rejection"]))
+        for request, result in zip(requests, results, strict=True)
+        if "rejection" in result
+    }
+    accounts.write(output_dir, found, bad_scans)
     if all("rejection" in result for result in results):
         raise ValueError(_nothing("no scan could be converted", rejected))
     written = sorted({kind for result in results for kind in result.get("kinds", {})})
@@ -166,7 +178,8 @@ def _report(output_dir: str, rejected, not_needed: Mapping[str, int]) -> Report:
     manifest = _read_manifest(output_dir)
     num_records = {kind: found["num_records"] for kind, found in manifest["kinds"].items()}
     num_scans = manifest["counts"]["scans"]
-    return Report(output_dir, num_scans, num_records, rejected, dict(not_needed))
+    told = accounts.read_summary(output_dir)
+    return Report(output_dir, num_scans, num_records, rejected, dict(not_needed), told)
 
 
 def _read_manifest(output_dir: str) -> dict:

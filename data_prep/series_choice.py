@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from data_prep import dicom_header
 
 MAX_TILT_DEG = 20.0
+_ROUNDED_DEG = 0.05  # what writing direction cosines as text may cost
 MIN_ECHO_TIME_MS = 70.0
 MAX_FOV_MM = 400.0
 MIN_SLICES = 3  # a single thick slice is a myelogram
@@ -104,7 +105,7 @@ def _mixed(series: dicom_header.SeriesFiles) -> str:
 
 
 def _not_sagittal(series: dicom_header.SeriesFiles) -> str:
-    if series.tilt_deg <= MAX_TILT_DEG:
+    if series.tilt_deg <= MAX_TILT_DEG + _ROUNDED_DEG:
         return ""
     return f"not sagittal (normal {series.tilt_deg:.0f} degrees from x)"
 

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from data_prep import dicom, dicom_header, rejection
-from tests.data_prep import dicom_samples
+from tests.data_prep import dicom_samples, odd_files
 
 _DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
@@ -161,41 +161,9 @@ def test_colour_is_rejected(tmp_path):
         dicom.read_pixels(path)
 
 
-def write_enhanced(path, array, affine):
-    """One enhanced multi-frame MR file with the slices of `array`, last frame first."""
-    dataset = pydicom.dcmread(dicom_samples.write_series(os.path.dirname(path))[0])
-    for name in os.listdir(os.path.dirname(path)):
-        os.remove(os.path.join(os.path.dirname(path), name))
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = (
-        pydicom.uid.EnhancedMRImageStorage
-    )
-    shared, measures, orientation, echo = (pydicom.Dataset() for _ in range(4))
-    measures.PixelSpacing = dataset.PixelSpacing
-    orientation.ImageOrientationPatient = dataset.ImageOrientationPatient
-    echo.EffectiveEchoTime = 100.0
-    shared.PixelMeasuresSequence = [measures]
-    shared.PlaneOrientationSequence = [orientation]
-    shared.MREchoSequence = [echo]
-    frames = []
-    for index in reversed(range(len(array))):
-        frame, position, values = (pydicom.Dataset() for _ in range(3))
-        position.ImagePositionPatient = list(affine[:3, 3] + index * affine[:3, 0])
-        values.RescaleSlope, values.RescaleIntercept = 1, index
-        frame.PlanePositionSequence = [position]
-        frame.PixelValueTransformationSequence = [values]
-        frames.append(frame)
-    for keyword in ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "EchoTime"):
-        del dataset[keyword]
-    dataset.SharedFunctionalGroupsSequence = [shared]
-    dataset.PerFrameFunctionalGroupsSequence = frames
-    dataset.NumberOfFrames = len(array)
-    dataset.PixelData = np.ascontiguousarray(array[::-1]).tobytes()
-    dataset.save_as(path)
-
-
 def test_enhanced_multi_frame_file_is_one_series(tmp_path):
     array, affine = dicom_samples.make_array(), dicom_samples.make_affine()
-    write_enhanced(str(tmp_path / "all"), array, affine)
+    odd_files.write_enhanced(str(tmp_path / "all"), array, affine)
     series = only_series(tmp_path)
     assert series.first.echo_time_ms == 100.0
     read = dicom.read_volume(series)
