@@ -2,7 +2,9 @@
 
     spine-tf convert-dicom --input_dir=studies --output_dir=data
 
-Every file below --input_dir is looked at. One sagittal T2 series per study is chosen by its
+Every file below --input_dir is looked at; it may also be a DICOMDIR, a zip file or a DICOMweb
+server. Without --num_processes there are as many as cores, if the work is worth it. Killed and
+started again with the same command, it goes on. One sagittal T2 series per study is chosen by its
 headers; OUTPUT_DIR/local/choices.txt says which, and the tags that decided. Annotations are
 matched by UID:
 
@@ -15,6 +17,7 @@ the same pseudonyms. Whoever has it can find out who is who. It is the file --ke
 environment variable SPINE_TF_PSEUDONYM_KEY, or OUTPUT_DIR.key; never in the data set.
 """
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -24,12 +27,18 @@ from data_prep import settings
 from spine_tf import cli, header_facts
 
 _CHOICES = os.path.join("local", "choices.txt")
+_SCANS_PER_PROCESS = 16  # a process that converts fewer is not worth starting
 _MOST_SHOWN = 3  # studies whose choice is printed
 
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_string("input_dir", None, "Folder with DICOM studies, at any depth.")
+    flags.DEFINE_string(
+        "input_dir",
+        None,
+        "DICOM studies: a folder, at any depth, a DICOMDIR, a zip file, or a DICOMweb server"
+        " (https://...).",
+    )
     flags.DEFINE_string("output_dir", None, "Folder of the data set; made if missing.")
     cli.required("input_dir", "output_dir")
     beside = "A file or a folder; without it the files {} below --input_dir are used."
@@ -48,15 +57,19 @@ def define_flags() -> None:
         lower_bound=1,
     )
     cli.define_dataclass_flags(settings.DicomSettings)
+    flags.DEFINE_string("runner", "DirectRunner", "Beam runner; docs/data_preparation.md, Scale.")
+    flags.DEFINE_string("beam_options", "", "Beam's own options for it, in one text.")
 
 
 def main(argv: list[str]) -> int:
     """Runs the conversion; returns the exit status."""
     del argv
-    from data_prep import convert_dicom_lib, dataset_lib, deidentify
+    from data_prep import beam_runner, convert_dicom_lib, dataset_lib, deidentify
 
     values = flags.FLAGS
+    runner = beam_runner.parse_runner(values.runner, values.beam_options)
     chosen = cli.dataclass_from_flags(settings.DicomSettings)
+    is_given = flags.FLAGS["num_processes"].present
     inputs = convert_dicom_lib.Inputs(
         values.input_dir,
         values.vertebrae,
@@ -64,10 +77,14 @@ def main(argv: list[str]) -> int:
         values.families,
         header_facts.parse_names(chosen.header_facts),
         values.max_visits,
+        chosen.num_processes if is_given else 0,
     )
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     plan = convert_dicom_lib.plan(inputs, deidentify.load_or_make_key(key_file))
     _say(plan.lines, len(plan.requests), values.output_dir)
+    if not is_given:
+        worth = beam_runner.worthwhile_processes(len(plan.requests), _SCANS_PER_PROCESS)
+        chosen = dataclasses.replace(chosen, num_processes=worth)
     report = dataset_lib.convert(
         plan.requests,
         convert_dicom_lib.load,
@@ -76,6 +93,7 @@ def main(argv: list[str]) -> int:
         source="dicom",
         rejections=plan.rejections,
         not_needed=plan.not_needed,
+        runner=runner,
         found=plan.files,
     )
     print(report)

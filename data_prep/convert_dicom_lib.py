@@ -12,16 +12,20 @@ import tqdm
 from data_prep import (
     accounts,
     annotations,
+    archive,
+    beam_runner,
     dataset_lib,
     deidentify,
     dicom,
     dicom_header,
+    header_scan,
     identity,
     rejection,
     study,
 )
 from spine_tf import vertebrae, volume
 
+_HEADERS_PER_PROCESS = 1000  # a process that reads fewer is not worth starting
 _MANY_STUDIES = 5  # with more, only the chosen series of each is shown
 
 
@@ -30,12 +34,13 @@ class Inputs:
     """What is read. Paths; None looks beside the studies.
 
     Attributes:
-        input_dir: Folder with DICOM studies, at any depth.
+        input_dir: Folder with DICOM studies, at any depth, or what else `archive.open_input` takes.
         vertebrae: `vertebrae/1` file or folder.
         gradings: CSV file or folder.
         families: CSV file or folder.
         header_facts: Which of `spine_tf.header_facts.FACTS` to take from the headers.
         max_visits: Most studies of one PatientID; with more it cannot be one patient's.
+        num_processes: That read headers; 0 is as many as are worth starting.
     """
 
     input_dir: str
@@ -44,6 +49,7 @@ class Inputs:
     families: str | None = None
     header_facts: tuple[str, ...] = ()
     max_visits: int = 20
+    num_processes: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +94,7 @@ def load(request: dataset_lib.ScanRequest) -> tuple[volume.Volume, vertebrae.Ann
     Raises:
         rejection.RejectedInput: If they cannot be read.
     """
-    return dicom.read_volume(request.payload.series), request.payload.annotation
+    return archive.read_volume(request.payload.series), request.payload.annotation
 
 
 def plan(inputs: Inputs, key: bytes) -> Plan:
@@ -105,12 +111,16 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
         FileNotFoundError: If a folder or file does not exist.
         ValueError: If there is no study, or no annotation belongs to any of them.
     """
-    scan = dicom.scan_folder(inputs.input_dir, _progress("headers"), inputs.header_facts)
+    listing = archive.open_input(inputs.input_dir)
+    num_processes = inputs.num_processes or beam_runner.worthwhile_processes(
+        len(listing.names), _HEADERS_PER_PROCESS
+    )
+    scan = header_scan.scan(listing, num_processes, _progress("headers"), inputs.header_facts)
     studies = study.group(scan.series)
     if not studies:
         raise ValueError(study.no_dicom_message(inputs.input_dir, scan))
     _check_any_sagittal_t2(inputs.input_dir, studies)
-    paths = dicom.list_files(inputs.input_dir)
+    paths = listing.beside
     by_series, unused = _read_vertebrae(inputs, paths, scan.series)
     quarantined = identity.quarantined(studies, inputs.max_visits)
     usable, rejected = _match_all(studies, by_series, quarantined)

@@ -10,7 +10,7 @@ import io
 import json
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import tensorflow as tf
@@ -54,13 +54,13 @@ class ConvertScan(beam.DoFn):
     def __init__(self, making: Making, origins: Mapping[str, str]):
         self._making, self._origins = making, origins
 
-    def setup(self):
+    def setup(self) -> None:
         """Ends this worker when the main process has ended."""
         if self._making.main_pid:
             parts_dir = os.path.join(self._making.output_dir, PARTS)
             restart.follow(parts_dir, self._making.run, self._making.main_pid)
 
-    def process(self, request: scan_request.ScanRequest):
+    def process(self, request: scan_request.ScanRequest) -> Iterator[tuple[tuple, tuple]]:
         """Converts one scan unless its part is whole."""
         result = read_note(self._making.output_dir, request.scan_key)
         origin = self._origins[request.scan_key]
@@ -113,7 +113,7 @@ def read_note(output_dir: str, scan_key: str) -> dict | None:
         return json.load(file)
 
 
-def read_example(output_dir: str, kind: str, row) -> tf.train.Example:
+def read_example(output_dir: str, kind: str, row: Sequence) -> tf.train.Example:
     """Reads one record of a part; `row` is (visit, pseudonym of the scan, offset, length)."""
     _, scan_key, offset, length = row
     with open(part_path(output_dir, scan_key, f"-{kind}.tfrecord"), "rb") as file:

@@ -34,3 +34,34 @@ def test_an_error_of_a_worker_comes_through():
 
 def _divide(number):
     raise ZeroDivisionError("nothing to divide by")
+
+
+def test_the_runner_of_two_flags():
+    runner = beam_runner.parse_runner("FlinkRunner", "--flink_master=a:1 --name='two words'")
+    assert runner == beam_runner.Runner("FlinkRunner", ("--flink_master=a:1", "--name=two words"))
+    assert not runner.is_direct and beam_runner.LOCAL.is_direct
+    for options in ("parallelism=8", "--runner=Other"):
+        with pytest.raises(ValueError, match=f"`beam_options` must .* got '{options}'"):
+            beam_runner.parse_runner("FlinkRunner", options)
+
+
+def test_another_runner_and_its_options(tmp_path):
+    name = "apache_beam.runners.direct.direct_runner.BundleBasedDirectRunner"
+    runner = beam_runner.Runner(name, ("--job_name=mine",))
+    with beam_runner.pipeline(1, [], "numbers", runner) as pipeline:
+        assert type(pipeline.runner).__name__ == "BundleBasedDirectRunner"
+        assert pipeline.options.get_all_options()["job_name"] == "mine"
+        pipeline | beam.Create([3]) | beam.Map(lambda n: (tmp_path / str(n)).write_text("done"))
+    assert (tmp_path / "3").read_text() == "done"
+
+
+def test_an_unknown_runner():
+    with pytest.raises(ValueError, match="Unexpected pipeline runner: Nobody"):
+        with beam_runner.pipeline(1, [], "numbers", beam_runner.Runner("Nobody")):
+            pass
+
+
+def test_processes_are_started_where_they_pay(monkeypatch):
+    monkeypatch.setattr(beam_runner, "_num_cores", lambda: 4)
+    found = [beam_runner.worthwhile_processes(count, 16) for count in (0, 31, 32, 63, 64, 9999)]
+    assert found == [1, 1, 2, 3, 4, 4]
