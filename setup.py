@@ -48,7 +48,9 @@ _EXTRAS = {
         "tensorflow-io==0.36.0",
     ],
     "cuda": ["tensorflow[and-cuda]>=2.15.1"],
+    "dicomweb": ["dicomweb-client>=0.60"],
     "test": [
+        "dicomweb-client>=0.60",
         "hypothesis>=6.100",
         "pytest>=8.0",
         "pytest-xdist>=3.5",

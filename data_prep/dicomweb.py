@@ -27,6 +27,7 @@ _GROUPS = ("0008", "0018", "0020", "0028", "5200")
 _PATIENT = ("00100020", "00100030", "00100040", "00101010", "00101030")
 _ANY_SYNTAX = (("application/dicom", "*"),)
 _TIMEOUT_SECS = 60
+_ATTEMPTS, _WAIT_MS = 3, 250  # of a request; the wait doubles
 
 
 def is_address(path: str) -> bool:
@@ -48,6 +49,8 @@ def list_series(root: str) -> tuple[list[str], dict[str, str]]:
         ImportError: If dicomweb-client is not installed.
     """
     root, needed, unused = root.rstrip("/"), [], {}
+    if "@" in root.split("/")[2]:
+        raise ValueError("`input_dir` must hold no user and password; put them into ~/.netrc.")
     try:
         for study in _client(root).search_for_studies(get_remaining=True):
             uid = _value(study, _STUDY)
@@ -119,11 +122,11 @@ def _client(root: str):
         raise ImportError(
             "a DICOMweb server needs dicomweb-client; pip install 'spine-tf[dicomweb]'."
         ) from None
-    if "@" in root.split("/")[2]:
-        raise ValueError("give no password in the address; put it into ~/.netrc")
     token = os.environ.get(TOKEN)
     headers = {"Authorization": f"Bearer {token}"} if token else None
-    return api.DICOMwebClient(root, headers=headers, timeout=_TIMEOUT_SECS)
+    client = api.DICOMwebClient(root, headers=headers, timeout=_TIMEOUT_SECS)
+    client.set_http_retry_params(max_attempts=_ATTEMPTS, wait_exponential_multiplier=_WAIT_MS)
+    return client
 
 
 def _parse(address: str) -> tuple[str, str, str, str]:
