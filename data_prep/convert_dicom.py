@@ -80,7 +80,8 @@ def main(argv: list[str]) -> int:
         chosen.num_processes if is_given else 0,
     )
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
-    plan = convert_dicom_lib.plan(inputs, deidentify.load_or_make_key(key_file))
+    key = deidentify.load_or_make_key(key_file)
+    plan = convert_dicom_lib.plan(inputs, key)
     _say(plan.lines, len(plan.requests), values.output_dir)
     if not is_given:
         worth = beam_runner.worthwhile_processes(len(plan.requests), _SCANS_PER_PROCESS)
@@ -91,6 +92,7 @@ def main(argv: list[str]) -> int:
         chosen,
         values.output_dir,
         source="dicom",
+        key_id=deidentify.key_id(key),
         rejections=plan.rejections,
         not_needed=plan.not_needed,
         runner=runner,

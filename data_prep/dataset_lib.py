@@ -93,6 +93,7 @@ def convert(
     output_dir: str,
     *,
     source: str,
+    key_id: str = "",
     encode: Encode = encode_scan,
     rejections: Sequence[rejection.Rejection] = (),
     not_needed: Mapping[str, int] | None = None,
@@ -109,6 +110,7 @@ def convert(
         settings: How it is made.
         output_dir: Folder of the data set; made if missing.
         source: What the scans are, for the manifest.
+        key_id: Of the key of the pseudonyms, for the manifest, see `deidentify.key_id`.
         encode: Makes the records of what `load` returned, in a worker: a module-level function. A
             scan has every kind of record that its settings ask for, if without any record.
         rejections: What was rejected before.
@@ -131,6 +133,7 @@ def convert(
         raise ValueError(_nothing("no scan to convert", rejections))
     _check_is_not_whole(output_dir, settings)
     made = _make_splits(requests, settings, protocols or {})
+    origin = {"source": source} | ({"key_id": key_id} if key_id else {})
     parts_dir = os.path.join(output_dir, PARTS)
     with restart.claimed(parts_dir) as run:
         restart.clear_temporaries([output_dir, *(os.path.join(output_dir, f) for f in _FOLDERS)])
@@ -141,12 +144,12 @@ def convert(
             local_files.write_scans(output_dir, ((r.scan_key, r.uid, r.path) for r in requests))
             main_pid = os.getpid() if runner.is_direct else 0
             making = scan_parts.Making(load, encode, settings, output_dir, run, main_pid)
-            rejected = _convert(requests, rejections, making, source, runner, found)
+            rejected = _convert(requests, rejections, making, origin, runner, found)
         shutil.rmtree(parts_dir)
     return _report(output_dir, rejected, not_needed or {})
 
 
-def _convert(requests, rejections, making: scan_parts.Making, source: str, runner, found) -> list:
+def _convert(requests, rejections, making: scan_parts.Making, origin: dict, runner, found) -> list:
     """Writes all but the splits; returns what was rejected."""
     output_dir, settings = making.output_dir, making.settings
     os.makedirs(os.path.join(output_dir, QC), exist_ok=True)
@@ -169,7 +172,7 @@ def _convert(requests, rejections, making: scan_parts.Making, source: str, runne
         kind: finished.finish_kind(output_dir, parts_dir, kind, settings.num_shards)
         for kind in written
     }
-    _write_manifest(output_dir, requests, results, kinds, settings, source)
+    _write_manifest(output_dir, requests, results, kinds, settings, origin)
     return rejected
 
 
@@ -291,7 +294,7 @@ def _write_shard(group, output_dir: str, settings: settings_lib.Settings) -> Non
 
 
 def _write_manifest(
-    output_dir, requests, results, kinds, settings: settings_lib.Settings, source: str
+    output_dir, requests, results, kinds, settings: settings_lib.Settings, origin: Mapping[str, str]
 ) -> None:
     converted = [
         request
@@ -300,7 +303,7 @@ def _write_manifest(
     ]
     manifest = {
         "schema_version": schema.SCHEMA_VERSION,
-        "source": source,
+        **origin,
         "settings": _settings_in_manifest(settings),
         "counts": {
             "scans": len(converted),
