@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 import pydicom.encaps
 import pydicom.pixels
+import pydicom.uid
 
 from data_prep import (
     codestream,
@@ -171,14 +172,14 @@ def read_image(path: str) -> np.ndarray:
 
 def _decoded(path: str, decode: Callable[[pydicom.Dataset], np.ndarray]) -> np.ndarray:
     uid = ""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
             dataset = dicom_file.read(path)
             uid = str(dataset.get("SOPInstanceUID", ""))
             return decode(dataset)
-    except Exception as error:  # Decoders raise nearly anything for a broken file.
-        raise rejection.RejectedInput(path, uid or _uid(path), _why(error, uid)) from error
+        except Exception as error:  # Decoders raise nearly anything for a broken file.
+            raise rejection.RejectedInput(path, uid or _uid(path), _why(error, uid)) from error
 
 
 def _why(error: Exception, uid: str) -> str:
@@ -230,14 +231,12 @@ def _decode_image(dataset: pydicom.Dataset) -> np.ndarray:
     if count > 1:
         raise ValueError(f"it holds {count} frames; give one file for each image")
     if dataset.SamplesPerPixel == 3:
-        _check_size(dataset)
-        return pydicom.pixels.pixel_array(dataset).astype(np.float32)  # YBR becomes RGB
+        return _pixels(dataset).astype(np.float32)  # YBR becomes RGB
     return _decode(dataset)[0]
 
 
 def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:
     """The stored values as int32 or int64, without what else lies in their bits (old overlays)."""
-    _check_size(dataset)
     allocated, stored_bits = dataset.BitsAllocated, dataset.BitsStored
     low_bit = int(dataset.get("HighBit", stored_bits - 1)) + 1 - stored_bits
     if not (0 < stored_bits and 0 <= low_bit and low_bit + stored_bits <= allocated):
@@ -247,10 +246,18 @@ def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:
         )
     # Twice the room: an unsigned value has no sign bit.
     room = 32 if allocated <= 16 else 64
-    stored = dataset.pixel_array.astype(np.int32 if room == 32 else np.int64) >> low_bit
+    stored = _pixels(dataset).astype(np.int32 if room == 32 else np.int64) >> low_bit
     if dataset.PixelRepresentation == 1:
         return (stored << (room - stored_bits)) >> (room - stored_bits)
     return stored & (2**stored_bits - 1)
+
+
+def _pixels(dataset: pydicom.Dataset) -> np.ndarray:
+    """What a decoder gives."""
+    _check_size(dataset)
+    is_rle = dataset.file_meta.TransferSyntaxUID == pydicom.uid.RLELossless
+    # The faster plugin's panics at broken files are no Exception.
+    return pydicom.pixels.pixel_array(dataset, decoding_plugin="pydicom" if is_rle else "")
 
 
 def _check_size(dataset: pydicom.Dataset) -> None:

@@ -3,6 +3,8 @@
 import os
 import pathlib
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pydicom
@@ -19,22 +21,6 @@ def only_series(folder):
     assert not scan.rejections
     (series,) = scan.series
     return series
-
-
-def test_write_series_writes_one_valid_file_per_slice(tmp_path):
-    paths = dicom_samples.write_series(tmp_path)
-    assert [path[-11:] for path in paths] == [f"IM-000{i}.dcm" for i in (1, 2, 3, 4)]
-    dataset = pydicom.dcmread(paths[2])
-    np.testing.assert_array_equal(dataset.pixel_array, dicom_samples.make_array()[2])
-    # Third slice: 2 * 5 mm from the first, which is at -10 mm.
-    assert list(dataset.ImagePositionPatient) == [0, -20, 30]
-    assert list(dataset.ImageOrientationPatient) == [0, 1, 0, 0, 0, -1]
-    assert list(dataset.PixelSpacing) == [0.9, 0.6]
-
-
-def test_write_series_refuses_other_pixels(tmp_path):
-    with pytest.raises(ValueError, match="must be uint16"):
-        dicom_samples.write_series(tmp_path, array=dicom_samples.make_array().astype(np.float32))
 
 
 @pytest.mark.parametrize("tilt_deg", [0, 20, -20])
@@ -213,3 +199,33 @@ def test_real_sagittal_series_is_canonical():
     read = dicom.read_volume(only_series(folder))
     assert read.array.shape == (12, 512, 512)
     np.testing.assert_allclose(read.spacing_mm, [5.0, 0.5469, 0.5469], atol=1e-4)
+
+
+_LIMITED = """
+import resource, signal, sys, time
+from data_prep import dicom, dicom_header, rejection
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+for path in sys.argv[1:]:
+    signal.alarm(10)  # ends this process
+    for read in (dicom_header.read_headers, dicom.read_pixels):
+        try:
+            read(path)
+        except (dicom_header.NotNeeded, rejection.RejectedInput):
+            pass
+print("end")
+"""
+
+
+@pytest.mark.real_data
+def test_malformed_files_take_no_10_seconds_and_no_3_gib_also_as_mr(tmp_path):
+    paths = sorted(map(str, (_DATA / "malformed").rglob("*.dcm")))
+    assert len(paths) > 60
+    for number, path in enumerate(list(paths)):
+        content = pathlib.Path(path).read_bytes()
+        content = content.replace(b"5.1.4.1.1.2\0", b"5.1.4.1.1.4\0")  # CT to MR Image Storage
+        copy = tmp_path / f"{number}.dcm"
+        copy.write_bytes(content.replace(b"CS\x02\0CT", b"CS\x02\0MR"))
+        paths.append(str(copy))
+    done = subprocess.run([sys.executable, "-c", _LIMITED, *paths], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "end\n")
+    assert "Traceback" not in done.stderr  # of libjpeg's own there may be a line

@@ -21,3 +21,9 @@ def test_the_error_crosses_processes():
     error = pickle.loads(pickle.dumps(rejection.RejectedInput("a", "1.2", "it is broken")))
     assert error.rejection == rejection.Rejection("a", "1.2", "it is broken")
     assert str(error) == "a (1.2): it is broken"
+
+
+def test_odd_names_of_files_are_shown_as_escapes():
+    found = rejection.Rejection("a\nb\udcff\x1b.dcm", "", "is broken")
+    assert str(found) == r"a\nb\udcff\x1b.dcm: is broken"
+    assert rejection.printable("M\u00fcller") == "M\u00fcller"

@@ -76,3 +76,22 @@ def test_another_pixel_spacing_is_rejected(tmp_path):
 def test_single_slice_is_rejected(tmp_path):
     dicom_samples.write_series(tmp_path, array=dicom_samples.make_array(slices=1))
     assert "single slice" in reason_of(tmp_path).reason
+
+
+def test_a_slice_that_is_shifted_in_its_plane_is_rejected(tmp_path):
+    paths = dicom_samples.write_series(tmp_path)
+    dicom_samples.edit(paths[1], ImagePositionPatient=[-5, -20.3, 30.3])  # 0.42 mm
+    series_geometry.series_affine(scan_series(tmp_path))
+    dicom_samples.edit(paths[1], ImagePositionPatient=[-5, -20.4, 30.4])  # 0.57 mm
+    found = reason_of(tmp_path)
+    assert "shifted by 0.6 mm in its plane" in found.reason
+    assert found.path == paths[1]
+
+
+def test_one_uid_for_two_slices_is_rejected(tmp_path):
+    paths = dicom_samples.write_series(tmp_path)
+    for path in paths[:2]:
+        dicom_samples.edit(path, SOPInstanceUID="1.2.3.4.5")
+    found = reason_of(tmp_path)
+    assert f"has the SOPInstanceUID of {paths[0]} and other content" in found.reason
+    assert found.path == paths[1]
