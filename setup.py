@@ -48,6 +48,7 @@ _EXTRAS = {
         "tensorflow-io==0.36.0",
     ],
     "cuda": ["tensorflow[and-cuda]>=2.15.1"],
+    "seg": ["highdicom>=0.24"],  # DICOM segmentations as input of convert-annotations
     "dicomweb": ["dicomweb-client>=0.60"],
     "test": [
         "dicomweb-client>=0.60",

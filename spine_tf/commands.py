@@ -9,6 +9,10 @@ COMMANDS = {
     "convert-dicom": ("data_prep.convert_dicom", "Converts DICOM studies to records."),
     "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
     "convert-images": ("data_prep.convert_images", "Converts plain 2-D images to records."),
+    "convert-annotations": (
+        "data_prep.convert_annotations",
+        "Converts label maps and annotations of other tools to vertebrae/1.",
+    ),
     "convert-detection": (
         "data_prep.convert_detection",
         "Converts annotated volumes to slices for the vertebra detector.",

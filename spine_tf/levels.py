@@ -4,13 +4,17 @@ Levels run from head to foot. A disc is named after the vertebra above it and th
 vertebra below it, for example `L4-L5`.
 """
 
+import dataclasses
 import enum
+from collections.abc import Mapping
 
 # Sources of the numbers:
 #   SPIDER (van der Graaf et al. 2024): vertebrae 1.. from L5 upwards, discs 201.. from
 #     the disc below L5 upwards; the gradings file counts discs 1.. in the same order.
-#   TotalSpineSeg (README, label table): T9 = 29 .. L5 = 45, sacrum = 50, discs 80 .. 100.
+#   TotalSpineSeg (README, label table): T9 = 29 .. L5 = 45, sacrum = 50, discs 80 .. 100, cord 1
+#     and canal 2.
 #   SPINEPS (Moeller et al. 2024): T1 = 8 .. L6 = 25, S1 = 26; a disc is 100 + the vertebra above.
+#     The cord 60 and the canal 61 are in its other map, that of subregions.
 #   SpineNet names its levels as we do, and has no numbers.
 
 
@@ -147,4 +151,37 @@ SPINEPS_DISCS = {
     for number, level in SPINEPS_VERTEBRAE.items()
     for disc in DiscLevel
     if disc.upper is level and disc is not DiscLevel.L5_L6
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelNumbers:
+    """What the numbers in the label maps of one tool are.
+
+    Attributes:
+        name: Of the tool.
+        vertebrae: Number -> level. A number is one whole vertebra.
+        discs: Number -> disc.
+        canal: Numbers of the spinal canal and of the cord in it.
+    """
+
+    name: str
+    vertebrae: Mapping[int, VertebraLevel]
+    discs: Mapping[int, DiscLevel]
+    canal: tuple[int, ...]
+
+
+SPIDER_LABELS = LabelNumbers(
+    "SPIDER",
+    SPIDER_VERTEBRAE,
+    {SPIDER_DISC_OFFSET + number: disc for number, disc in SPIDER_DISCS.items()},
+    (SPIDER_CANAL,),
+)
+# Label maps by the name that commands give them. S1 of the others is the whole sacrum.
+LABEL_MAPS = {
+    "spider": SPIDER_LABELS,
+    "totalspineseg": LabelNumbers(
+        "TotalSpineSeg", TOTALSPINESEG_VERTEBRAE, TOTALSPINESEG_DISCS, (1, 2)
+    ),
+    "spineps": LabelNumbers("SPINEPS", SPINEPS_VERTEBRAE, SPINEPS_DISCS, (60, 61)),
 }
