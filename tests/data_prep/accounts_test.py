@@ -1,9 +1,11 @@
 """Tests of data_prep.accounts: what becomes of everything that real archives hold."""
 
 import collections
+import csv
 import json
 import os
 import pathlib
+import shutil
 import stat
 import tempfile
 
@@ -12,11 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from data_prep import accounts, convert_dicom_lib, dicom, rejection
-from spine_tf import vertebrae
+from data_prep import accounts, convert_dicom, convert_dicom_lib, dicom, rejection
+from spine_tf import cli, vertebrae
 from tests.data_prep import dicom_samples, odd_files
 
 _KEY = b"k" * 32
+_DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
 
 def convert(folder):
@@ -122,3 +125,40 @@ def test_a_scan_that_cannot_be_read_takes_its_files_with_it(tmp_path):
 def test_without_accounts_there_is_no_summary(tmp_path):
     accounts.write(str(tmp_path), None, {})
     assert accounts.read_summary(str(tmp_path)) == ""
+
+
+@pytest.mark.real_data
+def test_a_good_study_is_whole_among_malformed_files(tmp_path, capfd):
+    studies, out = tmp_path / "studies", tmp_path / "out"
+    folder = studies / "dicom" / "SagT2frFSES"
+    shutil.copytree(_DATA / "lumbar_study" / "dicom" / "SagT2frFSES", folder)
+    shutil.copy(_DATA / "lumbar_study" / "vertebrae.json", studies)
+    malformed = sorted((_DATA / "malformed").rglob("*.dcm"))
+    for path in malformed:
+        shutil.copy(path, folder / path.name)
+    arguments = (
+        f"--input_dir={studies}",
+        f"--output_dir={out}",
+        f"--key_file={tmp_path / 'key'}",
+        "--crop_scale=0.5",
+        "--num_processes=1",
+    )
+    status = cli.call(convert_dicom.define_flags, convert_dicom.main, arguments)
+    printed = "".join(capfd.readouterr())
+    assert status == cli.EXIT_REJECTED
+    assert "Traceback" not in printed and "pydicom" not in printed
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["counts"]["scans"] == 1
+    assert manifest["kinds"]["vertebra_pairs"]["num_records"] == 7
+    with open(out / "local" / "files.csv", newline="") as file:
+        rows = {os.path.basename(row["file"]): row for row in csv.DictReader(file)}
+    outcomes = collections.Counter(row["outcome"] for row in rows.values())
+    assert outcomes["converted"] == 12
+    assert sum(outcomes.values()) == 12 + 1 + len(malformed)
+    assert f"{sum(outcomes.values())} files found: 12 converted, " in printed
+    rejects = (out / "local" / "rejects.jsonl").read_text()
+    assert len(rejects.splitlines()) == outcomes["rejected"] > 0
+    for path in malformed:
+        row = rows[path.name]
+        assert row["why"] and row["outcome"] != "converted"
+        assert (path.name in rejects) == (row["outcome"] == "rejected")
