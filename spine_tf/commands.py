@@ -17,6 +17,11 @@ COMMANDS = {
         "data_prep.convert_detection",
         "Converts annotated volumes to slices for the vertebra detector.",
     ),
+    "detect": ("data_prep.detect", "Finds and names the vertebrae of lumbar MR scans."),
+    "pack-detector": (
+        "spine_tf.pack_detector",
+        "Packs a trained vertebra detector as one small file with its card.",
+    ),
     "train": ("spine_tf.train", "Trains a task on a folder of records."),
     "tune": ("spine_tf.tune", "Searches for good settings of a task."),
     "evaluate": ("spine_tf.evaluate", "Evaluates a trained model on one split."),

@@ -26,6 +26,7 @@ _SCRIPTS = {
     "evaluate",
     "tune",
     "demo",
+    "pack_detector",
 }  # in spine_tf; elsewhere a script is seen by its guard
 
 # Part of spine_tf -> the parts that it may import, besides the base modules and itself.

@@ -81,13 +81,13 @@ def write_data(study_dir, output_dir, crop_scale=0.5, num_shards=2):
     return output_dir
 
 
-def make_model_folder(path, task=None, crop_scale=0.5):
+def make_model_folder(path, task=None, crop_scale=0.5, model=MODEL):
     """Writes a model folder with random weights that tell crops apart, and returns it."""
     task = task or grading.Grading(("pfirrmann", "spondylolisthesis"))
     folder = model_folder.ModelFolder(
         path=str(path),
         task=task,
-        model_config=MODEL,
+        model_config=model,
         train_config=config.TrainConfig(),
         statistics=records.Statistics(
             class_counts={"pfirrmann": [1] * 5, "spondylolisthesis": [3, 2], "level": [1] * 7},
@@ -105,13 +105,13 @@ def make_model_folder(path, task=None, crop_scale=0.5):
         request={},
     )
     model_folder.save_config(folder)
-    model = folder.build()
+    network = folder.build()
     rng = np.random.default_rng(5)
-    for layer in _layers(model):
+    for layer in _layers(network):
         if layer.name.endswith("fc8"):  # else all logits are near 0
             kernel, bias = layer.get_weights()
             layer.set_weights([rng.normal(0, 1, kernel.shape), rng.normal(0, 0.1, bias.shape)])
-    model.save_weights(os.path.join(folder.path, model_folder.WEIGHTS))
+    network.save_weights(os.path.join(folder.path, model_folder.WEIGHTS))
     return folder
 
 

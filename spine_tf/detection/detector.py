@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from spine_tf import geometry, volume
-from spine_tf.detection import candidates, decode, network, slices
+from spine_tf.detection import candidates, decode, domain, network, slices
 
 _MOST_SLICES = 32  # of more, as many are taken at even steps
 _BATCH = 4
@@ -18,10 +18,18 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Detection:
-    """What was found in a volume, head to foot."""
+    """What was found in a volume.
+
+    Attributes:
+        bodies: Head to foot.
+        discs: Head to foot.
+        measures: By which `domain` judges whether the volume is of the detector's domain; None if
+            there is no body.
+    """
 
     bodies: tuple[candidates.Candidate, ...]
     discs: tuple[candidates.DiscCandidate, ...]
+    measures: domain.Measures | None = None
 
 
 def predictor(model: keras.Model) -> Predict:
@@ -49,9 +57,10 @@ def detect(scan: volume.Volume, predict: Predict) -> Detection:
     maps = output_maps(sliced, predict)
     bodies = decode.bodies(maps, sliced)
     discs = decode.discs(maps, sliced, bodies)
+    measures = domain.measure(maps, sliced, bodies, discs)
     if step > 1:
         bodies = [_in_all_slices(one, step) for one in bodies]
-    return Detection(tuple(bodies), tuple(discs))
+    return Detection(tuple(bodies), tuple(discs), measures)
 
 
 def output_maps(sliced: slices.Slices, predict: Predict) -> decode.Maps:

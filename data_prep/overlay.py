@@ -1,0 +1,56 @@
+"""A picture of the mid-sagittal slice with the outlines and names of what was found."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from spine_tf import geometry, vertebrae, volume
+
+_PIXEL_MM = 0.5
+_MOST_PIXELS = 1200
+_PERCENTILES = (1.0, 99.0)
+_OUTLINE, _UNNAMED, _TEXT = (124, 199, 255), (255, 196, 61), (255, 255, 160)
+
+
+def draw(scan: volume.Volume, annotation: vertebrae.Annotation) -> bytes:
+    """Returns a PNG of the slice nearest to the middle of the vertebrae.
+
+    Args:
+        scan: The volume.
+        annotation: Its vertebrae, named (blue) or not (yellow), or none at all.
+    """
+    quads = [geometry.to_index(scan.affine, body.corners_mm) for body in annotation.vertebrae]
+    number = float(np.median([quad[:, 0] for quad in quads])) if quads else len(scan.array) / 2
+    plane = scan.array[int(np.clip(round(number), 0, len(scan.array) - 1))]
+    spacing_mm = scan.spacing_mm[1:]
+    size_mm = np.array(plane.shape) * spacing_mm
+    scale = min(1 / _PIXEL_MM, _MOST_PIXELS / size_mm.max())  # pixels of the picture for a mm
+    picture = _picture(plane, np.maximum(np.round(size_mm * scale).astype(int), 1))
+    pen = ImageDraw.Draw(picture)
+    for body, quad in zip(annotation.vertebrae, quads, strict=True):
+        points = [(float(x), float(y)) for y, x in (quad[:, 1:] + 0.5) * spacing_mm * scale]
+        pen.polygon(points, outline=_OUTLINE if body.level else _UNNAMED)
+        pen.text(np.mean(points, axis=0).tolist(), _name(body), fill=_TEXT, anchor="mm")
+    if annotation.status == vertebrae.UNKNOWN:
+        pen.text((6, 6), "levels unknown", fill=_UNNAMED)
+    content = io.BytesIO()
+    picture.save(content, format="PNG")
+    return content.getvalue()
+
+
+def _picture(plane: np.ndarray, size: np.ndarray) -> Image.Image:
+    """The slice in grey, of `size` (rows, columns) pixels."""
+    finite = np.nan_to_num(plane)
+    low, high = np.percentile(finite, _PERCENTILES)
+    grey = np.clip((finite - low) / max(high - low, 1e-9), 0, 1)
+    picture = Image.fromarray((255 * grey).astype(np.uint8))
+    return picture.resize((int(size[1]), int(size[0])), Image.Resampling.BILINEAR).convert("RGB")
+
+
+def _name(body: vertebrae.Vertebra) -> str:
+    if not body.level:
+        return "" if body.probability is None else f"{body.probability:.2f}"
+    if body.probability is None:
+        return body.level.value
+    return f"{body.level.value} {body.probability:.2f}"
