@@ -25,6 +25,11 @@ from data_prep import (
 from spine_tf import volume
 
 MAX_PIXELS = 2**27  # of one file, 256 MiB at 16 bits
+_SAFE_DECODERS = {  # where pydicom's first choice does not bear broken pixels
+    pydicom.uid.RLELossless: "pydicom",  # pylibjpeg-rle panics, which is no Exception
+    pydicom.uid.JPEGLSLossless: "gdcm",  # pyjpegls takes minutes
+    pydicom.uid.JPEGLSNearLossless: "gdcm",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,9 +260,8 @@ def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:
 def _pixels(dataset: pydicom.Dataset) -> np.ndarray:
     """What a decoder gives."""
     _check_size(dataset)
-    is_rle = dataset.file_meta.TransferSyntaxUID == pydicom.uid.RLELossless
-    # The faster plugin's panics at broken files are no Exception.
-    return pydicom.pixels.pixel_array(dataset, decoding_plugin="pydicom" if is_rle else "")
+    plugin = _SAFE_DECODERS.get(dataset.file_meta.TransferSyntaxUID, "")
+    return pydicom.pixels.pixel_array(dataset, decoding_plugin=plugin)
 
 
 def _check_size(dataset: pydicom.Dataset) -> None:
