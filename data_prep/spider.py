@@ -8,18 +8,18 @@ Source: van der Graaf et al., Scientific Data 2024 (SPIDER).
 
 import numpy as np
 import scipy.ndimage
+import scipy.spatial
 
 from spine_tf import geometry, levels, vertebrae
-from spine_tf.detection import quads
 
+_HALF_SLAB_MM = 4.0  # slices this near the mid-slice vote on the outline
 _MIN_AREA_MM2 = 100.0  # a smaller body is cut off by the edge of the scan
 _EDGE_MM = 3.0  # a body this near the upper or lower edge of the scan is cut off, too
 _THIN = 2  # voxels; what is thinner than twice this is no part of a body
+_UPSAMPLING = 4
 _COLLAPSED = 0.25  # of the length of the edge above, by which the mask of a disc is too short
 _COLLAPSED_HEIGHT_MM = 2.0
 _DISC_ENDS = 0.15  # of a disc's length: its rounded ends say nothing about the endplates
-
-in_corner_order = quads.in_corner_order
 
 
 def annotation_from_mask(
@@ -102,18 +102,65 @@ def _body_outline(body: np.ndarray, affine: np.ndarray) -> tuple[int, np.ndarray
     is_cut_off = outline[:edge].any() or outline[-edge:].any()
     if is_cut_off or outline.sum() * row_mm * column_mm < _MIN_AREA_MM2:
         return None
-    return mid_slice, quads.outline_points(outline, np.array([row_mm, column_mm]))
+    return mid_slice, _outline_points(outline, affine)
 
 
 def _slab_mask(mask: np.ndarray, mid_slice: int, affine: np.ndarray) -> np.ndarray:
     """[rows, columns] what most slices near the mid-slice show, its largest part, without holes."""
-    reach = int(quads.HALF_SLAB_MM / geometry.spacing_mm(affine)[0])
+    reach = int(_HALF_SLAB_MM / geometry.spacing_mm(affine)[0])
     shown = mask[max(mid_slice - reach, 0) : mid_slice + reach + 1].mean(axis=0) > 0.5
-    largest = quads.largest_part(scipy.ndimage.binary_opening(shown, iterations=_THIN))
+    parts, count = scipy.ndimage.label(scipy.ndimage.binary_opening(shown, iterations=_THIN))
+    if count == 0:
+        return np.zeros_like(shown)
+    largest = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
     # The opening took the corners off; they come back, thin bridges do not.
     square = np.ones((3, 3), bool)
     grown = scipy.ndimage.binary_dilation(largest, square, iterations=_THIN)
     return scipy.ndimage.binary_fill_holes(grown & shown)
+
+
+def _outline_points(outline: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """[n, 2] points on the convex hull of a mask, at a fraction of a voxel."""
+    _, row_mm, column_mm = geometry.spacing_mm(affine)
+    rows, columns = (slice(max(i.min() - 2, 0), i.max() + 3) for i in np.nonzero(outline))
+    fine = scipy.ndimage.zoom(outline[rows, columns].astype(float), _UPSAMPLING, order=1) > 0.5
+    size = np.array(outline[rows, columns].shape)
+    index = np.argwhere(fine) * (size - 1) / (np.array(fine.shape) - 1)
+    back_mm = (index[:, 1] + columns.start) * column_mm
+    foot_mm = (index[:, 0] + rows.start) * row_mm
+    points = np.stack([back_mm, foot_mm], axis=1)
+    return points[scipy.spatial.ConvexHull(points).vertices]
+
+
+def largest_quad(points: np.ndarray) -> np.ndarray:
+    """Returns the largest quad whose corners are corners of a convex polygon.
+
+    A vertebral body is nearly a quad with waisted sides, so the largest quad in its hull has the
+    body's own corners, where a rectangle around it has not.
+
+    Args:
+        points: [n, 2] a convex polygon, in order.
+
+    Returns:
+        [4, 2], in the order of the polygon.
+    """
+    best_area, best = -1.0, None
+    for first in range(len(points) - 2):
+        for third in range(first + 2, len(points)):
+            sides = _cross(points[third] - points[first], points - points[first])
+            second = first + 1 + int(np.argmax(np.abs(sides[first + 1 : third])))
+            rest = np.r_[third + 1 : len(points), 0:first]
+            if len(rest) == 0:
+                continue
+            fourth = int(rest[np.argmax(np.abs(sides[rest]))])
+            area = abs(sides[second]) + abs(sides[fourth])
+            if area > best_area:
+                best_area, best = area, [first, second, third, fourth]
+    return points[best]
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
 def _vertebra(
@@ -121,8 +168,7 @@ def _vertebra(
 ) -> vertebrae.Vertebra:
     """The quad of one body, its corners in order."""
     mid_slice, points = outlines[level]
-    quad = quads.largest_quad(points)
-    corners = quads.in_corner_order(quad, _towards_foot(level, outlines))
+    corners = in_corner_order(largest_quad(points), _towards_foot(level, outlines))
     return vertebrae.Vertebra(level, _to_patient(corners, mid_slice, affine))
 
 
@@ -138,6 +184,15 @@ def _towards_foot(level: levels.VertebraLevel, outlines: dict) -> np.ndarray:
     upper = min(centres, key=lambda item: item.order)
     lower = max(centres, key=lambda item: item.order)
     return centres[lower] - centres[upper]
+
+
+def in_corner_order(quad: np.ndarray, towards_foot: np.ndarray) -> np.ndarray:
+    """Turns a quad so that it starts anterior-superior and goes on posterior-superior."""
+    area = np.sum(_cross(quad, np.roll(quad, -1, axis=0)))
+    quad = quad if area > 0 else quad[::-1]
+    towards_back = np.array([towards_foot[1], -towards_foot[0]])
+    turned = [np.roll(quad, -start, axis=0) for start in range(4)]
+    return max(turned, key=lambda q: float((q[1] - q[0] + q[2] - q[3]) @ towards_back))
 
 
 def _to_patient(points: np.ndarray, mid_slice: int, affine: np.ndarray) -> np.ndarray:
@@ -196,7 +251,7 @@ def _lower_edge(outline: np.ndarray, upper_edge: np.ndarray, affine: np.ndarray)
 def _is_convex(quad: np.ndarray) -> bool:
     """Whether a quad in corner order turns the same way at every corner."""
     sides = np.roll(quad, -1, axis=0) - quad
-    return bool(np.all(quads.cross(sides, np.roll(sides, -1, axis=0)) > 0))
+    return bool(np.all(_cross(sides, np.roll(sides, -1, axis=0)) > 0))
 
 
 def _disc_box(outline: np.ndarray, upper_edge: np.ndarray, affine: np.ndarray) -> np.ndarray:
