@@ -1,0 +1,206 @@
+"""What `benchmarks.conversion` measures: an archive, a plain loop over it, and commands."""
+
+import concurrent.futures
+import dataclasses
+import multiprocessing
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+import pydicom
+import pydicom.uid
+
+from benchmarks import contender
+from data_prep import convert_dicom_lib, dicom, make_phantom_lib
+from spine_tf.phantom import cohort
+
+_KEY = b"k" * 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What is measured.
+
+    Attributes:
+        work_dir: Folder of the archive and of what is made of it.
+        num_studies: Studies of the archive, at least; a subject comes with all its visits.
+        matrices: Matrix sizes of its images, pixels.
+        crop_scale: Scale of stored crops.
+    """
+
+    work_dir: str
+    num_studies: int
+    matrices: tuple[int, ...]
+    crop_scale: float
+
+    @property
+    def archive_dir(self) -> str:
+        """The folder of the archive."""
+        return os.path.join(self.work_dir, f"studies-{self.num_studies}-{self.matrices[0]}")
+
+
+def measure(work: Work, repeats: int) -> dict:
+    """Makes the archive if it is missing, and measures all contenders in turn.
+
+    Args:
+        work: What is measured.
+        repeats: Rounds.
+
+    Returns:
+        Seconds of each stage and command, ratios, memory and bytes.
+    """
+    make_archive(work)
+    begun = time.perf_counter()
+    plan = convert_dicom_lib.plan(convert_dicom_lib.Inputs(work.archive_dir), _KEY)
+    stages: dict[str, list[float]] = {"headers": [time.perf_counter() - begun]}
+    commands: dict[str, list[Run]] = {}
+    for _ in range(repeats):
+        for name, seconds in _in_process(plain_loop, plan.requests, work.crop_scale).items():
+            stages.setdefault(name, []).append(seconds)
+        for num_processes in (1, 2):
+            run = _convert(work, num_processes)
+            commands.setdefault(f"{num_processes} processes", []).append(run)
+        if shutil.which("dcm2niix"):
+            run = _dcm2niix(work, [request.path for request in plan.requests])
+            commands.setdefault("dcm2niix", []).append(run)
+    return _result(work, plan.requests, stages, commands)
+
+
+def make_archive(work: Work) -> None:
+    """Writes phantom studies and compresses their images as JPEG 2000 without loss."""
+    if os.path.isdir(work.archive_dir):
+        return
+    temporary = f"{work.archive_dir}.making"
+    shutil.rmtree(temporary, ignore_errors=True)
+    config = cohort.CohortConfig(num_subjects=_num_subjects(work), matrices=work.matrices)
+    make_phantom_lib.write_cohort(config, temporary)
+    for path in dicom.list_files(temporary):
+        if path.endswith(".dcm"):
+            image = pydicom.dcmread(path)
+            image.compress(pydicom.uid.JPEG2000Lossless, generate_instance_uid=False)
+            image.save_as(path)
+    os.replace(temporary, work.archive_dir)
+
+
+def _num_subjects(work: Work) -> int:
+    """The fewest subjects that have so many studies."""
+    count = 1
+    while True:
+        config = cohort.CohortConfig(num_subjects=count, matrices=work.matrices)
+        if sum(1 for _ in make_phantom_lib.studies(config)) >= work.num_studies:
+            return count
+        count += max(1, work.num_studies // 50)
+
+
+def plain_loop(requests: Sequence, crop_scale: float) -> dict[str, float]:
+    """Decodes and crops the chosen scans one after the other.
+
+    Args:
+        requests: As convert-dicom plans them.
+        crop_scale: Scale of stored crops.
+
+    Returns:
+        Seconds of decoding and of cropping; the first scan is done once before, to warm up.
+    """
+    from data_prep import scan_crops
+
+    seconds = {"decode": 0.0, "crops": 0.0}
+    for number, request in enumerate([requests[0], *requests]):
+        begun = time.perf_counter()
+        scan, annotation = convert_dicom_lib.load(request)
+        decoded = time.perf_counter()
+        scan_crops.disc_crops(scan, annotation, crop_scale)
+        scan_crops.vertebra_crops(scan, annotation, crop_scale)
+        if number:
+            seconds["decode"] += decoded - begun
+            seconds["crops"] += time.perf_counter() - decoded
+    return seconds
+
+
+def _in_process(function, *arguments):
+    """Calls a function in a process of its own, with one thread."""
+    before = dict(os.environ)
+    os.environ.update(contender.thread_limits(1))
+    context = multiprocessing.get_context("spawn")
+    try:
+        with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+            return pool.submit(function, *arguments).result()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What one command took: seconds on the clock, and the most memory of any of its processes."""
+
+    seconds: float
+    peak_gb: float
+    output_bytes: int = 0
+
+
+def _run(command: Sequence[str]) -> Run:
+    environment = os.environ | contender.thread_limits(1)
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise ValueError(f"{' '.join(command[:3])} failed; try it by itself.")
+    return Run(time.perf_counter() - begun, usage.ru_maxrss / 2**20)
+
+
+def _convert(work: Work, num_processes: int) -> Run:
+    output_dir = os.path.join(work.work_dir, "data")
+    shutil.rmtree(output_dir, ignore_errors=True)
+    run = _run(
+        [sys.executable, "-m", "data_prep.convert_dicom"]
+        + [f"--input_dir={work.archive_dir}", f"--output_dir={output_dir}"]
+        + [f"--key_file={work.work_dir}/key", f"--crop_scale={work.crop_scale}"]
+        + [f"--num_processes={num_processes}"]
+    )
+    return dataclasses.replace(run, output_bytes=sum(map(_size, dicom.list_files(output_dir))))
+
+
+def _dcm2niix(work: Work, folders: Sequence[str]) -> Run:
+    output_dir = os.path.join(work.work_dir, "nifti")
+    shutil.rmtree(output_dir, ignore_errors=True)
+    os.makedirs(output_dir)
+    runs = [_run(["dcm2niix", "-f", "%j", "-o", output_dir, folder]) for folder in folders]
+    return Run(sum(run.seconds for run in runs), max(run.peak_gb for run in runs))
+
+
+_size = os.path.getsize
+
+
+def _result(
+    work: Work,
+    requests: Sequence,
+    stages: Mapping[str, Sequence[float]],
+    commands: Mapping[str, Sequence[Run]],
+) -> dict:
+    seconds = {name: [run.seconds for run in runs] for name, runs in commands.items()}
+    one, two = seconds["1 processes"], seconds["2 processes"]
+    bare = [sum(parts) for parts in zip(stages["decode"], stages["crops"], strict=True)]
+    files = dicom.list_files(work.archive_dir)
+    return {
+        "studies": len(requests),
+        "files": len(files),
+        "crop_scale": work.crop_scale,
+        "seconds": {
+            name: contender.summary(found) for name, found in {**stages, **seconds}.items()
+        },
+        "one_process_over_bare": contender.ratios(one, bare),
+        "one_process_over_two": contender.ratios(one, two),
+        "peak_gb": {
+            name: round(max(run.peak_gb for run in runs), 3) for name, runs in commands.items()
+        },
+        "bytes_per_study": {
+            "archive": round(sum(map(_size, files)) / len(requests)),
+            "data set": round(commands["1 processes"][0].output_bytes / len(requests)),
+            "request": len(pickle.dumps(requests)) // len(requests),
+        },
+    }

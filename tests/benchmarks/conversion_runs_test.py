@@ -1,0 +1,49 @@
+import os
+
+import pydicom
+import pytest
+
+from benchmarks import conversion_runs
+from data_prep import convert_dicom_lib, dicom
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    work = conversion_runs.Work(str(folder), 2, (64,), 0.5)
+    conversion_runs.make_archive(work)
+    return work
+
+
+@pytest.mark.slow
+def test_the_archive_holds_compressed_studies_and_is_kept(work):
+    paths = [path for path in dicom.list_files(work.archive_dir) if path.endswith(".dcm")]
+    syntaxes = {pydicom.dcmread(path).file_meta.TransferSyntaxUID for path in paths}
+    assert syntaxes == {pydicom.uid.JPEG2000Lossless}
+    before = os.stat(paths[0]).st_mtime_ns
+    conversion_runs.make_archive(work)
+    assert os.stat(paths[0]).st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_the_plain_loop_has_its_stages(work):
+    plan = convert_dicom_lib.plan(convert_dicom_lib.Inputs(work.archive_dir), b"k" * 32)
+    assert 2 <= len(plan.requests) <= 3 and not plan.rejections
+    found = conversion_runs.plain_loop(plan.requests, 0.5)
+    assert sorted(found) == ["crops", "decode"] and min(found.values()) > 0
+
+
+def test_the_result_relates_what_was_measured(tmp_path):
+    work = conversion_runs.Work(str(tmp_path), 2, (64,), 0.5)
+    os.makedirs(work.archive_dir)
+    run = conversion_runs.Run
+    found = conversion_runs._result(
+        work,
+        [1, 2],
+        {"headers": [1.0], "decode": [1.0, 2.0], "crops": [3.0, 2.0]},
+        {"1 processes": [run(6.0, 0.5, 40), run(8.0, 0.6, 40)], "2 processes": [run(4.0, 0.7)] * 2},
+    )
+    assert found["one_process_over_bare"]["median"] == 1.75  # of 6 / 4 and 8 / 4
+    assert found["one_process_over_two"]["median"] == 1.75
+    assert found["peak_gb"] == {"1 processes": 0.6, "2 processes": 0.7}
+    assert found["bytes_per_study"]["data set"] == 20
