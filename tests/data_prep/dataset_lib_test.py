@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import stat
+import types
 
 import numpy as np
 import pytest
@@ -197,6 +198,42 @@ def test_only_missing_parts_are_made_again(whole, tmp_path, monkeypatch):
     assert collections.Counter(scans.loaded(log))["a-1"] == 2
     assert len(scans.loaded(log)) == 8
     assert _files(folder) == _files(whole[0])
+
+
+def test_a_run_that_was_killed_while_it_tidied_up_is_finished(tmp_path, monkeypatch):
+    folder, log = tmp_path / "data", tmp_path / "log"
+    requests = [scans.make_request(log, "a"), scans.make_request(log, "b", problem="rejected")]
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset_lib, "shutil", types.SimpleNamespace(rmtree=_stop))
+        with pytest.raises(KeyboardInterrupt):
+            _convert(folder, requests)
+    (folder / "manifest.json.tmp-1").write_text("half")
+    assert (folder / "parts").exists()
+    with pytest.raises(ValueError, match="holds a whole data set"):
+        _convert(folder, requests, dataclasses.replace(scans.SETTINGS, num_shards=3))
+    before = _files(folder / "local"), scans.loaded(log)
+    report = _convert(folder, requests)
+    assert (report.num_scans, report.exit_status) == (1, 3)
+    assert report.num_records == {"disc": 2, "vertebra_pairs": 3}
+    assert (_files(folder / "local"), scans.loaded(log)) == before
+    assert set(os.listdir(folder)) >= {"manifest.json", "splits.json"}
+    assert not {"parts", "manifest.json.tmp-1"} & set(os.listdir(folder))
+
+
+def test_the_log_tells_what_was_kept(tmp_path, monkeypatch):
+    folder, log = tmp_path / "data", tmp_path / "log"
+    requests = [scans.make_request(log, "a"), scans.make_request(log, "b")]
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset_lib, "_write_manifest", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            _convert(folder, requests)
+    (folder / "parts" / "b-0.json").unlink()
+    _convert(folder, requests)
+    lines = collections.Counter((folder / "local" / "conversion.log").read_text().splitlines())
+    assert lines == {
+        **{"a-0 begun": 1, "a-0 converted": 1, "a-0 kept": 1},
+        **{"b-0 begun": 2, "b-0 converted": 2},
+    }
 
 
 def test_parts_of_other_input_and_rejections_are_made_again(tmp_path, monkeypatch):
