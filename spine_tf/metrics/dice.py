@@ -33,10 +33,10 @@ class Dice(keras.metrics.Metric):
         if sample_weight is not None:
             weight *= tf.cast(sample_weight, tf.float32)[:, None, None]
         is_in = tf.constant(self._is_in)
-        true = tf.gather(is_in, label[..., 0]) * weight[..., None]
-        found = tf.gather(is_in, tf.argmax(y_pred, -1)) * weight[..., None]
-        both = tf.reduce_sum(true * found, [0, 1, 2])
-        self._sums.assign_add(tf.stack([2 * both, tf.reduce_sum(true + found, [0, 1, 2])]))
+        true = tf.gather(is_in, label[..., 0])
+        found = tf.gather(is_in, tf.argmax(y_pred, -1))
+        counted = tf.stack([2 * true * found, true + found]) * weight[..., None]
+        self._sums.assign_add(tf.reduce_sum(counted, [1, 2, 3]))
 
     def reset_state(self) -> None:
         # Keras 2 assigns a scalar, which only fits scalar weights.

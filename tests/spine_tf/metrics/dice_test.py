@@ -29,6 +29,13 @@ def test_padding_does_not_count():
     assert _result([(1, 2)], valid)[1] == 1.0
 
 
+def test_a_weight_of_a_case_is_one_of_its_pixels_and_never_lifts_it_beyond_one():
+    for weight in (0.25, 4.0):
+        for region, expected in (((1,), 2 / 5), ((1, 2), 8 / 9)):
+            found = _result([region], sample_weight=np.full(1, weight))[1]
+            assert found == pytest.approx(expected)
+
+
 def test_nothing_there_is_no_number_and_a_reset_forgets():
     metric, found = _result([(1,)], sample_weight=np.zeros(1))
     assert np.isnan(found)
