@@ -8,80 +8,67 @@ Source: van der Graaf et al., Scientific Data 2024 (SPIDER).
 
 import numpy as np
 import scipy.ndimage
-import scipy.spatial
 
 from spine_tf import geometry, levels, vertebrae
+from spine_tf.detection import quads
 
-_HALF_SLAB_MM = 4.0  # slices this near the mid-slice vote on the outline
 _MIN_AREA_MM2 = 100.0  # a smaller body is cut off by the edge of the scan
 _EDGE_MM = 3.0  # a body this near the upper or lower edge of the scan is cut off, too
 _THIN = 2  # voxels; what is thinner than twice this is no part of a body
-_UPSAMPLING = 4
 _COLLAPSED = 0.25  # of the length of the edge above, by which the mask of a disc is too short
 _COLLAPSED_HEIGHT_MM = 2.0
 _DISC_ENDS = 0.15  # of a disc's length: its rounded ends say nothing about the endplates
 
 
 def annotation_from_mask(
-    mask: np.ndarray,
-    affine: np.ndarray,
-    sacrum: vertebrae.Vertebra | None = None,
-    numbers: levels.LabelNumbers = levels.SPIDER_LABELS,
+    mask: np.ndarray, affine: np.ndarray, sacrum: vertebrae.Vertebra | None = None
 ) -> vertebrae.Annotation:
     """Reduces a mask to one mean quad per vertebra.
 
     Args:
-        mask: [slices, rows, columns] integers, canonical orientation.
+        mask: [slices, rows, columns] integers, SPIDER's numbering, canonical orientation.
         affine: [4, 4] of the mask, index to LPS mm.
-        sacrum: S1, which SPIDER does not label, and others only with the rest of the sacrum.
-            Without it the quad of L5-S1 (L6-S1) is made from the mask of that disc.
-        numbers: What the integers are.
+        sacrum: S1, which SPIDER does not label. Without it the quad of L5-S1 is made from
+            the mask of that disc.
 
     Returns:
-        The vertebrae that the mask shows whole, and the lowest disc where S1 is not given.
+        The vertebrae that the mask shows whole, and the L5-S1 disc where S1 is not given.
 
     Raises:
         ValueError: If there is no canal or no vertebra in the mask.
     """
-    is_front = in_front_of_canal(mask, numbers)
+    is_front = in_front_of_canal(mask)
     outlines = {
         level: _body_outline((mask == value) & is_front, affine)
-        for value, level in numbers.vertebrae.items()
-        if level is not levels.VertebraLevel.S1 and np.any(mask == value)
+        for value, level in levels.SPIDER_VERTEBRAE.items()
+        if np.any(mask == value)
     }
     outlines = {level: found for level, found in outlines.items() if found is not None}
     found = [_vertebra(level, outlines, affine) for level in outlines]
     if sacrum is not None:
         found.append(sacrum)
-    annotation = vertebrae.Annotation(tuple(found), source=f"{numbers.name} masks")
-    lowest = annotation.vertebrae[-1].level
-    disc = levels.DiscLevel.between(lowest, levels.VertebraLevel.S1)
-    if sacrum is not None or disc is None:
+    annotation = vertebrae.Annotation(tuple(found), source="SPIDER masks")
+    if sacrum is not None or levels.VertebraLevel.L5 not in outlines:
         return annotation
-    (value,) = [value for value, found in numbers.discs.items() if found is disc] or [None]
-    discs = _lumbosacral_disc(mask == value, disc, affine, annotation.vertebrae[-1])
+    discs = _lumbosacral_disc(mask, affine, annotation.by_level[levels.VertebraLevel.L5])
     return vertebrae.Annotation(annotation.vertebrae, discs, source=annotation.source)
 
 
-def in_front_of_canal(
-    mask: np.ndarray, numbers: levels.LabelNumbers = levels.SPIDER_LABELS
-) -> np.ndarray:
+def in_front_of_canal(mask: np.ndarray) -> np.ndarray:
     """Returns [rows, columns] bool: what lies in front of the middle of the canal of a mask.
 
     Raises:
         ValueError: If there is no canal in the mask.
     """
-    canal = np.isin(mask, numbers.canal)
-    if not canal.any():
-        wanted = " or ".join(map(str, numbers.canal))
-        raise ValueError(f"`mask` must hold the spinal canal ({wanted}), got none.")
-    canal_back = _canal_centre_columns(canal)
+    canal_back = _canal_centre_columns(mask == levels.SPIDER_CANAL)
     return np.arange(mask.shape[2]) < canal_back[:, np.newaxis]
 
 
 def _canal_centre_columns(canal: np.ndarray) -> np.ndarray:
     """[rows] column of the canal's centre; behind the scan above and below the canal."""
     counts = canal.sum(axis=(0, 2))
+    if not counts.any():
+        raise ValueError(f"`mask` must hold the spinal canal ({levels.SPIDER_CANAL}), got none.")
     columns = np.arange(canal.shape[2])
     rows = np.flatnonzero(counts)
     centres = canal.sum(axis=0)[rows] @ columns / counts[rows]
@@ -102,65 +89,18 @@ def _body_outline(body: np.ndarray, affine: np.ndarray) -> tuple[int, np.ndarray
     is_cut_off = outline[:edge].any() or outline[-edge:].any()
     if is_cut_off or outline.sum() * row_mm * column_mm < _MIN_AREA_MM2:
         return None
-    return mid_slice, _outline_points(outline, affine)
+    return mid_slice, quads.outline_points(outline, np.array([row_mm, column_mm]))
 
 
 def _slab_mask(mask: np.ndarray, mid_slice: int, affine: np.ndarray) -> np.ndarray:
     """[rows, columns] what most slices near the mid-slice show, its largest part, without holes."""
-    reach = int(_HALF_SLAB_MM / geometry.spacing_mm(affine)[0])
+    reach = int(quads.HALF_SLAB_MM / geometry.spacing_mm(affine)[0])
     shown = mask[max(mid_slice - reach, 0) : mid_slice + reach + 1].mean(axis=0) > 0.5
-    parts, count = scipy.ndimage.label(scipy.ndimage.binary_opening(shown, iterations=_THIN))
-    if count == 0:
-        return np.zeros_like(shown)
-    largest = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    largest = quads.largest_part(scipy.ndimage.binary_opening(shown, iterations=_THIN))
     # The opening took the corners off; they come back, thin bridges do not.
     square = np.ones((3, 3), bool)
     grown = scipy.ndimage.binary_dilation(largest, square, iterations=_THIN)
     return scipy.ndimage.binary_fill_holes(grown & shown)
-
-
-def _outline_points(outline: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """[n, 2] points on the convex hull of a mask, at a fraction of a voxel."""
-    _, row_mm, column_mm = geometry.spacing_mm(affine)
-    rows, columns = (slice(max(i.min() - 2, 0), i.max() + 3) for i in np.nonzero(outline))
-    fine = scipy.ndimage.zoom(outline[rows, columns].astype(float), _UPSAMPLING, order=1) > 0.5
-    size = np.array(outline[rows, columns].shape)
-    index = np.argwhere(fine) * (size - 1) / (np.array(fine.shape) - 1)
-    back_mm = (index[:, 1] + columns.start) * column_mm
-    foot_mm = (index[:, 0] + rows.start) * row_mm
-    points = np.stack([back_mm, foot_mm], axis=1)
-    return points[scipy.spatial.ConvexHull(points).vertices]
-
-
-def largest_quad(points: np.ndarray) -> np.ndarray:
-    """Returns the largest quad whose corners are corners of a convex polygon.
-
-    A vertebral body is nearly a quad with waisted sides, so the largest quad in its hull has the
-    body's own corners, where a rectangle around it has not.
-
-    Args:
-        points: [n, 2] a convex polygon, in order.
-
-    Returns:
-        [4, 2], in the order of the polygon.
-    """
-    best_area, best = -1.0, None
-    for first in range(len(points) - 2):
-        for third in range(first + 2, len(points)):
-            sides = _cross(points[third] - points[first], points - points[first])
-            second = first + 1 + int(np.argmax(np.abs(sides[first + 1 : third])))
-            rest = np.r_[third + 1 : len(points), 0:first]
-            if len(rest) == 0:
-                continue
-            fourth = int(rest[np.argmax(np.abs(sides[rest]))])
-            area = abs(sides[second]) + abs(sides[fourth])
-            if area > best_area:
-                best_area, best = area, [first, second, third, fourth]
-    return points[best]
-
-
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
 def _vertebra(
@@ -168,7 +108,8 @@ def _vertebra(
 ) -> vertebrae.Vertebra:
     """The quad of one body, its corners in order."""
     mid_slice, points = outlines[level]
-    corners = in_corner_order(largest_quad(points), _towards_foot(level, outlines))
+    quad = quads.largest_quad(points)
+    corners = quads.in_corner_order(quad, _towards_foot(level, outlines))
     return vertebrae.Vertebra(level, _to_patient(corners, mid_slice, affine))
 
 
@@ -184,15 +125,6 @@ def _towards_foot(level: levels.VertebraLevel, outlines: dict) -> np.ndarray:
     upper = min(centres, key=lambda item: item.order)
     lower = max(centres, key=lambda item: item.order)
     return centres[lower] - centres[upper]
-
-
-def in_corner_order(quad: np.ndarray, towards_foot: np.ndarray) -> np.ndarray:
-    """Turns a quad so that it starts anterior-superior and goes on posterior-superior."""
-    area = np.sum(_cross(quad, np.roll(quad, -1, axis=0)))
-    quad = quad if area > 0 else quad[::-1]
-    towards_back = np.array([towards_foot[1], -towards_foot[0]])
-    turned = [np.roll(quad, -start, axis=0) for start in range(4)]
-    return max(turned, key=lambda q: float((q[1] - q[0] + q[2] - q[3]) @ towards_back))
 
 
 def _to_patient(points: np.ndarray, mid_slice: int, affine: np.ndarray) -> np.ndarray:
@@ -211,12 +143,11 @@ def _in_plane(corners_mm: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return np.stack([index[:, 2] * column_mm, index[:, 1] * row_mm], axis=1)
 
 
-def _lumbosacral_disc(
-    mask: np.ndarray, disc: levels.DiscLevel, affine: np.ndarray, l5: vertebrae.Vertebra
-) -> dict:
-    """The L5-S1 (L6-S1) quad: the lower edge of L5 (L6) and the lower edge of the disc's mask."""
+def _lumbosacral_disc(mask: np.ndarray, affine: np.ndarray, l5: vertebrae.Vertebra) -> dict:
+    """The L5-S1 quad: the lower edge of L5 and the lower edge of the disc's mask."""
+    disc = levels.DiscLevel.L5_S1
     mid_slice = int(round(float(geometry.to_index(affine, l5.corners_mm)[:, 0].mean())))
-    outline = _slab_mask(mask, mid_slice, affine)
+    outline = _slab_mask(mask == levels.SPIDER_DISC_OFFSET + 1, mid_slice, affine)
     if not outline.any():
         return {}
     lower_edge = _in_plane(l5.corners_mm[[3, 2]], affine)
@@ -251,7 +182,7 @@ def _lower_edge(outline: np.ndarray, upper_edge: np.ndarray, affine: np.ndarray)
 def _is_convex(quad: np.ndarray) -> bool:
     """Whether a quad in corner order turns the same way at every corner."""
     sides = np.roll(quad, -1, axis=0) - quad
-    return bool(np.all(_cross(sides, np.roll(sides, -1, axis=0)) > 0))
+    return bool(np.all(quads.cross(sides, np.roll(sides, -1, axis=0)) > 0))
 
 
 def _disc_box(outline: np.ndarray, upper_edge: np.ndarray, affine: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """From the network's maps to bodies and discs in the patient.
 
 Every pixel of a body says where the corners of its body are, and so where its centre is. The pixels
-of all slices vote together, in the plane of the slices: a body is where many meet. Its corners are
-the medians of what its pixels say, so no outline has to be followed, and a body that touches its
-neighbour in a slice stays a body of its own.
+of all slices vote together, in the plane of the slices: a body is where many meet, and a body that
+touches its neighbour in a slice stays a body of its own. The medians of what its pixels say are a
+first quad. The pixels that voted for it have an outline, and from that its corners are cut as those
+of true masks are (`quads`), which is nearer than the medians.
 """
 
 import dataclasses
@@ -12,9 +13,10 @@ import numpy as np
 import scipy.ndimage
 
 from spine_tf import geometry
-from spine_tf.detection import candidates, slices, targets
+from spine_tf.detection import candidates, quads, slices, targets
 
 _LEAST_BODY = 0.5  # share of a pixel that votes
+_LEAST_OUTLINE = 0.1  # share of a pixel that says where the outline passes
 _BLUR_PIXELS = 2.0
 _APART_PIXELS = 2 * round(7.0 / slices.SPACING_MM) + 1  # centres of bodies are farther apart
 _REACH_PIXELS = 9.0 / slices.SPACING_MM  # of a vote from the centre it is for
@@ -22,7 +24,9 @@ _LEAST_AREA_PIXELS = 125.0 / slices.SPACING_MM**2  # in its best slice
 _SHARE_OF_BEST = 0.5  # a slice that shows so much of it as the best one shows it
 _LEAST_WIDTH_MM = 12.0  # from side to side, or _LEAST_WIDTH_SHARE of the volume where it is thin
 _LEAST_WIDTH_SHARE = 0.6
-_HALF_SLAB_MM = 8.0  # slices this near the mid-slice say where the corners are
+_HALF_SLAB_MM = 8.0  # slices this near the mid-slice say where the first quad is
+_BEYOND_MM = 10.0  # of the first quad: what votes for a body from farther is none of it
+_LEAST_OF_QUAD = 0.5  # of the first quad's area: an outline of less says nothing
 _LEAST_LEVEL = 1e-4
 _OUTSIDE_PIXELS = 2.0  # a body whose corners lie farther outside is cut off
 _LEAST_DISC = 0.4
@@ -66,12 +70,16 @@ def maps(output: np.ndarray) -> Maps:
 
 @dataclasses.dataclass(frozen=True)
 class _Votes:
-    """The pixels of bodies: number of their slice, weight, corners, levels."""
+    """The pixels of bodies: their index, weight, corners, levels."""
 
-    slice_number: np.ndarray  # [n]
+    place: np.ndarray  # [n, 3]
     weight: np.ndarray  # [n]
     corners: np.ndarray  # [n, 4, 2]
     levels: np.ndarray  # [n, bodies]
+
+    @property
+    def slice_number(self) -> np.ndarray:
+        return self.place[:, 0]
 
     @property
     def centres(self) -> np.ndarray:
@@ -84,10 +92,10 @@ class _Votes:
 def bodies(found: Maps, sliced: slices.Slices) -> list[candidates.Candidate]:
     """Returns the bodies that the maps show whole, from head to foot."""
     body = found.body
-    where = np.nonzero(body > _LEAST_BODY)
+    where = np.nonzero(body > _LEAST_OUTLINE)
     levels = found.classes[where][:, targets.FIRST_BODY :]
-    votes = _Votes(where[0], body[where], found.corners[where], levels)
-    peaks = _peaks(votes, body.shape[1:])
+    votes = _Votes(np.stack(where, axis=1), body[where], found.corners[where], levels)
+    peaks = _peaks(votes.of(votes.weight > _LEAST_BODY), body.shape[1:])
     if not len(peaks):
         return []
     distances = np.linalg.norm(votes.centres[:, np.newaxis] - peaks, axis=-1)
@@ -116,20 +124,22 @@ def _candidate(
     votes: _Votes, body: np.ndarray, sliced: slices.Slices
 ) -> candidates.Candidate | None:
     """The body that some pixels vote for; None if it is too small or cut off."""
+    outline, votes = votes, votes.of(votes.weight > _LEAST_BODY)
     spacing_mm = geometry.spacing_mm(sliced.affine)[0]
     areas = np.bincount(votes.slice_number, votes.weight, minlength=len(body))
     shown = _run(areas)
     least_mm = min(_LEAST_WIDTH_MM, _LEAST_WIDTH_SHARE * len(body) * spacing_mm)
     if areas.max() < _LEAST_AREA_PIXELS or len(shown) * spacing_mm < least_mm:
         return None
-    mid_slice = float(np.average(shown, weights=areas[shown]))
-    reach = max(_HALF_SLAB_MM / spacing_mm, 0.5)
-    slab = shown[np.abs(shown - mid_slice) <= reach]
+    mid_slice = _median_slice(areas)
+    slab = _slab(shown, mid_slice, _HALF_SLAB_MM / spacing_mm)
     votes = votes.of(np.isin(votes.slice_number, slab))
     corners = np.median(votes.corners, axis=0)
     size = np.array(sliced.image.shape[1:]) - 1
     if np.any(corners < -_OUTSIDE_PIXELS) or np.any(corners > size + _OUTSIDE_PIXELS):
         return None
+    outline_slab = _slab(shown, mid_slice, quads.HALF_SLAB_MM / spacing_mm)
+    corners = _cut(_mean_map(outline, outline_slab, body.shape[1:]), corners)
     covered = targets.inside(corners, body.shape[1:])
     if not covered.any():
         return None
@@ -140,6 +150,40 @@ def _candidate(
         score=float(np.clip(body[slab][:, covered].mean(), 0, 1)),
         level_log_probability=_opinion(votes),
     )
+
+
+def _median_slice(areas: np.ndarray) -> float:
+    """Index, not rounded, of the slice with half of a body on either side."""
+    ends = np.concatenate([[0.0], np.cumsum(areas)])
+    return float(np.interp(ends[-1] / 2, ends, np.arange(len(ends)) - 0.5))
+
+
+def _slab(shown: np.ndarray, mid_slice: float, reach: float) -> np.ndarray:
+    """Those of the slices that are near the mid-slice, the nearest at least."""
+    distance = np.abs(shown - mid_slice)
+    return shown[distance <= max(reach, distance.min())]
+
+
+def _mean_map(votes: _Votes, slab: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """[rows, columns] mean share of a body over some slices, of the pixels that vote for it."""
+    total = np.zeros(shape)
+    near = votes.of(np.isin(votes.slice_number, slab))
+    np.add.at(total, tuple(near.place[:, 1:].T), near.weight)
+    return total / len(slab)
+
+
+def _cut(share: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """[4, 2] the quad cut from the outline of a body; the first one if there is no outline."""
+    outward = first - first.mean(axis=0)
+    beyond = _BEYOND_MM / slices.SPACING_MM / np.linalg.norm(outward, axis=1, keepdims=True)
+    share = share * targets.inside(first + beyond * outward, share.shape)
+    part = quads.largest_part(share > 0.5)
+    if part.sum() < _LEAST_OF_QUAD * targets.inside(first, share.shape).sum():
+        return first
+    around = scipy.ndimage.binary_dilation(part, np.ones((3, 3), bool))
+    points = quads.outline_points(share * around, np.ones(2))
+    down = first[2:].sum(axis=0) - first[:2].sum(axis=0)
+    return quads.in_corner_order(quads.largest_quad(points), down[::-1])[:, ::-1]
 
 
 def _run(areas: np.ndarray) -> np.ndarray:

@@ -92,20 +92,6 @@ def test_mask_without_canal_is_an_error():
         spider.annotation_from_mask(mask, spider_samples.make_affine())
 
 
-def test_largest_quad_takes_the_corners_of_a_waisted_body():
-    # The hull of a body with cut corners and a bulging side.
-    points = np.array([[0, 0], [10, 0], [20, 0], [21, 5], [20, 10], [10, 11], [0, 10]], float)
-    np.testing.assert_array_equal(spider.largest_quad(points), [[0, 0], [20, 0], [20, 10], [0, 10]])
-
-
-def test_corner_order_follows_a_steep_spine():
-    # A square whose foot side looks to the back (45 degrees), given from any corner either way.
-    quad = np.array([[0, 0], [1, -1], [2, 0], [1, 1]], float)
-    for turned in (quad, np.roll(quad, 1, axis=0), quad[::-1]):
-        ordered = spider.in_corner_order(turned, np.array([1.0, 1.0]))
-        np.testing.assert_array_equal(ordered, [[0, 0], [1, -1], [2, 0], [1, 1]])
-
-
 @pytest.mark.real_data
 @pytest.mark.parametrize("patient", ["7", "65", "191", "209"])
 def test_real_masks_give_plausible_bodies(patient):
