@@ -19,56 +19,69 @@ _COLLAPSED = 0.25  # of the length of the edge above, by which the mask of a dis
 _COLLAPSED_HEIGHT_MM = 2.0
 _DISC_ENDS = 0.15  # of a disc's length: its rounded ends say nothing about the endplates
 
+in_corner_order = quads.in_corner_order
+
 
 def annotation_from_mask(
-    mask: np.ndarray, affine: np.ndarray, sacrum: vertebrae.Vertebra | None = None
+    mask: np.ndarray,
+    affine: np.ndarray,
+    sacrum: vertebrae.Vertebra | None = None,
+    numbers: levels.LabelNumbers = levels.SPIDER_LABELS,
 ) -> vertebrae.Annotation:
     """Reduces a mask to one mean quad per vertebra.
 
     Args:
-        mask: [slices, rows, columns] integers, SPIDER's numbering, canonical orientation.
+        mask: [slices, rows, columns] integers, canonical orientation.
         affine: [4, 4] of the mask, index to LPS mm.
-        sacrum: S1, which SPIDER does not label. Without it the quad of L5-S1 is made from
-            the mask of that disc.
+        sacrum: S1, which SPIDER does not label, and others only with the rest of the sacrum.
+            Without it the quad of L5-S1 (L6-S1) is made from the mask of that disc.
+        numbers: What the integers are.
 
     Returns:
-        The vertebrae that the mask shows whole, and the L5-S1 disc where S1 is not given.
+        The vertebrae that the mask shows whole, and the lowest disc where S1 is not given.
 
     Raises:
         ValueError: If there is no canal or no vertebra in the mask.
     """
-    is_front = in_front_of_canal(mask)
+    is_front = in_front_of_canal(mask, numbers)
     outlines = {
         level: _body_outline((mask == value) & is_front, affine)
-        for value, level in levels.SPIDER_VERTEBRAE.items()
-        if np.any(mask == value)
+        for value, level in numbers.vertebrae.items()
+        if level is not levels.VertebraLevel.S1 and np.any(mask == value)
     }
     outlines = {level: found for level, found in outlines.items() if found is not None}
     found = [_vertebra(level, outlines, affine) for level in outlines]
     if sacrum is not None:
         found.append(sacrum)
-    annotation = vertebrae.Annotation(tuple(found), source="SPIDER masks")
-    if sacrum is not None or levels.VertebraLevel.L5 not in outlines:
+    annotation = vertebrae.Annotation(tuple(found), source=f"{numbers.name} masks")
+    lowest = annotation.vertebrae[-1].level
+    disc = levels.DiscLevel.between(lowest, levels.VertebraLevel.S1)
+    if sacrum is not None or disc is None:
         return annotation
-    discs = _lumbosacral_disc(mask, affine, annotation.by_level[levels.VertebraLevel.L5])
+    (value,) = [value for value, found in numbers.discs.items() if found is disc] or [None]
+    discs = _lumbosacral_disc(mask == value, disc, affine, annotation.vertebrae[-1])
     return vertebrae.Annotation(annotation.vertebrae, discs, source=annotation.source)
 
 
-def in_front_of_canal(mask: np.ndarray) -> np.ndarray:
+def in_front_of_canal(
+    mask: np.ndarray, numbers: levels.LabelNumbers = levels.SPIDER_LABELS
+) -> np.ndarray:
     """Returns [rows, columns] bool: what lies in front of the middle of the canal of a mask.
 
     Raises:
         ValueError: If there is no canal in the mask.
     """
-    canal_back = _canal_centre_columns(mask == levels.SPIDER_CANAL)
+    canal = np.isin(mask, numbers.canal)
+    if not canal.any():
+        wanted = " or ".join(map(str, numbers.canal))
+        raise ValueError(f"`mask` must hold the spinal canal ({wanted}), got none.")
+    canal_back = _canal_centre_columns(canal)
     return np.arange(mask.shape[2]) < canal_back[:, np.newaxis]
 
 
 def _canal_centre_columns(canal: np.ndarray) -> np.ndarray:
     """[rows] column of the canal's centre; behind the scan above and below the canal."""
     counts = canal.sum(axis=(0, 2))
-    if not counts.any():
-        raise ValueError(f"`mask` must hold the spinal canal ({levels.SPIDER_CANAL}), got none.")
     columns = np.arange(canal.shape[2])
     rows = np.flatnonzero(counts)
     centres = canal.sum(axis=0)[rows] @ columns / counts[rows]
@@ -143,11 +156,12 @@ def _in_plane(corners_mm: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return np.stack([index[:, 2] * column_mm, index[:, 1] * row_mm], axis=1)
 
 
-def _lumbosacral_disc(mask: np.ndarray, affine: np.ndarray, l5: vertebrae.Vertebra) -> dict:
-    """The L5-S1 quad: the lower edge of L5 and the lower edge of the disc's mask."""
-    disc = levels.DiscLevel.L5_S1
+def _lumbosacral_disc(
+    mask: np.ndarray, disc: levels.DiscLevel, affine: np.ndarray, l5: vertebrae.Vertebra
+) -> dict:
+    """The L5-S1 (L6-S1) quad: the lower edge of L5 (L6) and the lower edge of the disc's mask."""
     mid_slice = int(round(float(geometry.to_index(affine, l5.corners_mm)[:, 0].mean())))
-    outline = _slab_mask(mask == levels.SPIDER_DISC_OFFSET + 1, mid_slice, affine)
+    outline = _slab_mask(mask, mid_slice, affine)
     if not outline.any():
         return {}
     lower_edge = _in_plane(l5.corners_mm[[3, 2]], affine)
