@@ -8,7 +8,8 @@ started again with the same command, it goes on. One sagittal T2 series per stud
 headers; OUTPUT_DIR/local/choices.txt says which, and the tags that decided. Annotations are
 matched by UID:
 
-    vertebrae   `vertebrae/1` JSON, by series_instance_uid
+    vertebrae   `vertebrae/1` JSON, by series_instance_uid; without it the detector finds them,
+                keeps its scores in OUTPUT_DIR/local/vertebrae, and rejects what it cannot name
     gradings    CSV: study_instance_uid, disc, grading, value
     families    CSV: patient_id, family
 
@@ -18,6 +19,7 @@ environment variable SPINE_TF_PSEUDONYM_KEY, or OUTPUT_DIR.key; never in the dat
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 
@@ -56,6 +58,12 @@ def define_flags() -> None:
         "Most studies of one PatientID; with more they are quarantined, as of several patients.",
         lower_bound=1,
     )
+    flags.DEFINE_string(
+        "detector",
+        "builtin",
+        "Finds the vertebrae of studies without annotation: builtin, that of the package; a file of"
+        " pack-detector; a model folder; or none, then such studies are rejected.",
+    )
     cli.define_dataclass_flags(settings.DicomSettings)
     flags.DEFINE_string("runner", "DirectRunner", "Beam runner; docs/data_preparation.md, Scale.")
     flags.DEFINE_string("beam_options", "", "Beam's own options for it, in one text.")
@@ -78,6 +86,7 @@ def main(argv: list[str]) -> int:
         header_facts.parse_names(chosen.header_facts),
         values.max_visits,
         chosen.num_processes if is_given else 0,
+        values.detector,
     )
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     key = deidentify.load_or_make_key(key_file)
@@ -88,7 +97,7 @@ def main(argv: list[str]) -> int:
         chosen = dataclasses.replace(chosen, num_processes=worth)
     report = dataset_lib.convert(
         plan.requests,
-        convert_dicom_lib.load,
+        functools.partial(convert_dicom_lib.load, output_dir=values.output_dir),
         chosen,
         values.output_dir,
         source="dicom",

@@ -16,6 +16,7 @@ from data_prep import (
     beam_runner,
     dataset_lib,
     deidentify,
+    detectors,
     dicom,
     dicom_header,
     header_scan,
@@ -41,6 +42,8 @@ class Inputs:
         header_facts: Which of `spine_tf.header_facts.FACTS` to take from the headers.
         max_visits: Most studies of one PatientID; with more it cannot be one patient's.
         num_processes: That read headers; 0 is as many as are worth starting.
+        detector: That finds the vertebrae of studies without annotation, see `detectors.weights`;
+            `detectors.NONE` rejects them.
     """
 
     input_dir: str
@@ -50,6 +53,7 @@ class Inputs:
     header_facts: tuple[str, ...] = ()
     max_visits: int = 20
     num_processes: int = 0
+    detector: str = detectors.NONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +77,19 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Payload:
-    """What a worker needs to read one scan; no attribute of the patient."""
+    """What a worker needs to read one scan; no attribute of the patient.
+
+    Attributes:
+        series: The files.
+        annotation: The vertebrae, or None: then the detector finds them.
+        detector: Its name.
+        weights: Its source; a part that was made with others is made anew.
+    """
 
     series: dicom_header.SeriesFiles
-    annotation: vertebrae.Annotation
+    annotation: vertebrae.Annotation | None
+    detector: str = detectors.NONE
+    weights: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,13 +101,26 @@ class _Usable:
     subject: str = dataclasses.field(repr=False)  # PatientID; the study itself where that is empty
 
 
-def load(request: dataset_lib.ScanRequest) -> tuple[volume.Volume, vertebrae.Annotation]:
-    """Reads the pixels of one request, in a worker.
+def load(
+    request: dataset_lib.ScanRequest, output_dir: str | None = None
+) -> tuple[volume.Volume, vertebrae.Annotation]:
+    """Reads the pixels of one request, in a worker, and finds its vertebrae if need be.
+
+    Args:
+        request: What to read.
+        output_dir: Data set in whose `local/` what the detector found is kept.
 
     Raises:
-        rejection.RejectedInput: If they cannot be read.
+        rejection.RejectedInput: If they cannot be read, or the levels are unknown.
     """
-    return archive.read_volume(request.payload.series), request.payload.annotation
+    payload = request.payload
+    scan = archive.read_volume(payload.series)
+    if payload.annotation is not None:
+        return scan, payload.annotation
+    found = detectors.load(payload.detector).find(scan, payload.series.uid)
+    if output_dir:
+        detectors.keep(output_dir, request.scan_key, found)
+    return scan, detectors.check_named(found, request.path, request.uid)
 
 
 def plan(inputs: Inputs, key: bytes) -> Plan:
@@ -123,7 +149,7 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     paths = listing.beside
     by_series, unused = _read_vertebrae(inputs, paths, scan.series)
     quarantined = identity.quarantined(studies, inputs.max_visits)
-    usable, rejected = _match_all(studies, by_series, quarantined)
+    usable, rejected = _match_all(studies, by_series, quarantined, inputs.detector)
     grades, bad_grades = annotations.read_gradings(
         annotations.find(inputs.gradings, annotations.GRADINGS, paths),
         [item.uid for item in studies],
@@ -135,6 +161,7 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     people = identity.people([_scan(item, grades) for item in usable])
     dated, undated = _with_dates(_by_person(usable, people))
     requests = _requests(dated, grades, people.families(families), key)
+    requests = _with_detector(requests, inputs.detector)
     rejections = [
         *scan.rejections,
         *rejected,
@@ -192,10 +219,12 @@ def _check_any_sagittal_t2(input_dir: str, studies: Sequence[study.StudyFiles]) 
 def _read_vertebrae(inputs: Inputs, paths: Sequence[str], series) -> tuple[dict, list]:
     """SeriesInstanceUID -> annotation, and what cannot be used."""
     found = annotations.find(inputs.vertebrae, annotations.VERTEBRAE, paths)
+    if not found and inputs.detector != detectors.NONE:
+        return {}, []
     if not found:
         raise ValueError(
             f"{inputs.input_dir}: there is no {annotations.VERTEBRAE} beside the studies; give"
-            " --vertebrae, a file or folder that names the corners of the vertebrae."
+            " --vertebrae, a file or folder that names the corners of the vertebrae, or --detector."
         )
     by_series, unused = annotations.read_vertebrae(found, [item.uid for item in series])
     if not by_series:
@@ -208,6 +237,7 @@ def _match_all(
     studies: Sequence[study.StudyFiles],
     by_series: Mapping[str, vertebrae.Annotation],
     quarantined: Mapping[str, str],
+    detector: str,
 ) -> tuple[list[_Usable], list[rejection.Rejection]]:
     """The studies that can be used, and why the others cannot."""
     usable, rejected = [], []
@@ -217,7 +247,7 @@ def _match_all(
                 raise rejection.RejectedInput(
                     item.folder, item.uid, "has files of more than one patient; take them apart"
                 )
-            found = study.match(item, by_series)
+            found = _match(item, by_series, detector)
             if item.uid in quarantined:
                 raise rejection.RejectedInput(item.folder, item.uid, quarantined[item.uid])
             subject = max(item.patient_ids) or f"study:{item.uid}"
@@ -225,6 +255,29 @@ def _match_all(
         except rejection.RejectedInput as error:
             rejected.append(error.rejection)
     return usable, rejected
+
+
+def _match(item: study.StudyFiles, by_series: Mapping, detector: str) -> study.Match:
+    """The series with its annotation; without one if there is none and a detector."""
+    if detector == detectors.NONE or any(series.uid in by_series for series in item.series):
+        return study.match(item, by_series)
+    choice = study.choose(item)
+    return study.Match(choice.series, None, choice, "its vertebrae are left to the detector")
+
+
+def _with_detector(
+    requests: Sequence[dataset_lib.ScanRequest], detector: str
+) -> list[dataset_lib.ScanRequest]:
+    """The requests; those without annotation name the detector."""
+    if all(request.payload.annotation is not None for request in requests):
+        return list(requests)
+    made = {"detector": detector, "weights": detectors.source(detector)}
+    return [
+        request
+        if request.payload.annotation is not None
+        else dataclasses.replace(request, payload=dataclasses.replace(request.payload, **made))
+        for request in requests
+    ]
 
 
 def _with_dates(

@@ -1,14 +1,16 @@
 """The detector that --detector asks for."""
 
 import functools
+import json
 import os
 
-from data_prep import rejection
-from spine_tf import files, pack_detector_lib, vertebrae, volume
+from data_prep import local_files, rejection
+from spine_tf import files, pack_detector_lib, vertebrae
 from spine_tf.detection import detector, finder
 from spine_tf.training import model_folder
 
 BUILTIN, NONE = "builtin", "none"
+FOUND = "vertebrae"  # folder in `local/`
 
 
 def weights(name: str) -> str:
@@ -73,6 +75,13 @@ def check_named(found: finder.Found, path: str, uid: str) -> vertebrae.Annotatio
     return found.annotation
 
 
-def find(name: str, scan: volume.Volume, uid: str | None = None) -> finder.Found:
-    """Finds the vertebrae of a scan with a detector; see `finder.Finder.find`."""
-    return load(name).find(scan, uid)
+def keep(output_dir: str, name: str, found: finder.Found) -> None:
+    """Writes what was found to `local/vertebrae/NAME.json` of a data set, for its owner only.
+
+    It may be corrected by hand there, and the folder given as --vertebrae.
+    """
+    folder = os.path.join(output_dir, local_files.LOCAL, FOUND)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, f"{name}.json")
+    with files.atomic_write(path, permissions=0o600) as file:
+        json.dump(found.to_json(), file, indent=1, sort_keys=True)

@@ -45,10 +45,10 @@ class StudyFiles:
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """The series of a study that is used, its annotation, and the choice behind it."""
+    """The series of a study that is used, its annotation if any, and the choice behind it."""
 
     series: dicom_header.SeriesFiles
-    annotation: vertebrae.Annotation
+    annotation: vertebrae.Annotation | None
     choice: series_choice.Choice
     note: str = ""
 
@@ -194,7 +194,7 @@ def load_study(study_dir: str, vertebrae_path: str | None = None) -> Study:
             message names the file or UID and what to do.
     """
     scan = dicom.scan_folder(study_dir)
-    found = _only_study(study_dir, scan)
+    found = only_study(study_dir, scan)
     choose(found)
     by_series = _read_annotations(study_dir, vertebrae_path, found)
     matched = match(found, by_series)
@@ -219,7 +219,12 @@ def no_dicom_message(folder: str, scan: dicom.FolderScan) -> str:
     )
 
 
-def _only_study(study_dir: str, scan: dicom.FolderScan) -> StudyFiles:
+def only_study(study_dir: str, scan: dicom.FolderScan) -> StudyFiles:
+    """Returns the one study of a folder.
+
+    Raises:
+        ValueError: If it holds none, or several.
+    """
     studies = group(scan.series)
     if not studies:
         raise ValueError(no_dicom_message(study_dir, scan))
@@ -230,12 +235,21 @@ def _only_study(study_dir: str, scan: dicom.FolderScan) -> StudyFiles:
     return studies[0]
 
 
+def annotation_paths(study_dir: str, vertebrae_path: str | None) -> list[str]:
+    """Returns the `vertebrae/1` files that were given, or lie in a study's folder or beside it.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or what was given is not there.
+    """
+    beside = os.path.join(os.path.dirname(os.path.abspath(study_dir)), annotations.VERTEBRAE)
+    inside = annotations.find(vertebrae_path, annotations.VERTEBRAE, dicom.list_files(study_dir))
+    return inside or [path for path in [beside] if os.path.isfile(path)]
+
+
 def _read_annotations(
     study_dir: str, vertebrae_path: str | None, found: StudyFiles
 ) -> dict[str, vertebrae.Annotation]:
-    beside = os.path.join(os.path.dirname(os.path.abspath(study_dir)), annotations.VERTEBRAE)
-    inside = annotations.find(vertebrae_path, annotations.VERTEBRAE, dicom.list_files(study_dir))
-    paths = inside or [path for path in [beside] if os.path.isfile(path)]
+    paths = annotation_paths(study_dir, vertebrae_path)
     if not paths:
         raise FileNotFoundError(
             f"{study_dir}: there is no {annotations.VERTEBRAE} in it or beside it; give"

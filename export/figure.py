@@ -60,15 +60,15 @@ def draw(
 
     Args:
         scan: The scan.
-        annotation: Its vertebrae.
+        annotation: Its vertebrae; those without a level get no label.
         discs: The discs to outline; each lies between annotated neighbours or has its own quad.
 
     Returns:
         The figure, cut to the annotated part of the spine.
     """
-    quads = {v.level.value: v.corners_mm for v in annotation.vertebrae}
-    disc_quads = {disc.value: _disc_corners_mm(annotation, disc) for disc in discs}
-    shown = np.concatenate([*quads.values(), *disc_quads.values()])
+    quads = [(v.level.value if v.level else "", v.corners_mm) for v in annotation.vertebrae]
+    disc_quads = [(disc.value, _disc_corners_mm(annotation, disc)) for disc in discs]
+    shown = np.concatenate([corners_mm for _, corners_mm in (*quads, *disc_quads)])
     index = geometry.to_index(scan.affine, shown)
     number = int(np.clip(np.round(np.median(index[:, 0])), 0, scan.array.shape[0] - 1))
     spacing_mm = scan.spacing_mm
@@ -88,8 +88,8 @@ def draw(
         height_mm=round(plane.shape[0] * float(spacing_mm[1]), 1),
         slice_number=number + 1,
         num_slices=scan.array.shape[0],
-        bodies=tuple(outline(name, quad, False) for name, quad in quads.items()),
-        discs=tuple(outline(name, quad, True) for name, quad in disc_quads.items()),
+        bodies=tuple(outline(name, quad, False) for name, quad in quads),
+        discs=tuple(outline(name, quad, True) for name, quad in disc_quads),
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from data_prep import rejection, scan_crops, study
+from data_prep import detected_study, detectors, dicom, rejection, scan_crops, study
 from export import figure, report, saved_model, table
 from spine_tf import files, levels
 from spine_tf.data import augmentation, crops
+from spine_tf.detection import finder
 
 CSV, JSON, HTML = "grades.csv", "grades.json", "report.html"
 Outputs = dict[str, np.ndarray]
@@ -41,14 +42,23 @@ def _say(grade: table.Grade) -> str:
     return text if grade.was_graded else f"{text}, a level that training never saw graded"
 
 
-def grade(study_dir: str, vertebrae_path: str | None, model: str, output_dir: str) -> Report:
+def grade(
+    study_dir: str,
+    vertebrae_path: str | None,
+    model: str,
+    output_dir: str,
+    detector: str = detectors.NONE,
+) -> Report:
     """Grades the discs of one study and writes grades.csv, grades.json and report.html.
+
+    Where the levels are unknown to the detector nothing is graded; the report says why.
 
     Args:
         study_dir: Folder with one DICOM study.
         vertebrae_path: A `vertebrae/1` file or folder; None looks in the study and beside it.
         model: An export folder (its newest version) or one version.
         output_dir: Where the files go; made if missing. Each is written whole or not at all.
+        detector: That finds the vertebrae where there is no annotation, see `detectors.weights`.
 
     Returns:
         What was found.
@@ -58,8 +68,7 @@ def grade(study_dir: str, vertebrae_path: str | None, model: str, output_dir: st
         ValueError: If one of them cannot be used; the message names it and says what to do.
     """
     exported = saved_model.load(model)
-    found = study.load_study(study_dir, vertebrae_path)
-    content = _content(exported, found)
+    content, rejections = _grade(exported, study_dir, vertebrae_path, detector)
     os.makedirs(output_dir, exist_ok=True)
     paths = [os.path.join(output_dir, name) for name in (CSV, JSON, HTML)]
     texts = report.to_csv(content), None, report.to_html(content)
@@ -69,7 +78,61 @@ def grade(study_dir: str, vertebrae_path: str | None, model: str, output_dir: st
             continue
         with files.atomic_write(path) as file:
             file.write(text)
-    return Report(content, paths, found.rejections)
+    return Report(content, paths, rejections)
+
+
+def _grade(
+    exported: saved_model.Exported, study_dir: str, vertebrae_path: str | None, detector: str
+) -> tuple[report.Content, Sequence[rejection.Rejection]]:
+    """The report, and what could not be used."""
+    if detector == detectors.NONE or study.annotation_paths(study_dir, vertebrae_path):
+        found = study.load_study(study_dir, vertebrae_path)
+        return _content(exported, found), found.rejections
+    scan = dicom.scan_folder(study_dir)
+    item = study.only_study(study_dir, scan)
+    seen = detected_study.find(item, detectors.load(detector))
+    found = _as_study(item, seen, scan.rejections)
+    make = _content if seen.found.is_answered else _ungraded
+    content = make(exported, found)
+    notes = [*content.notes, _say_detected(seen.found)]
+    content = dataclasses.replace(content, notes=notes, detected=seen.found.to_json())
+    if seen.found.is_answered:
+        return content, found.rejections
+    unknown = rejection.Rejection(item.folder, seen.series.uid, notes[-1])
+    return content, [*found.rejections, unknown]
+
+
+def _as_study(
+    item: study.StudyFiles,
+    seen: detected_study.Detected,
+    rejections: Sequence[rejection.Rejection],
+) -> study.Study:
+    return study.Study(
+        volume=seen.scan,
+        annotation=seen.found.annotation,
+        series=seen.series,
+        study_instance_uid=item.uid,
+        choice=seen.choice,
+        note=seen.note,
+        rejections=tuple(rejections),
+    )
+
+
+def _say_detected(found: finder.Found) -> str:
+    """What a reader should know of vertebrae that nobody annotated."""
+    made = found.annotation
+    if not found.is_answered:
+        return f"not graded: the levels of the vertebrae are unknown: {made.reason}"
+    least = min(made.vertebrae, key=lambda body: body.probability)
+    return (
+        f"The vertebrae were found by {made.source}, not by a person; least sure is"
+        f" {least.level.value}, probability {least.probability:.2f}. Check the levels."
+    )
+
+
+def _ungraded(exported: saved_model.Exported, found: study.Study) -> report.Content:
+    """A report that shows bodies without names, and no grade."""
+    return _report(exported, found, [])
 
 
 def _content(exported: saved_model.Exported, found: study.Study) -> report.Content:
@@ -83,7 +146,13 @@ def _content(exported: saved_model.Exported, found: study.Study) -> report.Conte
         )
         for number, name in enumerate(names)
     ]
-    shown = [levels.DiscLevel(name) for name in names]
+    return _report(exported, found, discs)
+
+
+def _report(
+    exported: saved_model.Exported, found: study.Study, discs: Sequence[report.Disc]
+) -> report.Content:
+    shown = [levels.DiscLevel(disc.level) for disc in discs]
     return report.Content(
         study_instance_uid=found.study_instance_uid,
         series=found.series,

@@ -3,6 +3,8 @@
     spine-tf grade --study_dir=study --model=export --output_dir=graded
 
 The sagittal T2 series is chosen by its headers, and the choice is printed and shown in the report.
+Without vertebrae.json the vertebrae are found by the detector; where it does not know the levels
+the report says so, no disc is graded, and the exit status is 3.
 OUTPUT_DIR then holds
 
     grades.csv    a row per disc and grading: level, grading, grade, expected_grade, p_0, p_1, ...
@@ -27,6 +29,12 @@ def define_flags() -> None:
         "vertebrae.json of the study, or a folder of such files; without it the file in the study"
         " or beside it is used.",
     )
+    flags.DEFINE_string(
+        "detector",
+        "builtin",
+        "Finds the vertebrae where there is no annotation: builtin, that of the package; a file of"
+        " pack-detector; a model folder; or none.",
+    )
     flags.DEFINE_string("model", None, "Export folder (its newest version) or one version.")
     flags.DEFINE_string("output_dir", None, "Folder of the report; made if missing.")
     cli.required("study_dir", "model", "output_dir")
@@ -38,7 +46,9 @@ def main(argv: list[str]) -> int:
     from export import grade_lib
 
     values = flags.FLAGS
-    found = grade_lib.grade(values.study_dir, values.vertebrae, values.model, values.output_dir)
+    found = grade_lib.grade(
+        values.study_dir, values.vertebrae, values.model, values.output_dir, values.detector
+    )
     print(found)
     return found.exit_status
 

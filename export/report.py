@@ -48,6 +48,7 @@ class Content:
         gradings: Its gradings.
         discs: The discs, head to foot.
         figure: The mid-sagittal slice.
+        detected: `vertebrae/1` with its scores, if a detector found the vertebrae.
     """
 
     study_instance_uid: str
@@ -59,6 +60,7 @@ class Content:
     gradings: Sequence[saved_model.GradingInfo]
     discs: Sequence[Disc]
     figure: figure.Figure
+    detected: Mapping[str, Any] | None = None
 
 
 def to_csv(content: Content) -> str:
@@ -78,7 +80,8 @@ def to_csv(content: Content) -> str:
 
 def to_json(content: Content) -> dict[str, Any]:
     """Returns the content of grades.json."""
-    return {
+    detected = {} if content.detected is None else {"vertebrae": content.detected}
+    return detected | {
         "format": FORMAT,
         "notice": NOTICE,
         "study_instance_uid": content.study_instance_uid,
@@ -122,7 +125,10 @@ def to_html(content: Content) -> str:
         content=content,
         notice=NOTICE,
         never_graded=any(not g.was_graded for disc in content.discs for g in disc.grades),
-        series=[_series_row(verdict, content) for verdict in content.choice.verdicts],
+        series=[
+            {"number": number} | _series_row(verdict, content)
+            for number, verdict in enumerate(content.choice.verdicts, 1)
+        ],
         deciding=_deciding(content.series),
         levels={item.name: ", ".join(_by_order(item.graded_levels)) for item in content.gradings},
     )
@@ -149,7 +155,6 @@ def _series_row(verdict: series_choice.Verdict, content: Content) -> dict[str, A
     is_used = verdict.series.uid == content.series.uid
     return {
         "is_used": is_used,
-        "description": first.description,
         "num_slices": len(verdict.series.slices),
         "matrix": f"{first.rows} x {first.columns}",
         "pixel_mm": " x ".join(f"{mm:.3g}" for mm in first.pixel_spacing_mm),

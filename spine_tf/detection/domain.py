@@ -46,6 +46,11 @@ class Measures:
     canal_to_body: float
     canal_to_disc: float
 
+    @property
+    def canal_contrast(self) -> float:
+        """Sum of both logarithms: discs alone are bright in the young, bodies alone in fat."""
+        return self.canal_to_body + self.canal_to_disc
+
 
 @dataclasses.dataclass(frozen=True)
 class _Limit:
@@ -62,7 +67,9 @@ LIMITS = {
     "canal_share": _Limit(0.7, 0.1, "no spinal canal lies behind the bodies"),
     "disc_share": _Limit(0.5, 0.1, "no discs lie between the bodies"),
     "canal_to_body": _Limit(0.0, 0.1, "the canal is not brighter than the bodies: not T2"),
-    "canal_to_disc": _Limit(0.4, 0.1, "the canal is not much brighter than the discs: not T2"),
+    "canal_contrast": _Limit(
+        0.9, 0.2, "the canal is not much brighter than bodies and discs: not T2"
+    ),
 }
 
 

@@ -8,9 +8,10 @@ import pickle
 import numpy as np
 import pytest
 
-from data_prep import convert_dicom_lib, deidentify, dicom, rejection
+from data_prep import convert_dicom_lib, deidentify, detectors, dicom, rejection
 from spine_tf import vertebrae
-from tests.data_prep import dicom_samples
+from tests import tiny_export
+from tests.data_prep import dicom_samples, stub_finder
 
 _KEY = b"k" * 32
 _STUDY = pathlib.Path(__file__).parents[3] / "shared" / "data" / "lumbar_study"
@@ -272,3 +273,28 @@ def test_real_study_is_planned():
     assert not plan.rejections
     assert len(plan.requests[0].payload.annotation.vertebrae) == 7
     assert plan.not_needed["series: mixed orientation"] == 2
+
+
+def test_studies_without_annotation_are_left_to_the_detector(tmp_path, monkeypatch):
+    folder = tiny_export.write_study(str(tmp_path / "study"))
+    os.remove(os.path.join(folder, "vertebrae.json"))
+    inputs = convert_dicom_lib.Inputs(folder, detector=detectors.BUILTIN)
+    [request] = convert_dicom_lib.plan(inputs, b"key").requests
+    assert request.payload.annotation is None
+    assert request.payload.weights == detectors.source(detectors.BUILTIN)
+
+    monkeypatch.setattr(detectors, "load", lambda name: stub_finder.Finder())
+    scan, annotation = convert_dicom_lib.load(request, str(tmp_path / "out"))
+    assert scan.array.shape == (11, 230, 110)
+    [kept] = (tmp_path / "out" / "local" / "vertebrae").iterdir()
+    assert kept.name == f"{request.scan_key}.json" and kept.stat().st_mode & 0o777 == 0o600
+    [again] = vertebrae.load(str(kept))
+    assert [b.probability for b in again.vertebrae] == [b.probability for b in annotation.vertebrae]
+    assert again.series_instance_uid == "1.2.3.4"
+
+    unknown = stub_finder.Finder(**{"1.2.3.4": stub_finder.unknown})
+    monkeypatch.setattr(detectors, "load", lambda name: unknown)
+    with pytest.raises(rejection.RejectedInput, match="levels of its vertebrae are unknown: a tie"):
+        convert_dicom_lib.load(request)
+    with pytest.raises(ValueError, match="there is no vertebrae.json"):
+        convert_dicom_lib.plan(convert_dicom_lib.Inputs(folder), b"key")

@@ -3,7 +3,7 @@
 import dataclasses
 
 from spine_tf import vertebrae
-from spine_tf.detection import domain, finder
+from spine_tf.detection import domain, finder, labelling
 from tests import tiny_export
 
 
@@ -24,6 +24,13 @@ def unknown(uid, reason="a tie"):
         bodies, series_instance_uid=uid, source="stub", status=vertebrae.UNKNOWN, reason=reason
     )
     return finder.Found(made)
+
+
+def unknown_in_domain(uid):
+    """A lumbar T2 whose levels are a tie."""
+    labelled = labelling.label([])
+    measures = domain.Measures(0.9, 35.0, 1.0, 1.0, 0.8, 1.5)
+    return dataclasses.replace(unknown(uid), measures=measures, labelled=labelled)
 
 
 class Finder:

@@ -8,9 +8,11 @@ import re
 import numpy as np
 import pytest
 
+from data_prep import detectors
 from export import grade_lib, grade_study, score_lib, score_settings
 from spine_tf import cli, vertebrae
 from tests import tiny_export
+from tests.data_prep import stub_finder
 
 DISCS = ["T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
 
@@ -88,7 +90,7 @@ def test_the_report_is_self_contained_and_names_what_was_used(graded):
     assert set(sources) == {"data:image/png;base64,"}
     for expected in ("Research only", "Not a medical device", "1.2.3.4", "TE 100 ms", "a" * 64):
         assert expected in html
-    assert "sag &lt;T2&gt;" in html and "<T2>" not in html  # what a header says is escaped
+    assert "T2&gt;" not in html and "<T2>" not in html  # free text of a header is not shown
     for disc in DISCS:
         assert f">{disc}<" in html
     assert html.count("never graded<br>in training") == 1 + 5  # T12-L1, and all but L4-L5
@@ -173,6 +175,50 @@ def test_a_disc_with_a_quad_of_its_own_is_graded_as_score_does(model, tmp_path):
         assert float(row["expected_grade"]) == pytest.approx(
             float(expected["expected_grade"]), abs=1e-4
         )
+
+
+@pytest.fixture
+def bare_study(tmp_path):
+    """A study that nobody annotated."""
+    study = tiny_export.write_study(str(tmp_path / "bare" / "study"))
+    os.remove(os.path.join(study, "vertebrae.json"))
+    return study
+
+
+def test_a_study_without_annotation_is_graded_by_what_the_detector_finds(
+    model, bare_study, graded, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(detectors, "load", lambda name: stub_finder.Finder())
+    report = grade_lib.grade(bare_study, None, model, str(tmp_path / "o"), "builtin")
+    assert report.exit_status == 0
+    rows, expected = read(tmp_path / "o" / "grades.csv"), read(os.path.join(graded, "grades.csv"))
+    assert [(row["level"], row["grade"]) for row in rows] == [
+        (row["level"], row["grade"]) for row in expected
+    ]
+    content = json.loads(text(tmp_path / "o" / "grades.json"))
+    assert {body["probability"] for body in content["vertebrae"]["vertebrae"]} == {0.95}
+    assert "found by stub, not by a person" in text(tmp_path / "o" / "report.html")
+
+
+def test_unknown_levels_are_reported_and_nothing_is_graded(
+    model, bare_study, tmp_path, monkeypatch
+):
+    answers = {"1.2.3.4": stub_finder.unknown_in_domain}
+    monkeypatch.setattr(detectors, "load", lambda name: stub_finder.Finder(**answers))
+    report = grade_lib.grade(bare_study, None, model, str(tmp_path / "o"), "builtin")
+    assert report.exit_status == 3
+    assert "rejected: " in str(report) and "unknown: a tie" in str(report)
+    assert read(tmp_path / "o" / "grades.csv") == []
+    assert json.loads(text(tmp_path / "o" / "grades.json"))["discs"] == []
+    html = text(tmp_path / "o" / "report.html")
+    assert "unknown: a tie" in html and "No disc is graded." in html
+    assert html.count('<polygon class="body"') == 7
+
+
+def test_without_a_detector_an_annotation_is_needed(model, bare_study, tmp_path, capsys):
+    values = dict(study_dir=bare_study, model=model, output_dir=tmp_path / "o", detector="none")
+    status, error = call(capsys, **values)
+    assert status == 1 and "there is no vertebrae.json" in error
 
 
 def test_a_study_without_sagittal_t2_is_refused(model, tmp_path, capsys):
