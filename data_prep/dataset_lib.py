@@ -23,6 +23,7 @@ from data_prep import (
     beam_runner,
     finished,
     local_files,
+    qc_report,
     rejection,
     restart,
     scan_crops,
@@ -144,12 +145,20 @@ def convert(
             local_files.write_scans(output_dir, ((r.scan_key, r.uid, r.path) for r in requests))
             main_pid = os.getpid() if runner.is_direct else 0
             making = scan_parts.Making(load, encode, settings, output_dir, run, main_pid)
-            rejected = _convert(requests, rejections, making, origin, runner, found)
+            rejected = _convert(requests, rejections, making, origin, runner, found, not_needed)
         shutil.rmtree(parts_dir)
     return _report(output_dir, rejected, not_needed or {})
 
 
-def _convert(requests, rejections, making: scan_parts.Making, origin: dict, runner, found) -> list:
+def _convert(
+    requests,
+    rejections,
+    making: scan_parts.Making,
+    origin: Mapping[str, str],
+    runner,
+    found,
+    not_needed: Mapping[str, int] | None,
+) -> list:
     """Writes all but the splits; returns what was rejected."""
     output_dir, settings = making.output_dir, making.settings
     os.makedirs(os.path.join(output_dir, QC), exist_ok=True)
@@ -172,6 +181,7 @@ def _convert(requests, rejections, making: scan_parts.Making, origin: dict, runn
         kind: finished.finish_kind(output_dir, parts_dir, kind, settings.num_shards)
         for kind in written
     }
+    qc_report.write(output_dir, kinds, rejected, not_needed)
     _write_manifest(output_dir, requests, results, kinds, settings, origin)
     return rejected
 

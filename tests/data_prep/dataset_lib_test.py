@@ -19,14 +19,15 @@ KINDS = (schema.DISC, schema.VERTEBRA_PAIRS)
 
 def _convert(folder, requests=None, chosen=scans.SETTINGS, **options):
     requests = scans.make_requests(folder.parent / "log") if requests is None else requests
-    return dataset_lib.convert(requests, scans.load, chosen, str(folder), source="test", **options)
+    options = {"source": "test", "not_needed": {"axial series": 2}} | options
+    return dataset_lib.convert(requests, scans.load, chosen, str(folder), **options)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Folder and report of a data set of seven scans."""
     folder = tmp_path_factory.mktemp("whole") / "data"
-    return folder, _convert(folder, not_needed={"axial series": 2})
+    return folder, _convert(folder)
 
 
 def _files(folder):
@@ -49,7 +50,7 @@ def test_the_folder(whole):
     names = {"index-disc.jsonl", "index-vertebra_pairs.jsonl", "splits.json", "manifest.json"}
     assert set(os.listdir(folder)) == {*shards, *names, "qc", "local"}
     keys = [request.scan_key for request in scans.make_requests("")]
-    assert sorted(os.listdir(folder / "qc")) == sorted(f"{key}.png" for key in keys)
+    assert set(os.listdir(folder / "qc")) == {"index.html", *(f"{key}.png" for key in keys)}
     assert report.exit_status == 0 and report.num_scans == 7
     # Discs: two per scan. Bodies: three levels of four subjects.
     assert report.num_records == {"disc": 14, "vertebra_pairs": 12}

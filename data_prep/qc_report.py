@@ -1,0 +1,202 @@
+"""qc/index.html: a data set at a glance, and the pictures of its scans, what is unusual first.
+
+It is made from the index of the records, so it holds pseudonyms and no path, UID or date.
+"""
+
+import base64
+import collections
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from data_prep import rejection
+from spine_tf import files, levels
+from spine_tf.data import records
+
+QC, INDEX = "qc", "index.html"
+_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
+_MOST_SHEETS = 60  # a fifth of a megabyte each
+_UNUSUAL = 4.0  # robust standard deviations from the median of the data set
+_LEAST_SPREAD = 0.05  # of the median: what differs by less is not unusual
+_MASKED = re.compile(r"\S*/\S+|\b\d+(?:\.\d+){2,}\b|'[^']*'")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """What the index tells of one scan.
+
+    Attributes:
+        key: Its pseudonym.
+        subject: Pseudonym of its subject.
+        days: Since the subject's first study.
+        field_strength_t: 0 is unknown.
+        measures: Name -> value, by which an unusual scan is found.
+        names: Vertebrae and discs that were cut out.
+    """
+
+    key: str
+    subject: str
+    days: int
+    field_strength_t: float
+    measures: Mapping[str, float]
+    names: frozenset[str]
+
+
+def scans(rows: Iterable[Mapping[str, Any]]) -> list[Scan]:
+    """Returns the scans of the rows of an index, by key; rows of slices tell of none."""
+    by_scan = collections.defaultdict(list)
+    for row in rows:
+        for visit, key in enumerate(row["scan"] if "width_mm" in row else ()):
+            by_scan[key].append((row, visit))
+    return [_scan(key, by_scan[key]) for key in sorted(by_scan)]
+
+
+def _scan(key: str, found: Sequence[tuple[Mapping[str, Any], int]]) -> Scan:
+    row, visit = found[0]
+    slice_mm, row_mm, column_mm = row["spacing_mm"][3 * visit : 3 * visit + 3]
+    widths_mm = [r["width_mm"][v] for r, v in found]
+    measures = {
+        "intensity": float(np.median([r["median"][v] for r, v in found])),
+        "slice distance": slice_mm,
+        "pixel height": row_mm,
+        "pixel width": column_mm,
+        "width of bodies and discs": float(np.median(widths_mm)),
+        "widest over narrowest": max(widths_mm) / max(min(widths_mm), 1e-6),
+    }
+    names = frozenset(r["level"] for r, _ in found)
+    strength = row["field_strength_t"][visit]
+    return Scan(key, row["subject"], row["days"][visit], strength, measures, names)
+
+
+def unusual(found: Sequence[Scan]) -> dict[str, dict[str, float]]:
+    """Returns scan -> what is unusual of it -> by how many robust standard deviations.
+
+    A level that is missing between two others counts as unusual, too.
+    """
+    odd = {scan.key: {} for scan in found}
+    for name in found[0].measures if found else ():
+        values = np.array([scan.measures[name] for scan in found])
+        middle = float(np.median(values))
+        spread = max(1.4826 * float(np.median(np.abs(values - middle))), _LEAST_SPREAD * middle)
+        for scan, value in zip(found, values, strict=True):
+            deviation = abs(value - middle) / max(spread, 1e-9)
+            if deviation > _UNUSUAL:
+                odd[scan.key][f"{name} {value:.3g}, others {middle:.3g}"] = float(deviation)
+    for scan in found:
+        for name in _gaps(scan.names):
+            odd[scan.key][f"{name} is missing"] = _UNUSUAL
+    return odd
+
+
+def _gaps(names: Iterable[str]) -> list[str]:
+    """Vertebrae or discs between others that are there."""
+    gaps = []
+    for known in (levels.LUMBAR_VERTEBRAE, levels.LUMBAR_DISCS):
+        there = [level.value in names for level in known]
+        if any(there):
+            last = len(there) - there[::-1].index(True)
+            inner = range(there.index(True), last)
+            gaps += [known[i].value for i in inner if not there[i]]
+    return gaps
+
+
+def reason_kind(reason: str) -> str:
+    """Returns what rejections of one kind share: no path, UID, quoted value or count."""
+    start = re.split(r"[;(]|: ", _MASKED.sub("…", reason.removeprefix("quarantined: ")))[0]
+    return re.sub(r"\d+(?:\.\d+)?", "N", start).strip()
+
+
+def _bars(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    most = max(counts.values(), default=1)
+    return [{"label": k, "count": n, "share": n / most} for k, n in counts.items()]
+
+
+def _histogram(values: Iterable[float], unit: str, step: float) -> dict[str, int]:
+    counts = collections.Counter(int(value // step) for value in values)
+    return {f"{i * step:g} to {(i + 1) * step:g} {unit}": counts[i] for i in sorted(counts)}
+
+
+def _plots(found: Sequence[Scan], rejections, not_needed: Mapping[str, int]) -> list[dict]:
+    by_subject = collections.Counter(scan.subject for scan in found)
+    visits = collections.Counter(by_subject.values())
+    years = [scan.days / 365.25 for scan in found if scan.days > 0]
+    strengths = collections.Counter(scan.field_strength_t for scan in found)
+    reasons = collections.Counter(reason_kind(item.reason) for item in rejections)
+    order = (*levels.VertebraLevel, *levels.DiscLevel)
+    cut_out = {level.value: sum(level.value in s.names for s in found) for level in order}
+    unused = collections.Counter()
+    for what, count in not_needed.items():
+        unused[_MASKED.sub("…", what)] += count
+    plots = [
+        ("Visits of a subject", {f"{n}": visits[n] for n in sorted(visits)}),
+        ("Time since a subject's first visit", _histogram(years, "years", 1)),
+        ("Scanners: field strength", {f"{t:g} T": strengths[t] for t in sorted(strengths)}),
+        ("Slice distance", _histogram((s.measures["slice distance"] for s in found), "mm", 0.5)),
+        ("Pixel height", _histogram((s.measures["pixel height"] for s in found), "mm", 0.1)),
+        ("Levels", {name: count for name, count in cut_out.items() if count}),
+    ]
+    wide = [
+        ("Rejected", dict(reasons.most_common())),
+        ("Not needed", dict(unused.most_common())),
+    ]
+    shown = [(title, counts, False) for title, counts in plots]
+    shown += [(title, counts, True) for title, counts in wide]
+    return [
+        {"title": title, "bars": _bars(counts), "is_wide": is_wide}
+        for title, counts, is_wide in shown
+        if counts
+    ]
+
+
+def write(
+    output_dir: str,
+    kinds: Iterable[str],
+    rejections: Sequence[rejection.Rejection] = (),
+    not_needed: Mapping[str, int] | None = None,
+) -> None:
+    """Writes qc/index.html of a data set; it needs no other file.
+
+    Args:
+        output_dir: Folder of the data set, with its index and its pictures.
+        kinds: The kinds of records in it.
+        rejections: What was rejected; only what kinds of reasons and how many are shown.
+        not_needed: What was not needed -> count.
+    """
+    found = scans(row for kind in kinds for row in _rows(output_dir, kind))
+    odd = unusual(found)
+    first = sorted(odd, key=lambda key: (-sum(odd[key].values()), key))
+    pictures = [key for key in first if os.path.exists(_picture(output_dir, key))]
+    subjects = len({scan.subject for scan in found})
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    page = environment.get_template("qc.html").render(
+        summary=f"{len(found)} scans of {subjects} subjects; {len(rejections)} rejections.",
+        plots=_plots(found, rejections, not_needed or {}),
+        sheets=[_sheet(output_dir, key, odd[key]) for key in pictures[:_MOST_SHEETS]],
+        num_left_out=len(pictures[_MOST_SHEETS:]),
+    )
+    with files.atomic_write(os.path.join(output_dir, QC, INDEX)) as file:
+        file.write(page)
+
+
+def _rows(output_dir: str, kind: str) -> list[dict[str, Any]]:
+    with open(os.path.join(output_dir, records.index_name(kind)), encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def _picture(output_dir: str, key: str) -> str:
+    return os.path.join(output_dir, QC, f"{key}.png")
+
+
+def _sheet(output_dir: str, key: str, reasons: Mapping[str, float]) -> dict[str, str]:
+    with open(_picture(output_dir, key), "rb") as file:
+        png = base64.b64encode(file.read()).decode()
+    return {"scan": key, "png": png, "reasons": "; ".join(reasons)}
