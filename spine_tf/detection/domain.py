@@ -17,7 +17,7 @@ from spine_tf.detection import candidates, column_geometry, decode, slices, targ
 
 LEAST_SLICES = 4
 MOST_PIXEL_MM = 2.0  # of a sagittal plane; an axial stack has rows as far apart as its slices
-LEAST_HEIGHT_MM = 100.0  # of the field of view: four bodies
+LEAST_HEIGHT_MM, MOST_HEIGHT_MM = 100.0, 400.0  # of the field of view: four bodies; no localizer
 _LEAST_SHARE = 0.5  # probability of a class by which a pixel counts
 _HALF_SLAB_MM = 6.0  # slices this near the middle of the bodies are measured
 _BEHIND_PIXELS = 30.0 / slices.SPACING_MM  # of a body's back, where its canal must lie
@@ -86,6 +86,8 @@ def unfit(scan: volume.Volume) -> str:
         )
     if rows * row_mm < LEAST_HEIGHT_MM:
         return f"field of view of {rows * row_mm:.0f} mm, below {LEAST_HEIGHT_MM:g} mm"
+    if rows * row_mm > MOST_HEIGHT_MM:
+        return f"localizer: field of view of {rows * row_mm:.0f} mm, above {MOST_HEIGHT_MM:g} mm"
     low, high = (float(value) for value in (scan.array.min(), scan.array.max()))
     if not np.isfinite([low, high]).all():
         return "has voxels that are no finite numbers"

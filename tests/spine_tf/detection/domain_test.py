@@ -78,6 +78,7 @@ def _volume(shape=(5, 200, 100), spacing_mm=(4, 1, 1), value=None):
         ({"shape": (3, 200, 100)}, "3 sagittal slices, fewer than 4"),
         ({"spacing_mm": (0.5, 4, 0.5)}, "no sagittal stack"),  # axial
         ({"shape": (5, 60, 100)}, "field of view of 60 mm"),
+        ({"spacing_mm": (4, 2, 2), "shape": (5, 240, 100)}, "localizer: field of view of 480 mm"),
         ({"value": 0}, "shows nothing: every voxel is 0"),
         ({"value": np.nan}, "no finite numbers"),
     ],
