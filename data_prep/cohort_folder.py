@@ -43,7 +43,9 @@ def write_missing(
     write: Callable[[Any, str], None],
     folders: Mapping[str, Any],
     num_processes: int = 1,
+    *,
     unit: str = "subject",
+    title: str = "subjects",
 ) -> None:
     """Writes the folders that are not there yet, with a bar; each appears when it is whole.
 
@@ -52,7 +54,8 @@ def write_missing(
             to another process.
         folders: Folder -> item.
         num_processes: Worker processes.
-        unit: What an item is called.
+        unit: What the bar calls an item.
+        title: What it calls all of them.
 
     Raises:
         ValueError: If `num_processes` is not positive.
@@ -60,7 +63,7 @@ def write_missing(
     if num_processes < 1:
         raise ValueError(f"`num_processes` must be at least 1, got {num_processes}.")
     missing = [(folder, item) for folder, item in folders.items() if not os.path.isdir(folder)]
-    bar = tqdm.tqdm(total=len(folders), desc=f"{unit}s", unit=unit, disable=None)
+    bar = tqdm.tqdm(total=len(folders), desc=title, unit=unit, disable=None)
     bar.update(len(folders) - len(missing))
     for _ in _map(functools.partial(_write_whole, write), missing, num_processes):
         bar.update()

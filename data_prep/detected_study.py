@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from data_prep import dicom, dicom_header, rejection, series_choice, study
+from data_prep import archive, dicom_header, rejection, series_choice, study
 from spine_tf import volume
 from spine_tf.detection import finder
 
@@ -51,7 +51,7 @@ def find(item: study.StudyFiles, detector: finder.Finder) -> Detected:
         note = "no series has an echo time; the contrast was judged by the images alone"
     for series in candidates:
         try:
-            scan = dicom.read_volume(series)
+            scan = archive.read_volume(series)
         except rejection.RejectedInput as error:
             tried.append(f"{series.uid}: {error.rejection.reason}")
             continue

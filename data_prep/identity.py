@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from data_prep import dicom, dicom_header, rejection, study
+from data_prep import archive, dicom, dicom_header, rejection, study
 
 # What archives and anonymisers write where no id was known, after removing all but letters and
 # digits; besides these, any run of one character such as 0000, 9999 or XXX.
@@ -183,7 +183,8 @@ def pixel_hash(series: dicom_header.SeriesFiles) -> bytes:
     """
     middle = series.slices[len(series.slices) // 2]
     try:
-        pixels = dicom.read_pixels(middle.path)[middle.frame]
+        with archive.local_files([middle.path]) as (path,):
+            pixels = dicom.read_pixels(path)[middle.frame]
     except (rejection.RejectedInput, IndexError):
         return b""
     if pixels.min() == pixels.max():

@@ -1,22 +1,17 @@
 """Writes a phantom cohort as DICOM studies, or straight as records."""
 
-import concurrent.futures
 import csv
 import dataclasses
 import datetime
-import itertools
 import json
-import multiprocessing
 import os
-import shutil
 import typing
 from collections.abc import Iterator
 
 import numpy as np
 import pydicom.uid
-import tqdm
 
-from data_prep import annotations, deidentify, dicom_writer, settings
+from data_prep import annotations, cohort_folder, deidentify, dicom_writer, settings
 from spine_tf import files, vertebrae, volume
 from spine_tf.phantom import cohort
 
@@ -109,67 +104,35 @@ def write_cohort(config: cohort.CohortConfig, output_dir: str, num_processes: in
     Raises:
         ValueError: If `num_processes` is not positive or `output_dir` holds another cohort.
     """
-    if num_processes < 1:
-        raise ValueError(f"`num_processes` must be at least 1, got {num_processes}.")
-    os.makedirs(output_dir, exist_ok=True)
-    _claim(config, output_dir)
+    cohort_folder.claim(output_dir, SETTINGS, dataclasses.asdict(config))
     planned = list(studies(config))
-    missing = [s for s in planned if not os.path.isdir(os.path.join(output_dir, s.folder))]
-    bar = tqdm.tqdm(total=len(planned), desc="studies", unit="study", disable=None)
-    bar.update(len(planned) - len(missing))
-    for _ in _map(missing, output_dir, num_processes):
-        bar.update()
-    bar.close()
+    cohort_folder.write_missing(
+        write_study,
+        {os.path.join(output_dir, study.folder): study for study in planned},
+        num_processes,
+        unit="study",
+        title="studies",
+    )
     _write_tables(planned, output_dir)
     return len(planned)
 
 
-def _claim(config: cohort.CohortConfig, output_dir: str) -> None:
-    """Notes whose folder it is, or raises if it is another cohort's."""
-    path = os.path.join(output_dir, SETTINGS)
-    content = json.loads(json.dumps(dataclasses.asdict(config)))
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-        if found != content:
-            raise ValueError(
-                f"`output_dir` must be a new folder or one of the same cohort, got {output_dir},"
-                f" whose {SETTINGS} has other settings. Choose another folder."
-            )
-    files.write_json(path, content)
-
-
-def _map(missing: list[Study], output_dir: str, num_processes: int) -> Iterator[None]:
-    if num_processes == 1 or len(missing) < 2:
-        yield from map(write_study, missing, itertools.repeat(output_dir))
-        return
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(num_processes, context) as pool:
-        futures = [pool.submit(write_study, study, output_dir) for study in missing]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
-
-
-def write_study(study: Study, output_dir: str) -> None:
-    """Renders one visit and writes its series; the folder appears when it is whole."""
+def write_study(study: Study, folder: str) -> None:
+    """Renders one visit and writes its series into a folder."""
     payload = study.payload
     visit = cohort.make_visit(payload.config, payload.index, payload.visit)
-    folder = os.path.join(output_dir, study.folder)
-    temporary = f"{folder}.tmp-{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
     for name, scan in (("T2", visit.sagittal_t2), ("T1", visit.sagittal_t1)):
         dicom_writer.write_series(
-            os.path.join(temporary, name), scan.as_uint16(), scan.affine, _header(study, name)
+            os.path.join(folder, name), scan.as_uint16(), scan.affine, _header(study, name)
         )
     localizer = cohort.make_localizer(payload.config, payload.index, payload.visit)
     for plane, (array, affine) in localizer.items():
         dicom_writer.write_series(
-            os.path.join(temporary, "LOC", plane),
+            os.path.join(folder, "LOC", plane),
             array.astype(np.uint16),
             affine,
             _header(study, f"LOC {plane}"),
         )
-    os.replace(temporary, folder)
 
 
 # Series -> number, description, repetition time, echo time in ms, slice thickness in mm.

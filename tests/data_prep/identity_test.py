@@ -1,11 +1,12 @@
 """Tests of data_prep.identity."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 
-from data_prep import deidentify, dicom, identity, study
+from data_prep import archive, deidentify, dicom, header_scan, identity, study
 from tests.data_prep import dicom_samples
 
 F_1972 = deidentify.person_marks("F", "19720405")
@@ -119,6 +120,13 @@ def test_slices_of_one_value_and_broken_ones_tell_nothing(tmp_path):
     assert identity.people(scans).copies == {}
     dicom_samples.write_series(tmp_path / "flat", array=np.full((4, 6, 5), 3, np.uint16))
     assert identity.pixel_hash(dicom.scan_folder(str(tmp_path / "flat")).series[0]) == b""
+
+
+def test_pixels_in_a_zip_are_seen_too(tmp_path):
+    (scan,) = _scans(tmp_path, [7], ["a"])
+    packed = shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path / scan.study_uid)
+    (found,) = header_scan.scan(archive.open_input(packed)).series
+    assert identity.pixel_hash(found) == identity.pixel_hash(scan.series) != b""
 
 
 def test_families_of_joined_ids_are_joined():

@@ -105,7 +105,7 @@ def test_crops_from_dicom_and_direct_agree(folder):
 def test_a_stopped_run_goes_on_and_ends_the_same(folder, tmp_path):
     output_dir = str(tmp_path / "again")
     first = next(make_phantom_lib.studies(CONFIG))
-    make_phantom_lib.write_study(first, output_dir)
+    make_phantom_lib.write_study(first, os.path.join(output_dir, first.folder))
     kept = os.path.join(output_dir, first.folder, "T2", "IM-0001.dcm")
     modified = os.stat(kept).st_mtime_ns
     make_phantom_lib.write_cohort(CONFIG, output_dir)
