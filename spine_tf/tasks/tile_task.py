@@ -18,6 +18,7 @@ from spine_tf.metrics import balanced_accuracy
 from spine_tf.models import tile_heads
 from spine_tf.tasks import image_task, task
 
+TIMES_CHANCE = 2.0  # balanced accuracy from which a pretext counts as learned, over chance
 _ALARM_EPOCHS = 20
 
 
@@ -91,7 +92,7 @@ class TileTask(image_task.ImageTask):
     def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
         name = f"val_{self.output}/balanced_accuracy"
         found: Any = history[-1].get(name, 1.0)
-        if len(history) < _ALARM_EPOCHS or found > 2.0 / self.num_classes:
+        if len(history) < _ALARM_EPOCHS or found >= TIMES_CHANCE / self.num_classes:
             return []
         return [
             f"the pretext is not learned: {name} is {found:.3f} after {len(history)} epochs, less"

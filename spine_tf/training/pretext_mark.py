@@ -22,7 +22,6 @@ from spine_tf.training import journal, model_folder
 START = "start.json"
 FORMAT = "spine_tf start/1"
 MARK = "pretext not learned"
-TIMES_CHANCE = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +55,7 @@ def rule(made: task.Task) -> Rule | None:
     """Returns the rule of a task; None of a task that has none."""
     if isinstance(made, tile_task.TileTask):
         column = f"val_{made.output}/balanced_accuracy"
-        return Rule("balanced_accuracy", TIMES_CHANCE / made.num_classes, False, column)
+        return Rule("balanced_accuracy", tile_task.TIMES_CHANCE / made.num_classes, False, column)
     if isinstance(made, restoration_task.RestorationTask):
         limit = restoration_ratio.NOT_LEARNED
         return Rule(restoration_ratio.EVERYWHERE, limit, True, restoration_task.RATIO)
