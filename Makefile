@@ -32,8 +32,9 @@ demo: $(CURRENT)/.installed
 test: lint
 	$(CURRENT)/bin/python $(PYTEST) -m "not slow" $(PYTEST_FLAGS)
 
+# Benchmarks are experiments, and are run on the current stack.
 test-addons: $(ADDONS)/.installed
-	$(ADDONS)/bin/python $(PYTEST) -m "not slow" $(PYTEST_FLAGS)
+	$(ADDONS)/bin/python $(PYTEST) -m "not slow" --ignore=tests/benchmarks $(PYTEST_FLAGS)
 
 test-slow: $(CURRENT)/.installed
 	$(CURRENT)/bin/python -m pytest -m slow $(PYTEST_FLAGS)
