@@ -1,10 +1,13 @@
 import json
 
+import pytest
+
 from benchmarks import anatomy
 from spine_tf import cli, config
 from tests.spine_tf import small_data, tiny_runs
 
 
+@pytest.mark.slow
 def test_both_anatomies_are_trained_and_verified(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(config.PRESETS, "tiny", tiny_runs.MODEL)
     data_dir = small_data.make(

@@ -100,6 +100,7 @@ def test_what_is_asked_of_the_loop(regime, tmp_path, monkeypatch):
     assert request.freeze_encoder == (regime not in ("scratch", "longitudinal_finetuned"))
 
 
+@pytest.mark.slow
 def test_a_job_is_trained_and_tested(tmp_path):
     data_dir = tiny_runs.make_data(tmp_path / "set")
     strong_dir = tiny_runs.make_data(tmp_path / "strong", family_of=range(50, 60))

@@ -101,6 +101,7 @@ def test_every_worker_gets_its_own_number():
     assert len(set(found[0]["cluster"]["worker"])) == 2
 
 
+@pytest.mark.slow
 def test_measures_a_part_and_keeps_the_others(tmp_path, monkeypatch):
     monkeypatch.setitem(config.PRESETS, "tiny", tiny_runs.MODEL)
     path = tmp_path / training.NAME
