@@ -1,12 +1,14 @@
-"""Order and requests of the jobs."""
+"""Order and requests of the jobs; all are run for real."""
 
 import dataclasses
+import json
 
 import pytest
 
-from benchmarks import comparison_jobs
-from spine_tf import config
+from benchmarks import comparison_jobs, pretext_comparison
+from spine_tf import cli, config
 from spine_tf.data import records
+from tests.spine_tf import tiny_runs
 
 Job = comparison_jobs.Job
 
@@ -85,3 +87,36 @@ def test_what_cannot_be_is_said_before_hours_are_spent(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="`longitudinal_dir` must be a model folder"):
         comparison_jobs.check(_plan(tmp_path), [Job("LO", "percent100", 0, 0)])
     comparison_jobs.check(_plan(tmp_path), jobs[:1])
+
+
+@pytest.mark.slow
+def test_the_script_compares(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(config.PRESETS, "unet-16", tiny_runs.UNET)
+    data_dir = tiny_runs.make_data(tmp_path / "set", (1,) * 18, num_folds=3, train_percents=(50,))
+    options = {"patch_size": 32}
+    arguments = [
+        *(f"--data_dir={data_dir}", f"--work_dir={tmp_path}/w", f"--output_dir={tmp_path}/o"),
+        *("--rows=percent100=RD/CR,percent50=RD/RD+AG/AE", "--folds=0,1", "--num_draws=20"),
+        f"--task_options={json.dumps(options)}",
+        f"--pretext_options={json.dumps(options | {'anatomy': 'slice'})}",
+        *("--steps=2", "--pretext_steps=2", "--epoch_steps=1"),
+        *(f'--{name}settings={{"batch_size": 2}}' for name in ("", "pretext_")),
+    ]
+    run = pretext_comparison.define_flags, pretext_comparison.main
+    assert cli.call(*run, arguments) == 0
+    content = json.loads((tmp_path / "o" / "pretexts_segmentation.json").read_text())
+    rows = {(row["amount"], row["start"]): row for row in content["rows"]}
+    assert list(rows) == [
+        *(("percent100", "RD"), ("percent100", "CR"), ("percent50", "RD")),
+        *(("percent50", "RD+AG"), ("percent50", "AE")),
+    ]
+    assert all(row["folds"] == [0, 1] for row in rows.values())
+    assert all(0 <= row["measures"]["dice"]["value"] <= 1 for row in rows.values())
+    assert len(content["pretexts"]) == 4 and content["not_run"] == []
+    assert str(tmp_path) not in json.dumps(content)
+    assert (tmp_path / "o" / "pretexts_segmentation.png").stat().st_size > 1000
+    before = capsys.readouterr().out
+    assert "| percent50 RD+AG |" in before and "=== CR-pretext-fold0-seed0" in before
+    # What is done is not done again.
+    assert cli.call(*run, arguments) == 0
+    assert "===" not in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """A tiny data set on disk, made without scans: crops that carry identity, level and grade."""
 
+import collections
 import json
 import os
 
@@ -22,6 +23,7 @@ def make(
     family_of=None,
     disc_pairs=False,
     slices=False,
+    train_percents=(),
 ):
     """Writes a data set at crop scale 0.5, one subject per number of visits; returns its path.
 
@@ -62,6 +64,10 @@ def make(
         made["protocols"][splits.SUBJECTS] = splits.by_subject(
             families, seed=seed, held_out_fraction=0.2
         )
+    num_subjects = collections.Counter(family for family, _ in {visit[:2] for visit in visits})
+    made["protocols"] |= splits.parts(
+        made["protocols"], num_subjects, seed=seed, percents=train_percents
+    )
     files.write_json(os.path.join(folder, records.SPLITS), made)
     manifest = {
         "schema_version": schema.SCHEMA_VERSION,
