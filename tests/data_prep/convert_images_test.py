@@ -96,7 +96,10 @@ def test_good_volumes_are_converted_beside_bad_ones(tmp_path, capfd):
     for name in "abcdefgh":
         volume_samples.write_case(folder, name)
     volume_samples.write_case(folder, "bad", seg=np.full(volume_samples.SHAPE, 3, np.uint8))
+    # The split depends on the key; with some, the half left out is the bad volume alone.
+    (tmp_path / "key").write_text("0" * 64)
     options = ("--layout=brats", "--num_shards=2", "--folds=2", "--train_percents=50")
+    options += (f"--key_file={tmp_path / 'key'}",)
     assert _volumes(folder, *options, "--views=axial,native") == cli.EXIT_REJECTED
     printed = capfd.readouterr().out
     assert "8 scans, records: 48 slice." in printed
