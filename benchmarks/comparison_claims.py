@@ -8,64 +8,67 @@ Source: Chen 2019, Tables 3 to 5. The data here are others, and the networks sma
 say whether a claim carries over, and reproduce nothing.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks import claims, comparison_results, comparison_scores
-from spine_tf.evaluation import bootstrap, contrasts
+from spine_tf.evaluation import bootstrap
 
-Cell = comparison_results.Cell
 _RESTORATION, _RANDOM, _AUGMENTED = "CR", "RD", "RD+AG"
 _WHOLE, _HALF = "percent100", "percent50"
+_RIVALS = ("RD", "RD+AG", "AE", "RP", "JS", "CP")
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """One cell minus another in a measure, with the sign that makes more better."""
+
+    measure: str
+    one: comparison_results.Cell
+    other: comparison_results.Cell
+
+    @property
+    def name(self) -> str:
+        """Its name among the numbers of a claim."""
+        return f"{self.measure}: {' '.join(self.one)} - {' '.join(self.other)}"
+
+    def interval(self, tested: comparison_results.Tested) -> dict[str, Any] | None:
+        """Its value with its interval; None if the cells share no run."""
+        found = tested.difference(self.one, self.other, self.measure)
+        sign = -1.0 if self.measure.endswith("_mm") else 1.0
+        if not found:
+            return None
+        return bootstrap.interval(sign * found.score.value, sign * found.score.drawn)
 
 
 def judge(tested: comparison_results.Tested) -> list[dict[str, Any]]:
     """Returns the claims with their verdicts, see `benchmarks.claims.judge`."""
-    listed = _claims(tested)
-    names = {name for claim in listed for name, _ in claim.bounds}
-    found = {name: _difference(tested, name) for name in names}
-    return [claims.judge(claim, {k: v for k, v in found.items() if v}) for claim in listed]
+    judged = []
+    for text, differences in _claims(tested):
+        bounds = tuple((one.name, 0.0) for one in differences)
+        found = {one.name: one.interval(tested) for one in differences}
+        known = {name: interval for name, interval in found.items() if interval}
+        judged.append(claims.judge(claims.Claim(text, text, bounds), known))
+    return judged
 
 
-def _claims(tested: comparison_results.Tested) -> list[claims.Claim]:
+def _claims(tested: comparison_results.Tested) -> list[tuple[str, list[Difference]]]:
+    """What a claim says, and the differences that must not be below 0."""
     starts: dict[str, list[str]] = {}
     for amount, start in tested.cases:
         starts.setdefault(amount, []).append(start)
     found, claimed = [], comparison_scores.CLAIMED[tested.task]
     for amount, names in starts.items():
-        rivals = [name for name in names if name in _RIVALS]
+        restored, rivals = (amount, _RESTORATION), [name for name in names if name in _RIVALS]
         for measure in claimed if _RESTORATION in names and rivals else ():
-            bounds = [_name(measure, (amount, _RESTORATION), (amount, name)) for name in rivals]
-            found.append(_claim(f"CR is best of {amount} in {measure}", bounds))
+            differences = [Difference(measure, restored, (amount, name)) for name in rivals]
+            found.append((f"CR is best of {amount} in {measure}", differences))
         if {_AUGMENTED, _RANDOM} <= set(names):
-            bound = _name(claimed[0], (amount, _AUGMENTED), (amount, _RANDOM))
-            found.append(_claim(f"augmentation helps at {amount} in {claimed[0]}", [bound]))
-    bound = _name(claimed[0], (_HALF, _RESTORATION), (_WHOLE, _RANDOM))
-    return [*found, _claim(f"CR at half reaches RD with all in {claimed[0]}", [bound])]
-
-
-_RIVALS = ("RD", "RD+AG", "AE", "RP", "JS", "CP")
-
-
-def _claim(text: str, names: Sequence[str]) -> claims.Claim:
-    return claims.Claim(text, text, tuple((name, 0.0) for name in names))
-
-
-def _name(measure: str, one: Cell, other: Cell) -> str:
-    return f"{measure}: {' '.join(one)} - {' '.join(other)}"
-
-
-def _difference(tested: comparison_results.Tested, name: str) -> dict[str, Any] | None:
-    measure, _, cells = name.partition(": ")
-    one, other = (tuple(text.split(" ")) for text in cells.split(" - "))
-    folds, seeds = tested.common(one, other)
-    if not seeds:
-        return None
-    scores = tested.scores([one, other], folds, seeds)
-    sign = -1.0 if measure.endswith("_mm") else 1.0
-    parts = [(sign, scores[one][measure]), (-sign, scores[other][measure])]
-    summed = contrasts.weighted_sum(parts)
-    return bootstrap.interval(summed.value, summed.drawn)
+            difference = Difference(claimed[0], (amount, _AUGMENTED), (amount, _RANDOM))
+            found.append((f"augmentation helps at {amount} in {claimed[0]}", [difference]))
+    difference = Difference(claimed[0], (_HALF, _RESTORATION), (_WHOLE, _RANDOM))
+    return [*found, (f"CR at half reaches RD with all in {claimed[0]}", [difference])]
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> str:

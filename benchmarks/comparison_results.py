@@ -45,9 +45,13 @@ class Tested:
         return sorted(folds), whole if folds else []
 
     def scores(
-        self, cells: Sequence[Cell], folds: Sequence[int], seeds: Sequence[int]
+        self,
+        cells: Sequence[Cell],
+        folds: Sequence[int],
+        seeds: Sequence[int],
+        only: str = "",
     ) -> dict[Cell, dict[str, contrasts.Score]]:
-        """Returns cell -> measure -> score over seeds; all share their draws."""
+        """Returns cell -> measure -> score over seeds, or one measure; all share their draws."""
         joined = {
             (cell, seed): comparison_scores.join([self.cases[cell][seed][fold] for fold in folds])
             for cell in cells
@@ -55,15 +59,35 @@ class Tested:
         }
         first = joined[cells[0], seeds[0]]
         draws = comparison_scores.Draws(first, self.num_draws)
+        metrics = comparison_scores.measures(self.task, first)
+        metrics = {only: metrics[only]} if only else metrics
         return {
             cell: {
                 name: contrasts.weighted_sum(
                     [(1 / len(seeds), draws.score(joined[cell, s], name, metric)) for s in seeds]
                 )
-                for name, metric in comparison_scores.measures(self.task, first).items()
+                for name, metric in metrics.items()
             }
             for cell in cells
         }
+
+    def difference(self, one: Cell, other: Cell, measure: str) -> "Difference | None":
+        """Returns a measure of one cell minus another's, paired; None if they share no run."""
+        folds, seeds = self.common(one, other)
+        if not seeds:
+            return None
+        scores = self.scores([one, other], folds, seeds, measure)
+        parts = [(1.0, scores[one][measure]), (-1.0, scores[other][measure])]
+        return Difference(contrasts.weighted_sum(parts), folds, seeds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A difference of two cells, and the folds and seeds that it is of."""
+
+    score: contrasts.Score
+    folds: list[int]
+    seeds: list[int]
 
 
 def collect(
@@ -118,18 +142,14 @@ def _contrasts(tested: Tested) -> list[dict[str, Any]]:
     """Every start minus RD, of the measure that stands for the task."""
     measure = comparison_scores.HEADLINES[tested.task]
     found = []
-    for cell in tested.cases:
-        base = (cell[0], _BASE)
-        folds, seeds = tested.common(cell, base)
-        if cell[1] == _BASE or not seeds:
+    for amount, start in tested.cases:
+        difference = tested.difference((amount, start), (amount, _BASE), measure)
+        if start == _BASE or not difference:
             continue
-        scores = tested.scores([cell, base], folds, seeds)
-        parts = [(1.0, scores[cell][measure]), (-1.0, scores[base][measure])]
-        described = contrasts.describe(contrasts.weighted_sum(parts))
         found.append(
-            {"amount": cell[0], "start": cell[1], "measure": measure}
-            | {"folds": folds, "seeds": seeds}
-            | described
+            {"amount": amount, "start": start, "measure": measure}
+            | {"folds": difference.folds, "seeds": difference.seeds}
+            | contrasts.describe(difference.score)
         )
     adjusted = contrasts.holm([one["p"] for one in found])
     return [one | {"p_holm": round(p, 6)} for one, p in zip(found, adjusted, strict=True)]
@@ -186,7 +206,9 @@ def picture(content: Mapping[str, Any]) -> figure.Figure:
         if found["value"] is None:
             continue
         x = amounts.index(row["amount"]) + 0.8 * (number + 0.5) / len(starts) - 0.4
-        low, high = (found[side] if found[side] is not None else found["value"] for side in _SIDES)
+        low, high = (
+            found[side] if found[side] is not None else found["value"] for side in ("low", "high")
+        )
         filled = not row["pretexts_not_learned"]
         color = _COLORS[number % len(_COLORS)]
         axes.plot([x, x], [low, high], color=color, linewidth=1.6)
@@ -207,6 +229,3 @@ def picture(content: Mapping[str, Any]) -> figure.Figure:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return made
-
-
-_SIDES = ("low", "high")

@@ -141,7 +141,8 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     num_processes = inputs.num_processes or beam_runner.worthwhile_processes(
         len(listing.names), _HEADERS_PER_PROCESS
     )
-    scan = header_scan.scan(listing, num_processes, _progress("headers"), inputs.header_facts)
+    progress = _progress("headers", len(listing.names))
+    scan = header_scan.scan(listing, num_processes, progress, inputs.header_facts)
     studies = study.group(scan.series)
     if not studies:
         raise ValueError(study.no_dicom_message(inputs.input_dir, scan))
@@ -199,9 +200,9 @@ def _scans_of_files(requests: Sequence[dataset_lib.ScanRequest]) -> dict[str, st
     return {path: item.scan_key for item in requests for path in item.payload.series.paths}
 
 
-def _progress(what: str):
+def _progress(what: str, total: int):
     """A progress bar; none where the output is no terminal."""
-    return functools.partial(tqdm.tqdm, desc=what, unit="file", disable=None)
+    return functools.partial(tqdm.tqdm, desc=what, unit="file", total=total, disable=None)
 
 
 def _check_any_sagittal_t2(input_dir: str, studies: Sequence[study.StudyFiles]) -> None:
@@ -243,10 +244,7 @@ def _match_all(
     usable, rejected = [], []
     for item in studies:
         try:
-            if len(item.patient_ids) > 1:
-                raise rejection.RejectedInput(
-                    item.folder, item.uid, "has files of more than one patient; take them apart"
-                )
+            study.check_one_patient(item)
             found = _match(item, by_series, detector)
             if item.uid in quarantined:
                 raise rejection.RejectedInput(item.folder, item.uid, quarantined[item.uid])

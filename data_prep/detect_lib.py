@@ -121,10 +121,7 @@ def _looked(
 
 
 def _look_at_study(item: study.StudyFiles, made: finder.Finder) -> _Looked:
-    if len(item.patient_ids) > 1:
-        raise rejection.RejectedInput(
-            item.folder, item.uid, "has files of more than one patient; take them apart"
-        )
+    study.check_one_patient(item)
     seen = detected_study.find(item, made)
     uid = seen.series.uid
     return _Looked(uid, detected_study.folder(seen.series), uid, seen.scan, seen.found, seen.note)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.cluster import hierarchy
 
 from data_prep import archive, dicom, dicom_header, rejection, study
 
@@ -116,29 +117,11 @@ class People:
         Returns:
             The subject that stands for a person -> family.
         """
-        groups = _Groups()
+        families = {name: family_of.get(name, name) for name in self.subject_of}
+        groups = hierarchy.DisjointSet(set(families.values()))
         for subject, main in self.subject_of.items():
-            groups.join(family_of.get(subject, subject), family_of.get(main, main))
-        return {main: groups.first(family_of.get(main, main)) for main in self.subject_of.values()}
-
-
-class _Groups:
-    """Names that are joined to groups; the first in order stands for its group."""
-
-    def __init__(self):
-        self._parent = {}
-
-    def first(self, name: str) -> str:
-        """The first name of the group of `name`."""
-        while name in self._parent:
-            name = self._parent[name]
-        return name
-
-    def join(self, one: str, other: str) -> None:
-        """Puts two names and their groups into one."""
-        first, last = sorted((self.first(one), self.first(other)))
-        if first != last:
-            self._parent[last] = first
+            groups.merge(families[subject], families[main])
+        return {main: min(groups.subset(families[main])) for main in self.subject_of.values()}
 
 
 def people(scans: Sequence[Scan]) -> People:
@@ -152,7 +135,8 @@ def people(scans: Sequence[Scan]) -> People:
     Returns:
         Who is one person. Of equal scans one with gradings is used, else the first.
     """
-    by_hash, groups, copies = collections.defaultdict(list), _Groups(), {}
+    subjects = {item.subject for item in scans}
+    by_hash, groups, copies = collections.defaultdict(list), hierarchy.DisjointSet(subjects), {}
     for same_size in _by_size(scans):
         if len({item.subject for item in same_size}) > 1:
             for item in same_size:
@@ -162,9 +146,9 @@ def people(scans: Sequence[Scan]) -> People:
         original, *others = sorted(same, key=lambda item: not item.is_graded)
         for item in others:
             if item.subject != original.subject:
-                groups.join(original.subject, item.subject)
+                groups.merge(original.subject, item.subject)
                 copies[item.study_uid] = original.study_uid
-    return People({item.subject: groups.first(item.subject) for item in scans}, copies)
+    return People({name: min(groups.subset(name)) for name in sorted(subjects)}, copies)
 
 
 def _by_size(scans: Sequence[Scan]) -> list[list[Scan]]:

@@ -13,6 +13,7 @@ import pydicom
 
 from data_prep import dicom_header, rejection, series_geometry, spider, volume_file
 from spine_tf import geometry, levels, vertebrae
+from spine_tf.detection import quads
 
 SPINENET, SEG = "spinenet", "seg"
 FORMATS = (*levels.LABEL_MAPS, SPINENET, SEG)
@@ -118,13 +119,13 @@ def from_spinenet(path: str, series: dicom_header.SeriesFiles) -> vertebrae.Anno
     def read():
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.DictReader(file) if _is_known(row["predicted_label"])]
-        quads = [_spinenet_quad(row, order, affine) for row in rows]
-        centres = np.array([quad.mean(axis=0)[1:] * [1, -1] for quad in quads])
+        corners = [_spinenet_quad(row, order, affine) for row in rows]
+        centres = np.array([quad.mean(axis=0)[1:] * [1, -1] for quad in corners])
         found = []
-        for i, (row, quad) in enumerate(zip(rows, quads, strict=True)):
+        for i, (row, quad) in enumerate(zip(rows, corners, strict=True)):
             near = centres[max(i - 1, 0) : i + 2]
             near = near[np.argsort(near[:, 1])]
-            points = spider.in_corner_order(quad[:, 1:] * [1, -1], near[-1] - near[0])
+            points = quads.in_corner_order(quad[:, 1:] * [1, -1], near[-1] - near[0])
             corners_mm = np.column_stack([np.full(4, quad[:, 0].mean()), points * [1, -1]])
             level = levels.VertebraLevel(row["predicted_label"])
             found.append(vertebrae.Vertebra(level, corners_mm))

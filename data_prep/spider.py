@@ -19,8 +19,6 @@ _COLLAPSED = 0.25  # of the length of the edge above, by which the mask of a dis
 _COLLAPSED_HEIGHT_MM = 2.0
 _DISC_ENDS = 0.15  # of a disc's length: its rounded ends say nothing about the endplates
 
-in_corner_order = quads.in_corner_order
-
 
 def annotation_from_mask(
     mask: np.ndarray,

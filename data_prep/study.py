@@ -84,6 +84,14 @@ def group(series: Sequence[dicom_header.SeriesFiles]) -> list[StudyFiles]:
     return [StudyFiles(uid, tuple(by_uid[uid])) for uid in sorted(by_uid)]
 
 
+def check_one_patient(study: StudyFiles) -> None:
+    """Raises RejectedInput if a study has files of several patients."""
+    if len(study.patient_ids) > 1:
+        raise rejection.RejectedInput(
+            study.folder, study.uid, "has files of more than one patient; take them apart"
+        )
+
+
 def choose(study: StudyFiles) -> series_choice.Choice:
     """Chooses the sagittal T2 series of a study.
 

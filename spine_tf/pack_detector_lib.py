@@ -1,6 +1,5 @@
 """A trained detector's model folder to one file of weights and its model card."""
 
-import csv
 import dataclasses
 import json
 import os
@@ -10,7 +9,7 @@ from typing import Any
 from spine_tf import files
 from spine_tf.detection import network
 from spine_tf.tasks.downstream import detection
-from spine_tf.training import model_folder
+from spine_tf.training import journal, model_folder
 
 FORMAT = "spine_tf model card/1"
 _USE = "Research only, not a medical device: not for diagnosis or treatment."
@@ -104,7 +103,7 @@ def pack(model_dir: str, output_file: str, said: Said) -> dict[str, Any]:
             "model": dataclasses.asdict(folder.model_config),
             "versions": dict(folder.versions),
             "commands": list(said.commands),
-            "validation": _best_epoch(model_dir),
+            "validation": _best_epoch(folder),
         },
         "results": results,
     }
@@ -123,14 +122,7 @@ def _results(path: str) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name != "patients"}
 
 
-def _best_epoch(model_dir: str) -> dict[str, float]:
+def _best_epoch(folder: model_folder.ModelFolder) -> dict[str, float]:
     """The numbers of the epoch whose weights are packed."""
-    path = os.path.join(model_dir, "metrics.csv")
-    if not os.path.exists(path):
-        return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("val_loss")]
-    if not rows:
-        return {}
-    best = min(rows, key=lambda row: float(row["val_loss"]))
-    return {name: float(value) for name, value in best.items() if value and name != "seconds"}
+    best = journal.best_row(journal.history(folder.path), folder.train_config.min_delta)
+    return {name: value for name, value in best.items() if name != "seconds"}

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tqdm
@@ -125,6 +125,21 @@ def read(model_dir: str) -> list[dict[str, str]]:
 def history(model_dir: str) -> list[dict[str, float]]:
     """Returns the rows of metrics.csv as numbers, without what was not measured."""
     return [{name: float(text) for name, text in row.items() if text} for row in read(model_dir)]
+
+
+def best_row(history: Sequence[Mapping[str, float]], min_delta: float) -> Mapping[str, float]:
+    """Returns the row of the epoch whose weights a run keeps, empty of no row.
+
+    Args:
+        history: Rows of metrics.csv.
+        min_delta: The least fall of the loss that is progress, as the run had it.
+    """
+    best, lowest = {}, math.inf
+    for row in history:
+        loss = row.get("val_loss", row["loss"])
+        if loss < lowest - min_delta:
+            best, lowest = row, loss
+    return best
 
 
 def write(model_dir: str, epoch: int, values: Mapping[str, float]) -> None:

@@ -11,7 +11,6 @@ Source: Chen 2019 names no criterion; methods 3.2 (restoration ratio) and P10.
 import dataclasses
 import math
 import os
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spine_tf import files, tasks
@@ -76,23 +75,8 @@ def learned(model_dir: str) -> bool | None:
     """
     folder = model_folder.load(model_dir)
     found = rule(folder.task)
-    best = best_row(journal.history(model_dir), folder.train_config.min_delta)
+    best = journal.best_row(journal.history(model_dir), folder.train_config.min_delta)
     return found.holds(best.get(found.column)) if found else None
-
-
-def best_row(history: Sequence[Mapping[str, float]], min_delta: float) -> Mapping[str, float]:
-    """Returns the row of the epoch whose weights a run keeps, empty of no row.
-
-    Args:
-        history: Rows of metrics.csv.
-        min_delta: The least fall of the loss that is progress, as the run had it.
-    """
-    best, lowest = {}, math.inf
-    for row in history:
-        loss = row.get("val_loss", row["loss"])
-        if loss < lowest - min_delta:
-            best, lowest = row, loss
-    return best
 
 
 def verdict(model_dir: str) -> bool | None:
