@@ -26,6 +26,8 @@ class Grade:
         expected_grade: Mean grade under the probabilities.
         probabilities: Published grade -> probability.
         was_graded: Whether the training data graded this level at all.
+        uncertain: Whether the probability of the grade is below the threshold of the chosen error
+            rate; None if the model is not calibrated.
     """
 
     grading: saved_model.GradingInfo
@@ -33,6 +35,7 @@ class Grade:
     expected_grade: float
     probabilities: Mapping[int, float]
     was_graded: bool
+    uncertain: bool | None = None
 
 
 def grades_of(
@@ -43,6 +46,7 @@ def grades_of(
     for item in gradings:
         values = {name: outputs[f"{item.name}_{name}"][number] for name in _OUTPUTS}
         probabilities = map(float, values["probabilities"])
+        uncertain = outputs.get(f"{item.name}_uncertain")
         found.append(
             Grade(
                 grading=item,
@@ -50,6 +54,7 @@ def grades_of(
                 expected_grade=float(values["expected_grade"]),
                 probabilities=dict(zip(item.grades, probabilities, strict=True)),
                 was_graded=bool(values["was_graded"]),
+                uncertain=None if uncertain is None else bool(uncertain[number]),
             )
         )
     return found
@@ -64,20 +69,21 @@ def probability_columns(gradings: Iterable[saved_model.GradingInfo]) -> list[str
 
 
 def cells(grade: Grade) -> dict[str, str]:
-    """Returns the cells of one grade by column."""
+    """Returns the cells of one grade by column; `uncertain` is empty if it is not known."""
     return {
         "grading": grade.grading.name,
         "grade": str(grade.grade),
         "expected_grade": f"{grade.expected_grade:.{_DIGITS}f}",
         "was_graded": str(int(grade.was_graded)),
+        "uncertain": "" if grade.uncertain is None else str(int(grade.uncertain)),
         **{f"p_{g}": f"{p:.{_DIGITS}f}" for g, p in grade.probabilities.items()},
     }
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]], header: bool = True) -> str:
-    """Returns CSV text; a cell that a row does not have is empty."""
+    """Returns CSV text of some columns; a cell that a row does not have is empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     if header:
         writer.writeheader()
     writer.writerows(rows)
