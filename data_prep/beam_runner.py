@@ -14,7 +14,7 @@ from apache_beam.options import pipeline_options
 
 _POLL_SECS = 0.5
 # Several processes with a thread per core each would fight for the cores.
-_ONE_THREAD = {
+ONE_THREAD = {
     name: "1" for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 }
 
@@ -78,7 +78,11 @@ def _num_cores() -> int:
 
 @contextlib.contextmanager
 def pipeline(
-    num_processes: int, done: Sequence[str], unit: str, runner: Runner = LOCAL
+    num_processes: int,
+    done: Sequence[str],
+    unit: str,
+    runner: Runner = LOCAL,
+    sizes: Sequence[int] | None = None,
 ) -> Iterator[beam.Pipeline]:
     """Gives a pipeline that runs when the block ends.
 
@@ -87,6 +91,7 @@ def pipeline(
         done: Files that the pipeline writes, one per piece of work; the progress bar counts them.
         unit: What a piece of work is called.
         runner: Where it runs; `num_processes` is of the direct runner.
+        sizes: How many units each of these files stands for; one by default.
 
     Yields:
         The pipeline, to add steps to.
@@ -94,8 +99,8 @@ def pipeline(
     options = pipeline_options.PipelineOptions(
         list(runner.options), runner=runner.name, save_main_session=False, **_direct(num_processes)
     )
-    threads = _ONE_THREAD if num_processes > 1 and runner.is_direct else {}
-    with _quiet(), _environment(threads), _progress(done, unit):
+    threads = ONE_THREAD if num_processes > 1 and runner.is_direct else {}
+    with _quiet(), _environment(threads), _progress(done, unit, sizes):
         with beam.Pipeline(options=options) as made:
             yield made
 
@@ -134,12 +139,13 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress(done: Sequence[str], unit: str) -> Iterator[None]:
+def _progress(done: Sequence[str], unit: str, sizes: Sequence[int] | None) -> Iterator[None]:
     stop = threading.Event()
-    with tqdm.tqdm(total=len(done), unit=f" {unit}", disable=None) as bar:
+    size_of = dict(zip(done, sizes or [1] * len(done), strict=True))
+    with tqdm.tqdm(total=sum(size_of.values()), unit=f" {unit}", disable=None) as bar:
 
         def count():
-            bar.update(sum(os.path.exists(path) for path in done) - bar.n)
+            bar.update(sum(n for path, n in size_of.items() if os.path.exists(path)) - bar.n)
 
         def watch():
             while not stop.wait(_POLL_SECS):

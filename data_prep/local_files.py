@@ -24,9 +24,14 @@ def write_scans(output_dir: str, scans: Iterable[tuple[str, str, str]]) -> None:
         scans: (pseudonym, UID, path) of each scan.
     """
     with opened(output_dir, SCANS) as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("scan", "uid", "path"))
-        rows.writerows(sorted(scans))
+        write_scan_table(file, scans)
+
+
+def write_scan_table(file: IO, scans: Iterable[tuple[str, str, str]]) -> None:
+    """Writes the rows of `write_scans` as CSV."""
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(("scan", "uid", "path"))
+    rows.writerows(sorted(scans))
 
 
 def write_rejects(output_dir: str, rejected: Sequence[rejection.Rejection]) -> None:

@@ -27,11 +27,12 @@ _held = []  # locks that this process keeps until its end
 
 
 @contextlib.contextmanager
-def claimed(parts_dir: str) -> Iterator[str]:
+def claimed(parts_dir: str, output: str = "") -> Iterator[str]:
     """Keeps other runs out of a folder, and waits until workers of an earlier run have ended.
 
     Args:
         parts_dir: Folder of the parts; made if missing.
+        output: What is being written, for the message; by default the folder around the parts.
 
     Yields:
         A name of this run, for `follow`.
@@ -46,11 +47,12 @@ def claimed(parts_dir: str) -> Iterator[str]:
         open(os.path.join(parts_dir, _WORKERS), "a", encoding="utf-8") as workers,
     ):
         # A worker looks at the lock for a moment when its main process has ended.
-        _lock_or_raise(main, 10 * _POLL_SECS, parts_dir)
+        output = output or os.path.dirname(parts_dir)
+        _lock_or_raise(main, 10 * _POLL_SECS, output)
         main.truncate(0)
         main.write(run)
         main.flush()
-        _lock_or_raise(workers, _WAIT_SECS, parts_dir)
+        _lock_or_raise(workers, _WAIT_SECS, output)
         _unlock(workers)
         yield run
 
@@ -112,13 +114,13 @@ def _has_ended(path: str, run: str) -> bool:
         return True
 
 
-def _lock_or_raise(file, wait_secs: float, parts_dir: str) -> None:
+def _lock_or_raise(file, wait_secs: float, output: str) -> None:
     end = time.monotonic() + wait_secs
     while not _try_lock(file, exclusive=True):
         if time.monotonic() > end:
             raise ValueError(
-                f"`output_dir` must not be in use, got {os.path.dirname(parts_dir)}, which another"
-                " conversion is writing to. Wait for it, or stop it."
+                f"The output must not be in use, got {output}, which another run is writing to."
+                " Wait for it, or stop it."
             )
         time.sleep(_POLL_SECS / 2)
 

@@ -133,21 +133,10 @@ def encode_scan(
     Raises:
         ValueError: If no crop can be cut, or one has no intensity to be normalised by.
     """
-    discs = disc_crops(scan, annotation, scale)
-    bodies = vertebra_crops(scan, annotation, scale)
-    if not discs:
-        raise ValueError("`vertebrae` must hold two neighbours between T12 and S1, got none.")
-    for name, crop in (bodies | discs).items():
-        if not np.isfinite(crop["median"]):
-            raise ValueError(
-                f"the vertebrae beside {name} must lie inside the scan and be brighter than 0, got"
-                " none of their voxels. Is the annotation of another series?"
-            )
+    discs = _checked_discs(scan, annotation, scale)
+    bodies = _checked(vertebra_crops(scan, annotation, scale))
     examples = {
-        schema.DISC: [
-            schema.encode(schema.DISC, schema.Crop(**identity, **crop, grades=grades.get(name, {})))
-            for name, crop in discs.items()
-        ],
+        schema.DISC: _disc_examples(discs, identity, grades),
         schema.VERTEBRA_PAIRS: _pairs(schema.VERTEBRA_PAIRS, bodies.values(), identity),
     }
     if disc_pairs:
@@ -155,6 +144,42 @@ def encode_scan(
         found = (crop for name, crop in discs.items() if name in lumbar)
         examples[schema.DISC_PAIRS] = _pairs(schema.DISC_PAIRS, found, identity)
     return examples
+
+
+def encode_discs(
+    scan: volume.Volume,
+    annotation: vertebrae.Annotation,
+    identity: Mapping,
+    grades: Mapping[str, Mapping[str, int]],
+    scale: float,
+) -> list[tf.train.Example]:
+    """Crops and encodes the discs of one scan alone; see `encode_scan`."""
+    return _disc_examples(_checked_discs(scan, annotation, scale), identity, grades)
+
+
+def _disc_examples(discs: Mapping[str, Mapping], identity: Mapping, grades: Mapping) -> list:
+    return [
+        schema.encode(schema.DISC, schema.Crop(**identity, **crop, grades=grades.get(name, {})))
+        for name, crop in discs.items()
+    ]
+
+
+def _checked_discs(scan, annotation, scale: float) -> dict[str, dict]:
+    discs = disc_crops(scan, annotation, scale)
+    if not discs:
+        raise ValueError("`vertebrae` must hold two neighbours between T12 and S1, got none.")
+    return _checked(discs)
+
+
+def _checked(found: dict[str, dict]) -> dict[str, dict]:
+    """Crops that all have an intensity to be normalised by."""
+    for name, crop in found.items():
+        if not np.isfinite(crop["median"]):
+            raise ValueError(
+                f"the vertebrae beside {name} must lie inside the scan and be brighter than 0, got"
+                " none of their voxels. Is the annotation of another series?"
+            )
+    return found
 
 
 def _pairs(kind: str, found: Iterable[Mapping], identity: Mapping) -> list[tf.train.Example]:
