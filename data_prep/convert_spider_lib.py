@@ -7,7 +7,15 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from data_prep import annotations, dataset_lib, deidentify, rejection, spider, volume_file
+from data_prep import (
+    annotations,
+    dataset_lib,
+    deidentify,
+    detectors,
+    rejection,
+    spider,
+    volume_file,
+)
 from spine_tf import gradings, levels, vertebrae, volume
 
 IMAGES, MASKS = "images", "masks"
@@ -26,11 +34,14 @@ class Inputs:
         input_dir: Folder with images/, masks/ and radiological_gradings.csv.
         sacrum: File or folder with S1; None takes sacrum.json of `input_dir`, if there is one.
         series: Names of series, the preferred first; one scan per patient is taken.
+        detector: That finds the vertebrae of images without a mask, see `detectors.weights`; then
+            masks/ and the gradings may be missing. `detectors.NONE` rejects such images.
     """
 
     input_dir: str
     sacrum: str | None = None
     series: tuple[str, ...] = DEFAULT_SERIES
+    detector: str = detectors.NONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +55,21 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Payload:
-    """What a worker needs to read one scan."""
+    """What a worker needs to read one scan.
+
+    Attributes:
+        image_path: The image.
+        mask_path: Its mask, or None: then the detector finds the vertebrae.
+        sacrum: S1, which no mask labels, if it is known.
+        detector: Its name.
+        weights: Its source; a part that was made with others is made anew.
+    """
 
     image_path: str
-    mask_path: str
+    mask_path: str | None
     sacrum: vertebrae.Vertebra | None
+    detector: str = detectors.NONE
+    weights: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +87,19 @@ class Image:
 
 
 def load(request: dataset_lib.ScanRequest) -> tuple[volume.Volume, vertebrae.Annotation]:
-    """Reads one image and reduces its mask to quads, in a worker.
+    """Reads one image and reduces its mask to quads, or finds its vertebrae, in a worker.
 
     Raises:
-        rejection.RejectedInput: If a file cannot be read, or the mask is none of this image.
+        rejection.RejectedInput: If a file cannot be read, or the mask is none of this image, or
+            the levels are unknown.
     """
     payload = request.payload
-    image, mask = volume_file.read(payload.image_path), volume_file.read(payload.mask_path)
+    image = volume_file.read(payload.image_path)
+    if payload.mask_path is None:
+        scan = volume.Volume.from_array(image.array, image.affine)
+        found = detectors.load(payload.detector).find(scan)
+        return scan, detectors.check_named(found, payload.image_path, "")
+    mask = volume_file.read(payload.mask_path)
     if not volume_file.on_one_grid(image, mask):
         raise rejection.RejectedInput(
             payload.mask_path,
@@ -113,17 +140,30 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
             is_t1 = image.series.lower().startswith("t1")
             not_needed["T1 series" if is_t1 else "further series of a patient"] += 1
     sacra = read_sacra(_sacrum_paths(inputs))
-    grades, bad_rows, other_discs = read_grades(inputs.input_dir, {i.patient for i in chosen})
-    if other_discs:
-        not_needed[_OTHER_DISCS] += other_discs
-    masks = list_masks(inputs.input_dir)
-    requests, rejections = [], list(bad_rows)
+    has_detector = inputs.detector != detectors.NONE
+    grades, rejections = {}, []
+    if not has_detector or os.path.exists(os.path.join(inputs.input_dir, GRADINGS_CSV)):
+        patients = {image.patient for image in chosen}
+        grades, rejections, other_discs = read_grades(inputs.input_dir, patients)
+        if other_discs:
+            not_needed[_OTHER_DISCS] += other_discs
+    masks = {}
+    if not has_detector or os.path.isdir(os.path.join(inputs.input_dir, MASKS)):
+        masks = list_masks(inputs.input_dir)
+    without_mask = {}
+    if has_detector and any(image.stem not in masks for image in chosen):
+        weights = detectors.source(inputs.detector)
+        without_mask = {"detector": inputs.detector, "weights": weights}
+    requests = []
     for image in chosen:
         if image.stem in masks:
             payload = Payload(image.path, masks[image.stem], sacra.get(image.stem))
-            requests.append(_request(image, payload, grades.get(image.patient, {}), key))
+        elif has_detector:
+            payload = Payload(image.path, None, None, **without_mask)
         else:
             rejections.append(no_mask(image))
+            continue
+        requests.append(_request(image, payload, grades.get(image.patient, {}), key))
     return Plan(requests, rejections, dict(not_needed))
 
 
