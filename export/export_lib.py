@@ -7,7 +7,7 @@ import shutil
 from typing import Any
 
 from export import saved_model
-from spine_tf import files, gradings, serving, tasks
+from spine_tf import calibrated, files, gradings, serving, tasks
 from spine_tf.data import crops
 from spine_tf.tasks.downstream import grading
 from spine_tf.training import model_folder
@@ -25,18 +25,26 @@ def export(model_dir: str, export_dir: str) -> str:
 
     Raises:
         FileNotFoundError: If `model_dir` is no model folder, or has no weights yet.
-        ValueError: If its config.json is not valid, or its task cannot be exported.
+        ValueError: If its config.json is not valid, its task cannot be exported, or it was
+            calibrated with other weights.
     """
     folder = model_folder.load(model_dir)
-    module = serving.make_module(folder.load_model(), folder)
+    model = folder.load_model()
+    weights_sha256 = files.sha256(os.path.join(model_dir, model_folder.WEIGHTS))
+    calibration = calibrated.load(model_dir, weights_sha256)
+    module = serving.make_module(model, folder, calibration)
     os.makedirs(export_dir, exist_ok=True)
     # TF Serving takes folders whose names are numbers; this one it does not see.
     temporary = os.path.join(export_dir, f".tmp-{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         serving.save(module, temporary)
-        os.makedirs(os.path.dirname(os.path.join(temporary, saved_model.INFO)), exist_ok=True)
-        files.write_json(os.path.join(temporary, saved_model.INFO), describe(folder))
+        extra = os.path.dirname(os.path.join(temporary, saved_model.INFO))
+        os.makedirs(extra, exist_ok=True)
+        if calibration:
+            shutil.copy(os.path.join(model_dir, calibrated.REFERENCE), extra)
+        info = describe(folder, calibration) | {"weights_sha256": weights_sha256}
+        files.write_json(os.path.join(temporary, saved_model.INFO), info)
         return _rename_to_next(temporary, export_dir)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -56,8 +64,10 @@ def _rename_to_next(temporary: str, export_dir: str) -> str:
             return path
 
 
-def describe(folder: model_folder.ModelFolder) -> dict[str, Any]:
-    """Returns the content of model.json; no path."""
+def describe(
+    folder: model_folder.ModelFolder, calibration: calibrated.Calibrated | None
+) -> dict[str, Any]:
+    """Returns the content of model.json but for the hash of the weights; no path."""
     names = folder.task.gradings if isinstance(folder.task, grading.Grading) else ()
     kind, scale = folder.task.crop_kind, folder.model_config.crop_scale
     return {
@@ -79,8 +89,15 @@ def describe(folder: model_folder.ModelFolder) -> dict[str, Any]:
             "trained": dict(folder.versions),
             "exported": model_folder.library_versions(),
         },
-        "weights_sha256": files.sha256(os.path.join(folder.path, model_folder.WEIGHTS)),
+        "calibration": _describe_calibration(calibration),
+        "reference": calibration.content["reference"] if calibration else None,
     }
+
+
+def _describe_calibration(calibration: calibrated.Calibrated | None) -> dict[str, Any] | None:
+    if calibration is None:
+        return None
+    return {name: calibration.content[name] for name in ("error_rate", "gradings", "discs")}
 
 
 def _describe_grading(name: str, folder: model_folder.ModelFolder) -> dict[str, Any]:

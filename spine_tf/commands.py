@@ -25,6 +25,10 @@ COMMANDS = {
     "train": ("spine_tf.train", "Trains a task on a folder of records."),
     "tune": ("spine_tf.tune", "Searches for good settings of a task."),
     "evaluate": ("spine_tf.evaluate", "Evaluates a trained model on one split."),
+    "calibrate": (
+        "spine_tf.calibrate",
+        "Fits a grading model's temperature and threshold on validation.",
+    ),
     "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
     "score": ("export.score", "Runs a SavedModel over records and writes a CSV file."),
     "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),

@@ -10,6 +10,18 @@ Of every grading the signatures of a grading model give, with batch = discs:
     {grading}_expected_grade  [batch] float32, mean published grade under the probabilities
     {grading}_was_graded      [batch] bool, whether the training data graded this level at all;
                               only of signatures that know the level
+
+Of a calibrated model (`spine-tf calibrate`) probabilities are calibrated, and there are
+
+    {grading}_uncertain       [batch] bool, the grade's probability is below the threshold of the
+                              chosen error rate
+    features                  [batch, features] float32, what is watched of an input, see
+                              `reference.Reference.feature_names`
+    distance                  [batch] float32, how far from the training set; 1 is the limit
+    is_outlier                [batch] bool, distance above 1
+
+The signature `embed` of a grading model gives embedding [batch, units] float32, the mean of conv5
+over its pixels, and of a calibrated model features, distance and is_outlier.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +29,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from spine_tf import gradings
+from spine_tf import calibrated, gradings, reference
 from spine_tf.data import augmentation, crops, scan_discs, schema
 from spine_tf.tasks.downstream import grading
 from spine_tf.tasks.pretext import longitudinal
@@ -26,28 +38,38 @@ from spine_tf.training import model_folder
 DEFAULT = "serving_default"
 EXAMPLES = "examples"
 SCAN = "scan"
+EMBED = "embed"
+
+_TRUNK = "conv5"
 
 Tensors = dict[str, tf.Tensor]
 
 
-def make_module(model: keras.Model, folder: model_folder.ModelFolder) -> "CropModule":
+def make_module(
+    model: keras.Model,
+    folder: model_folder.ModelFolder,
+    calibration: calibrated.Calibrated | None = None,
+) -> "CropModule":
     """Returns the module that serves a trained model.
 
     Args:
         model: The model that `folder.load_model()` gives.
         folder: Its model folder: task, crop scales, statistics.
+        calibration: Calibration of a grading model; None leaves out what needs it.
 
     Raises:
         ValueError: If models of this task cannot be exported.
     """
-    makers = {grading.Grading: GradingModule, longitudinal.Longitudinal: EmbeddingModule}
-    if type(folder.task) not in makers:
-        names = ", ".join(maker.__name__.lower() for maker in makers)
+    served = (grading.Grading, longitudinal.Longitudinal)
+    if type(folder.task) not in served:
+        names = ", ".join(kind.__name__.lower() for kind in served)
         raise ValueError(
             f"`task` must be one that can be exported ({names}), got"
             f" {type(folder.task).__name__.lower()!r}."
         )
-    return makers[type(folder.task)](model, folder)
+    if type(folder.task) is grading.Grading:
+        return GradingModule(model, folder, calibration)
+    return EmbeddingModule(model, folder)
 
 
 def save(module: "CropModule", path: str) -> None:
@@ -104,28 +126,67 @@ class EmbeddingModule(CropModule):
 
 
 class GradingModule(CropModule):
-    """Serves a grading model on crops, on records and on scans."""
+    """Serves a grading model on crops, on records and on scans.
 
-    def __init__(self, model: keras.Model, folder: model_folder.ModelFolder):
-        super().__init__(model, folder)
+    Attributes:
+        observe: Function of crops [batch, *crop_shape] float32 in [0, 2] to what all else follows
+            from: {grading}_logits [batch, classes], embedding [batch, units] and intensity
+            [batch, 5], all float32 and not calibrated.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        folder: model_folder.ModelFolder,
+        calibration: calibrated.Calibrated | None = None,
+    ):
         self._gradings = [gradings.from_name(name) for name in folder.task.gradings]
+        super().__init__(_with_trunk(model, folder.task.gradings[0]), folder)
+        self._calibration = calibration
         self._graded_levels = folder.statistics.graded_levels
         self._inputs = augmentation.InputConfig(
             stored_scale=folder.data["crop_scale"], crop_scale=folder.model_config.crop_scale
         )
+        spec = tf.TensorSpec([None, *self.crop_shape], tf.float32, "crops")
+        self.observe = tf.function(self._observe, input_signature=[spec])
 
     def make_signatures(self) -> dict[str, Callable]:
+        crops_spec = tf.TensorSpec([None, *self.crop_shape], tf.float32, "crops")
         return super().make_signatures() | {
+            EMBED: _signature(self.embed, crops_spec),
             EXAMPLES: _signature(self.grade_examples, tf.TensorSpec([None], tf.string, "examples")),
             SCAN: _signature(self.grade_scan, *scan_discs.INPUTS),
         }
 
+    def _observe(self, crops: tf.Tensor) -> Tensors:
+        checked = _checked_crops(crops)
+        found = self._predict({"crop": checked[..., None]})
+        logits = {
+            f"{item.name}_logits": tf.cast(found[item.name], tf.float32) for item in self._gradings
+        }
+        embedding = tf.reduce_mean(tf.cast(found[_TRUNK], tf.float32), [1, 2])
+        return logits | {"embedding": embedding, "intensity": reference.intensity_of(checked)}
+
     def _run_crops(self, crops: tf.Tensor) -> Tensors:
-        logits = self._predict({"crop": _checked_crops(crops)[..., None]})
-        outputs = {}
+        observed = self.observe(crops)
+        outputs = self._watch(observed)
         for item in self._gradings:
-            outputs |= _grades(item, tf.cast(logits[item.name], tf.float32))
+            outputs |= _grades(item, observed[f"{item.name}_logits"], self._calibration)
         return outputs
+
+    def embed(self, crops: tf.Tensor) -> Tensors:
+        """Embeds crops [batch, 9, rows, columns] float32 in [0, 2], see the top of the file."""
+        observed = self.observe(crops)
+        return {"embedding": observed["embedding"]} | self._watch(observed)
+
+    def _watch(self, observed: Tensors) -> Tensors:
+        """What is said of how far an input is from the training set."""
+        if self._calibration is None:
+            return {}
+        known = self._calibration.reference
+        features = known.features(observed["intensity"], observed["embedding"])
+        distance = known.distance(features)
+        return {"features": features, "distance": distance, "is_outlier": distance > 1}
 
     def grade_examples(self, examples: tf.Tensor) -> Tensors:
         """Grades `disc` records.
@@ -221,10 +282,23 @@ def _checked_crops(values: tf.Tensor) -> tf.Tensor:
         return tf.identity(values)
 
 
-def _grades(item: gradings.Grading, logits: tf.Tensor) -> Mapping[str, tf.Tensor]:
-    probabilities = tf.nn.softmax(logits)
+def _with_trunk(model: keras.Model, output: str) -> keras.Model:
+    """The same model that also gives conv5, which the head of every output starts from."""
+    conv5 = model.get_layer(f"{output}_pool5").input
+    return keras.Model(model.input, {**model.output, _TRUNK: conv5})
+
+
+def _grades(
+    item: gradings.Grading, logits: tf.Tensor, calibration: calibrated.Calibrated | None
+) -> Mapping[str, tf.Tensor]:
+    temperature = calibration.temperature(item.name) if calibration else 1.0
+    probabilities = tf.nn.softmax(logits / temperature)
     grades = tf.constant(item.grades, tf.int32)
-    return {
+    uncertain = {}
+    if calibration:
+        threshold = calibration.threshold(item.name)
+        uncertain[f"{item.name}_uncertain"] = tf.reduce_max(probabilities, -1) < threshold
+    return uncertain | {
         f"{item.name}_probabilities": probabilities,
         f"{item.name}_grade": tf.gather(grades, tf.argmax(probabilities, -1)),
         f"{item.name}_expected_grade": tf.linalg.matvec(probabilities, tf.cast(grades, tf.float32)),

@@ -22,6 +22,7 @@ _BASE = {
     "volume",
 }
 _SCRIPTS = {
+    "calibrate",
     "train",
     "evaluate",
     "tune",
@@ -32,7 +33,8 @@ _SCRIPTS = {
 # Part of spine_tf -> the parts that it may import, besides the base modules and itself.
 _NETWORKS = {"data", "models", "losses", "metrics"}
 _TASKS = _NETWORKS | {"detection"}
-_RUNNING = _TASKS | {"tasks", "training", "evaluation", "serving"}
+_SERVED = {"calibration", "calibrated", "reference"}
+_RUNNING = _TASKS | _SERVED | {"tasks", "training", "evaluation", "serving"}
 _MAY_IMPORT = {
     "base": set(),
     "cli": set(),
@@ -44,13 +46,17 @@ _MAY_IMPORT = {
     "metrics": _NETWORKS,
     "detection": _NETWORKS,
     "tasks": _TASKS,
+    "calibration": set(),
+    "reference": {"data"},
+    "calibrated": {"reference"},
     "training": _RUNNING,
     "evaluation": _RUNNING,
     "serving": _RUNNING,
     "run_config": _TASKS | {"tasks"},
     "search": _RUNNING | {"run_config"},
-    "lib": _RUNNING | {"phantom"},  # train_lib.py: the work under train.py
-    "script": _RUNNING | {"phantom", "lib", "cli", "run_config", "search"},
+    "calibrate_settings": set(),
+    "lib": _RUNNING | {"phantom", "calibrate_settings"},  # train_lib.py: the work under train.py
+    "script": _RUNNING | {"phantom", "lib", "cli", "run_config", "search"} | {"calibrate_settings"},
 }
 _PACKAGES = {
     "spine_tf": {"spine_tf"},

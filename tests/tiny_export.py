@@ -1,12 +1,25 @@
 """A generated study, a data set of it and an untrained model, for tests of serving and export."""
 
+import dataclasses
 import json
 import os
 
 import numpy as np
+import tensorflow as tf
+from scipy import special
 
 from data_prep import convert_dicom_lib, dataset_lib, dicom_writer, settings
-from spine_tf import config, levels, vertebrae, volume
+from spine_tf import (
+    calibrated,
+    config,
+    files,
+    gradings,
+    levels,
+    reference,
+    serving,
+    vertebrae,
+    volume,
+)
 from spine_tf.data import crops, records
 from spine_tf.tasks.downstream import grading
 from spine_tf.tasks.pretext import longitudinal
@@ -113,6 +126,59 @@ def make_model_folder(path, task=None, crop_scale=0.5, model=MODEL):
             layer.set_weights([rng.normal(0, 1, kernel.shape), rng.normal(0, 0.1, bias.shape)])
     network.save_weights(os.path.join(folder.path, model_folder.WEIGHTS))
     return folder
+
+
+def calibrate(folder):
+    """Calibrates a model folder by what its network says of made-up crops, without a data set.
+
+    Half of the crops are certain, and the limit is twice the largest distance of them.
+    """
+    module = serving.make_module(folder.load_model(), folder)
+    observed = {n: v.numpy() for n, v in module.observe(tf.constant(_made_crops())).items()}
+    watched = observed["intensity"], observed["embedding"]
+    known = reference.fit(*watched, validation=watched)
+    known = dataclasses.replace(known, limit=np.float32(2 * known.limit))
+    names, count = folder.task.gradings, len(watched[0])
+    rows = {
+        "features": known.features(*watched).numpy(),
+        "level": reference.text_array(np.resize(GRADED, count)),
+        "scanner": reference.text_array(np.resize(["1.5 T", "3 T"], count)),
+    }
+    for name in names:
+        first = gradings.from_name(name).first_grade
+        rows[f"grade_{name}"] = (first + observed[f"{name}_logits"].argmax(1)).astype(np.int32)
+    content = {
+        "weights_sha256": files.sha256(os.path.join(folder.path, model_folder.WEIGHTS)),
+        "error_rate": 0.1,
+        "discs": {"validation": count, "training": count},
+        "gradings": {name: _calibrate_grading(observed[f"{name}_logits"]) for name in names},
+    }
+    calibrated.save(folder.path, content, known.with_rows(rows))
+    return folder
+
+
+def _calibrate_grading(logits):
+    confidence = special.softmax(logits / 2.0, 1).max(1)
+    answered = {"discs": 12, "coverage": 0.5, "error_rate": 0.1, "error_rate_upper": 0.2}
+    return {
+        "temperature": 2.0,
+        "threshold": float(np.median(confidence)),
+        "discs": len(logits),
+        "nll": {"before": 1.2, "after": 1.0},
+        "ece": {"before": 0.2, "after": 0.1},
+        "answered": answered,
+        "reason": "",
+    }
+
+
+def _made_crops():
+    """[24, 9, rows, columns] in [0, 2], like the crops of `make_volume` in brightness."""
+    rng = np.random.default_rng(11)
+    rows, columns = (size // 2 for size in crops.DISC.network_shape(1.0)[1:])
+    coarse = rng.uniform(0.1, 0.9, (24, 9, rows // 8, columns // 8))
+    brightness = rng.uniform(0.6, 1.4, (24, 1, 1, 1))
+    fine = np.repeat(np.repeat(coarse * brightness, 8, 2), 8, 3)
+    return fine.astype(np.float32)
 
 
 def make_longitudinal_folder(path):

@@ -25,6 +25,7 @@ def map_crops(
     *,
     crop_scale: float,
     batch_size: int,
+    report: Callable[[int], object] = lambda done: None,
 ) -> dict[str, np.ndarray]:
     """Applies a function to the crops of some items.
 
@@ -35,6 +36,7 @@ def map_crops(
             [batch, slices] bool}; returns tensors with a leading axis of the batch. It is compiled.
         crop_scale: Crop scale of the network.
         batch_size: Items per step.
+        report: Is told after every step how many items are done.
 
     Returns:
         What `function` returned, by name, [items, ...], in the order of `items`.
@@ -52,9 +54,10 @@ def map_crops(
     compiled = tf.function(function, reduce_retracing=True)
     found: dict[str, list[np.ndarray]] = {}
     process = pipeline.compile_preprocess(index.kind, index.crop_scale, preprocess, inputs, kind)
-    for _, batch in pipeline.items(index, plan, process, seed=0):
+    for step, batch in pipeline.items(index, plan, process, seed=0):
         for name, value in compiled(batch).items():
             found.setdefault(name, []).append(value.numpy())
+        report(min(len(items), (int(step) + 1) * batch_size))
     return {name: np.concatenate(parts)[: len(items)] for name, parts in found.items()}
 
 

@@ -9,10 +9,11 @@ from tests import tiny_export
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
-    """An export folder with one version."""
+    """An export folder with one version of a calibrated model."""
     from export import export_lib
 
     folder = tiny_export.make_model_folder(tmp_path_factory.mktemp("model"))
+    folder = tiny_export.calibrate(folder)
     return os.path.dirname(export_lib.export(folder.path, str(tmp_path_factory.mktemp("export"))))
 
 

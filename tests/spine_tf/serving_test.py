@@ -71,9 +71,10 @@ def serialized(scan, scale):
 
 def test_signatures_have_named_inputs(served):
     signatures = served[2].signatures
-    assert set(signatures) == {"serving_default", "examples", "scan"}
+    assert set(signatures) == {"serving_default", "examples", "scan", "embed"}
     specs = {name: f.structured_input_signature[1] for name, f in signatures.items()}
     assert specs["serving_default"]["crops"].shape.as_list() == [None, 9, 56, 112]
+    assert specs["embed"]["crops"].shape.as_list() == [None, 9, 56, 112]
     assert specs["examples"]["examples"].shape.as_list() == [None]
     assert {n: (s.shape.as_list(), s.dtype) for n, s in specs["scan"].items()} == {
         "volume": ([None, None, None], tf.uint16),
