@@ -50,6 +50,7 @@ _EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.15.1"],
     "seg": ["highdicom>=0.24"],  # DICOM segmentations as input of convert-annotations
     "dicomweb": ["dicomweb-client>=0.60"],
+    "serving": ["tensorflow-serving-api>=2.15"],  # warmup requests of an export; the client
     "test": [
         "dicomweb-client>=0.60",
         "hypothesis>=6.100",
@@ -57,6 +58,7 @@ _EXTRAS = {
         "pytest-xdist>=3.5",
         "ruff>=0.15",
         "scikit-image>=0.22",
+        "tensorflow-serving-api>=2.15",
     ],
 }
 
