@@ -8,8 +8,10 @@ import numpy as np
 
 from data_prep import (
     annotations,
+    archive,
     dicom,
     dicom_header,
+    header_scan,
     rejection,
     series_choice,
     series_geometry,
@@ -186,10 +188,10 @@ def _not_annotated(
 
 
 def load_study(study_dir: str, vertebrae_path: str | None = None) -> Study:
-    """Reads the sagittal T2 series of a folder with one study, and its vertebrae.
+    """Reads the sagittal T2 series of an input with one study, and its vertebrae.
 
     Args:
-        study_dir: The folder.
+        study_dir: A folder, or what else `archive.open_input` takes.
         vertebrae_path: A `vertebrae/1` file or a folder of them; None looks for vertebrae.json
             in the study and beside it.
 
@@ -201,13 +203,14 @@ def load_study(study_dir: str, vertebrae_path: str | None = None) -> Study:
         ValueError: If it is not one study with one usable, annotated sagittal T2 series; the
             message names the file or UID and what to do.
     """
-    scan = dicom.scan_folder(study_dir)
+    listing = archive.open_input(study_dir)
+    scan = header_scan.scan(listing)
     found = only_study(study_dir, scan)
     choose(found)
-    by_series = _read_annotations(study_dir, vertebrae_path, found)
+    by_series = _read_annotations(study_dir, vertebrae_path, listing, found)
     matched = match(found, by_series)
     return Study(
-        volume=dicom.read_volume(matched.series),
+        volume=archive.read_volume(matched.series),
         annotation=matched.annotation,
         series=matched.series,
         study_instance_uid=found.uid,
@@ -243,21 +246,28 @@ def only_study(study_dir: str, scan: dicom.FolderScan) -> StudyFiles:
     return studies[0]
 
 
-def annotation_paths(study_dir: str, vertebrae_path: str | None) -> list[str]:
-    """Returns the `vertebrae/1` files that were given, or lie in a study's folder or beside it.
+def annotation_paths(
+    study_dir: str, vertebrae_path: str | None, listing: archive.Listing
+) -> list[str]:
+    """Returns the `vertebrae/1` files that were given, or lie in a study or beside it.
+
+    Args:
+        study_dir: The study.
+        vertebrae_path: What was given, or None.
+        listing: What the study holds.
 
     Raises:
         FileNotFoundError: If there is no such folder, or what was given is not there.
     """
     beside = os.path.join(os.path.dirname(os.path.abspath(study_dir)), annotations.VERTEBRAE)
-    inside = annotations.find(vertebrae_path, annotations.VERTEBRAE, dicom.list_files(study_dir))
+    inside = annotations.find(vertebrae_path, annotations.VERTEBRAE, listing.beside)
     return inside or [path for path in [beside] if os.path.isfile(path)]
 
 
 def _read_annotations(
-    study_dir: str, vertebrae_path: str | None, found: StudyFiles
+    study_dir: str, vertebrae_path: str | None, listing: archive.Listing, found: StudyFiles
 ) -> dict[str, vertebrae.Annotation]:
-    paths = annotation_paths(study_dir, vertebrae_path)
+    paths = annotation_paths(study_dir, vertebrae_path, listing)
     if not paths:
         raise FileNotFoundError(
             f"{study_dir}: there is no {annotations.VERTEBRAE} in it or beside it; give"

@@ -13,6 +13,9 @@ from spine_tf.data import crops
 _MARGIN_MM = (18.0, 18.0, 62.0, 50.0)  # shown around the corners: head, foot, front, back
 _BRIGHTEST = 96.0  # percentile of the shown slice that becomes white
 _CROP_WHITE = 1.4  # crop intensity that becomes white; the median of the bodies is 0.5
+_FOR, _AGAINST = (255, 140, 0), (40, 150, 255)  # colours of saliency
+_MOST_OPAQUE = 170  # of 255
+_LEAST_SCALE = 0.1  # so that noise of a model that does not care is not painted strongly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +54,21 @@ class Figure:
     num_slices: int
     bodies: tuple[Outline, ...]
     discs: tuple[Outline, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Overlay:
+    """Saliency as a picture to lay over a crop.
+
+    Attributes:
+        png: Base64, transparent where nothing matters; orange speaks for the grade, blue against.
+        largest: The largest drop of the probability by covering a place.
+        scale: The change that is painted in full colour.
+    """
+
+    png: str = dataclasses.field(repr=False)
+    largest: float
+    scale: float
 
 
 def draw(
@@ -98,10 +116,26 @@ def crop_png(crop: np.ndarray) -> str:
     return png_base64(crop[crop.shape[0] // 2], _CROP_WHITE)
 
 
+def overlays(maps: Sequence[np.ndarray]) -> list[Overlay]:
+    """Returns pictures of saliency maps [rows, columns], all in one scale."""
+    scale = max(_LEAST_SCALE, *(float(np.abs(found).max()) for found in maps))
+    return [Overlay(_coloured(found / scale), float(found.max()), scale) for found in maps]
+
+
+def _coloured(strength: np.ndarray) -> str:
+    colours = np.where(strength[..., None] >= 0, _FOR, _AGAINST)
+    opaque = np.round(_MOST_OPAQUE * np.abs(strength))[..., None]
+    return _png(np.concatenate([colours, opaque], -1).astype(np.uint8))
+
+
 def png_base64(plane: np.ndarray, white: float) -> str:
     """Returns base64 of a grey PNG of [rows, columns], 0 black and `white` white."""
     grey = np.clip(plane * (255 / max(white, 1e-9)), 0, 255).astype(np.uint8)
-    return base64.b64encode(tf.io.encode_png(grey[..., None]).numpy()).decode()
+    return _png(grey[..., None])
+
+
+def _png(pixels: np.ndarray) -> str:
+    return base64.b64encode(tf.io.encode_png(pixels).numpy()).decode()
 
 
 def _disc_corners_mm(annotation: vertebrae.Annotation, disc: levels.DiscLevel) -> np.ndarray:

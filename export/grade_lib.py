@@ -1,19 +1,43 @@
 """One DICOM study to grades and a report."""
 
 import dataclasses
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-
-from data_prep import detected_study, detectors, dicom, rejection, scan_crops, study
-from export import figure, report, saved_model, table
+from data_prep import detectors, rejection
+from export import (
+    figure,
+    grade_discs,
+    grade_earlier,
+    grade_input,
+    report,
+    report_card,
+    report_page,
+    saved_model,
+    structured_report,
+    table,
+)
 from spine_tf import files, levels
-from spine_tf.data import augmentation, crops
-from spine_tf.detection import finder
 
 CSV, JSON, HTML = "grades.csv", "grades.json", "report.html"
-Outputs = dict[str, np.ndarray]
+STRUCTURED_REPORT = "structured_report.dcm"
+_OWNER_ONLY = 0o600
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is made besides.
+
+    Attributes:
+        saliency: Show where covering a part of a crop changes its grade.
+        structured_report: Write a DICOM Structured Report, which names the patient.
+        earlier: An earlier study of the same patient.
+    """
+
+    saliency: bool = False
+    structured_report: bool = False
+    earlier: grade_earlier.Earlier | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,20 +50,32 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """3 if a file of the study could not be used, else 0."""
+        """3 if a file of the study could not be used, or may not be compared, else 0."""
         return 3 if self.rejections else 0
 
     def __str__(self) -> str:
         lines = [*self.content.choice.lines(), *self.content.notes]
         lines += [f"rejected: {item}" for item in self.rejections]
         for disc in self.content.discs:
-            lines += [f"{disc.level:7} {_say(grade)}" for grade in disc.grades]
+            unlike = ", unlike the training data" if disc.is_outlier else ""
+            lines += [f"{disc.level:7} {_say(grade)}{unlike}" for grade in disc.grades]
+        if self.content.comparison:
+            lines += [self.content.comparison.check.text, *self.content.comparison.notes]
+        lines += [_say_change(change) for change in report.changes(self.content)]
         return "\n".join([*lines, *self.paths])
 
 
 def _say(grade: table.Grade) -> str:
     text = f"{grade.grading.title}: {grade.grade} (expected {grade.expected_grade:.1f})"
+    text = f"{text}, uncertain" if grade.uncertain else text
     return text if grade.was_graded else f"{text}, a level that training never saw graded"
+
+
+def _say_change(change: report.Change) -> str:
+    return (
+        f"{change.level:7} {change.now.grading.title}: {change.earlier.grade} earlier,"
+        f" {change.now.grade} now (expected {change.expected:+.1f})"
+    )
 
 
 def grade(
@@ -48,17 +84,19 @@ def grade(
     model: str,
     output_dir: str,
     detector: str = detectors.NONE,
+    options: Options | None = None,
 ) -> Report:
     """Grades the discs of one study and writes grades.csv, grades.json and report.html.
 
     Where the levels are unknown to the detector nothing is graded; the report says why.
 
     Args:
-        study_dir: Folder with one DICOM study.
+        study_dir: Folder with one DICOM study, or what else `archive.open_input` takes.
         vertebrae_path: A `vertebrae/1` file or folder; None looks in the study and beside it.
         model: An export folder (its newest version) or one version.
         output_dir: Where the files go; made if missing. Each is written whole or not at all.
         detector: That finds the vertebrae where there is no annotation, see `detectors.weights`.
+        options: What is made besides.
 
     Returns:
         What was found.
@@ -66,147 +104,84 @@ def grade(
     Raises:
         FileNotFoundError: If the study, its annotation or the model is not there.
         ValueError: If one of them cannot be used; the message names it and says what to do.
+        ImportError: If a structured report is wanted and highdicom is not installed.
     """
+    options = options or Options()
+    if options.structured_report:
+        structured_report.check_installed()
     exported = saved_model.load(model)
-    content, rejections = _grade(exported, study_dir, vertebrae_path, detector)
-    os.makedirs(output_dir, exist_ok=True)
-    paths = [os.path.join(output_dir, name) for name in (CSV, JSON, HTML)]
-    texts = report.to_csv(content), None, report.to_html(content)
-    for path, text in zip(paths, texts, strict=True):
-        if text is None:
-            files.write_json(path, report.to_json(content))
-            continue
-        with files.atomic_write(path) as file:
-            file.write(text)
+    grade_discs.check_signatures(exported)
+    found = grade_input.read(study_dir, vertebrae_path, detector)
+    content = _content(exported, found, options)
+    rejections = list(found.rejections)
+    if options.earlier:
+        earlier = grade_input.read(options.earlier.study_dir, vertebrae_path, detector)
+        rejections += earlier.rejections
+        comparison, refused = _compare(exported, found, earlier, options)
+        rejections += refused
+        content = dataclasses.replace(content, comparison=comparison)
+    paths = _write(content, output_dir)
+    if options.structured_report and content.discs:
+        paths.append(os.path.join(output_dir, STRUCTURED_REPORT))
+        structured_report.write(content, paths[-1])
     return Report(content, paths, rejections)
 
 
-def _grade(
-    exported: saved_model.Exported, study_dir: str, vertebrae_path: str | None, detector: str
-) -> tuple[report.Content, Sequence[rejection.Rejection]]:
-    """The report, and what could not be used."""
-    if detector == detectors.NONE or study.annotation_paths(study_dir, vertebrae_path):
-        found = study.load_study(study_dir, vertebrae_path)
-        return _content(exported, found), found.rejections
-    scan = dicom.scan_folder(study_dir)
-    item = study.only_study(study_dir, scan)
-    seen = detected_study.find(item, detectors.load(detector))
-    found = _as_study(item, seen, scan.rejections)
-    make = _content if seen.found.is_answered else _ungraded
-    content = make(exported, found)
-    notes = [*content.notes, _say_detected(seen.found)]
-    content = dataclasses.replace(content, notes=notes, detected=seen.found.to_json())
-    if seen.found.is_answered:
-        return content, found.rejections
-    unknown = rejection.Rejection(item.folder, seen.series.uid, notes[-1])
-    return content, [*found.rejections, unknown]
-
-
-def _as_study(
-    item: study.StudyFiles,
-    seen: detected_study.Detected,
-    rejections: Sequence[rejection.Rejection],
-) -> study.Study:
-    return study.Study(
-        volume=seen.scan,
-        annotation=seen.found.annotation,
-        series=seen.series,
-        study_instance_uid=item.uid,
-        choice=seen.choice,
-        note=seen.note,
-        rejections=tuple(rejections),
-    )
-
-
-def _say_detected(found: finder.Found) -> str:
-    """What a reader should know of vertebrae that nobody annotated."""
-    made = found.annotation
-    if not found.is_answered:
-        return f"not graded: the levels of the vertebrae are unknown: {made.reason}"
-    least = min(made.vertebrae, key=lambda body: body.probability)
-    return (
-        f"The vertebrae were found by {made.source}, not by a person; least sure is"
-        f" {least.level.value}, probability {least.probability:.2f}. Check the levels."
-    )
-
-
-def _ungraded(exported: saved_model.Exported, found: study.Study) -> report.Content:
-    """A report that shows bodies without names, and no grade."""
-    return _report(exported, found, [])
-
-
-def _content(exported: saved_model.Exported, found: study.Study) -> report.Content:
-    outputs = _with_marked(exported, found, _run(exported, found))
-    names = list(outputs["disc"])
-    discs = [
-        report.Disc(
-            level=name,
-            crop_png=figure.crop_png(outputs["crops"][number]),
-            grades=table.grades_of(exported.gradings, outputs, number),
-        )
-        for number, name in enumerate(names)
-    ]
-    return _report(exported, found, discs)
-
-
-def _report(
-    exported: saved_model.Exported, found: study.Study, discs: Sequence[report.Disc]
+def _content(
+    exported: saved_model.Exported, found: grade_input.Input, options: Options
 ) -> report.Content:
+    """What is said of one study; of unknown levels, bodies without names and no grade."""
+    read, discs = found.study, []
+    if found.is_answered:
+        discs = grade_discs.grade(exported, read, options.saliency)
     shown = [levels.DiscLevel(disc.level) for disc in discs]
     return report.Content(
-        study_instance_uid=found.study_instance_uid,
-        series=found.series,
-        choice=found.choice,
-        notes=[found.note] if found.note else [],
+        study_instance_uid=read.study_instance_uid,
+        series=read.series,
+        choice=read.choice,
+        notes=found.notes,
         info=exported.info,
         model_version=exported.version,
         gradings=exported.gradings,
         discs=discs,
-        figure=figure.draw(found.volume, found.annotation, shown),
+        figure=figure.draw(read.volume, read.annotation, shown),
+        detected=found.detected,
+        card=report_card.rows(exported),
     )
 
 
-def _run(exported: saved_model.Exported, found: study.Study) -> Outputs:
-    """Outputs of the `scan` signature."""
-    bodies = found.annotation.vertebrae
-    try:
-        outputs = exported.run(
-            "scan",
-            volume=found.volume.as_uint16(),
-            affine=np.asarray(found.volume.affine, np.float64),
-            corners_mm=np.stack([body.corners_mm for body in bodies]).astype(np.float64),
-            levels=[body.level.value for body in bodies],
-        )
-    except saved_model.InputError as error:
-        folder = os.path.dirname(found.series.paths[0])
-        raise ValueError(f"{folder} ({found.series.uid}): {error}.") from None
-    return outputs | {"disc": np.array([name.decode() for name in outputs["disc"]])}
+def _compare(
+    exported: saved_model.Exported,
+    found: grade_input.Input,
+    earlier: grade_input.Input,
+    options: Options,
+) -> tuple[report.Comparison, list[rejection.Rejection]]:
+    """The comparison, and why there is none."""
+    done = grade_earlier.check(found, earlier, options.earlier.judge)
+    refused = grade_earlier.refusal(done, earlier)
+    if refused:
+        return report.Comparison(done), [refused]
+    comparison = report.Comparison(
+        check=done,
+        earlier=_content(exported, earlier, options),
+        days=grade_earlier.days_apart(found.study, earlier.study),
+        notes=grade_earlier.notes(found.study, earlier.study, done),
+    )
+    return comparison, []
 
 
-def _with_marked(exported: saved_model.Exported, found: study.Study, outputs: Outputs) -> Outputs:
-    """Adds the discs that have a quad of their own, because a neighbour is not annotated.
-
-    The `scan` signature knows vertebrae only; these are cut as conversion does.
-    """
-    marked = [disc.value for disc in found.annotation.disc_corners_mm]
-    marked = [name for name in marked if name not in outputs["disc"]]
-    if not marked:
-        return outputs
-    scales = exported.info["crop"]["record_scale"], exported.info["crop"]["scale"]
-    stored = scan_crops.disc_crops(found.volume, found.annotation, scales[0])
-    marked = [name for name in marked if name in stored]
-    cut = np.stack([_network_crop(stored[name], *scales) for name in marked])
-    added = exported.run("serving_default", crops=cut) | {"crops": cut, "disc": np.array(marked)}
-    for item in exported.gradings:
-        added[f"{item.name}_was_graded"] = np.isin(marked, item.graded_levels)
-    order = [levels.DiscLevel(name).order for name in (*outputs["disc"], *marked)]
-    return {
-        name: np.concatenate([value, added[name]])[np.argsort(order)]
-        for name, value in outputs.items()
+def _write(content: report.Content, output_dir: str) -> list[str]:
+    """Writes the files; those that link two studies are for their owner only."""
+    os.makedirs(output_dir, exist_ok=True)
+    texts = {
+        CSV: report.to_csv(content),
+        JSON: json.dumps(report.to_json(content), indent=1, sort_keys=True) + "\n",
+        HTML: report_page.to_html(content),
     }
-
-
-def _network_crop(crop: Mapping, record_scale: float, scale: float) -> np.ndarray:
-    valid = crop["slice_is_valid"], crop["pixel_is_valid"]
-    inputs = augmentation.InputConfig(stored_scale=record_scale, crop_scale=scale)
-    return augmentation.network_input(crop["image"], *valid, crops.DISC, inputs, seed=None).numpy()
+    permissions = _OWNER_ONLY if content.comparison else None
+    paths = []
+    for name, text in texts.items():
+        paths.append(os.path.join(output_dir, name))
+        with files.atomic_write(paths[-1], permissions=permissions) as file:
+            file.write(text)
+    return paths

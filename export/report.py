@@ -1,22 +1,18 @@
-"""The report of one graded study: JSON for programs, and HTML that needs no other file.
+"""The report of one graded study as tables for programs; `report_page` makes the page for people.
 
 It holds what was seen, which series and model were used, and no attribute of the patient.
 """
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
-
 from data_prep import dicom_header, series_choice
 from export import figure, saved_model, table
-from spine_tf import levels
 
 FORMAT = "spine_tf grades/1"
 NOTICE = "Research only. Not a medical device: not for diagnosis or treatment."
-_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
+_DIGITS = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +23,50 @@ class Disc:
         level: Its name.
         crop_png: Base64 of the middle slice that the network saw.
         grades: One per grading.
+        distance: How far the crop is from the training data, 1 is the limit; None if the model is
+            not calibrated.
+        is_outlier: Whether it is beyond the limit.
+        overlays: Grading -> saliency, if it was asked for.
     """
 
     level: str
     crop_png: str = dataclasses.field(repr=False)
     grades: Sequence[table.Grade]
+    distance: float | None = None
+    is_outlier: bool | None = None
+    overlays: Mapping[str, figure.Overlay] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Whether both studies are of one person.
+
+    Attributes:
+        verdict: same, uncertain, different, impossible, or unchecked.
+        text: What a reader should know of it.
+        result: Content of the file of `spine-tf verify`, if the check was made.
+    """
+
+    verdict: str
+    text: str
+    result: Mapping[str, Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A study beside an earlier one.
+
+    Attributes:
+        check: Whether they are of one person.
+        earlier: The earlier study; None if the check forbids to compare.
+        days: Between the studies by the dates in their headers, or None.
+        notes: What weakens the comparison.
+    """
+
+    check: Check
+    earlier: "Content | None" = None
+    days: int | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +84,8 @@ class Content:
         discs: The discs, head to foot.
         figure: The mid-sagittal slice.
         detected: `vertebrae/1` with its scores, if a detector found the vertebrae.
+        card: What the model card says, in rows of name and text.
+        comparison: With an earlier study, if one was given.
     """
 
     study_instance_uid: str
@@ -61,6 +98,52 @@ class Content:
     discs: Sequence[Disc]
     figure: figure.Figure
     detected: Mapping[str, Any] | None = None
+    card: Sequence[tuple[str, str]] = ()
+    comparison: Comparison | None = None
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the model says where it is uncertain."""
+        grades = [grade for disc in self.discs for grade in disc.grades]
+        return bool(grades) and all(grade.uncertain is not None for grade in grades)
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One disc in one grading, then and now."""
+
+    level: str
+    earlier: table.Grade
+    now: table.Grade
+
+    @property
+    def grades(self) -> int:
+        """By how many grades the most probable grade is higher now."""
+        return self.now.grade - self.earlier.grade
+
+    @property
+    def expected(self) -> float:
+        """By how much the expected grade is higher now."""
+        return self.now.expected_grade - self.earlier.expected_grade
+
+    @property
+    def uncertain(self) -> bool | None:
+        """Whether one of both grades is uncertain; None if the model is not calibrated."""
+        found = (self.earlier.uncertain, self.now.uncertain)
+        return None if None in found else any(found)
+
+
+def changes(content: Content) -> list[Change]:
+    """Returns the changes of the discs that both studies have, head to foot."""
+    if content.comparison is None or content.comparison.earlier is None:
+        return []
+    earlier = {disc.level: disc for disc in content.comparison.earlier.discs}
+    return [
+        Change(disc.level, *pair)
+        for disc in content.discs
+        if disc.level in earlier
+        for pair in zip(earlier[disc.level].grades, disc.grades, strict=True)
+    ]
 
 
 def to_csv(content: Content) -> str:
@@ -68,10 +151,13 @@ def to_csv(content: Content) -> str:
     columns = [
         *("level", "grading", "grade", "expected_grade"),
         *table.probability_columns(content.gradings),
-        *("was_graded", "model_version"),
+        *("was_graded", "uncertain", "distance", "is_outlier", "model_version"),
     ]
     rows = (
-        {"level": disc.level, "model_version": content.model_version} | table.cells(grade)
+        {"level": disc.level, "model_version": content.model_version}
+        | ({} if disc.distance is None else {"distance": f"{disc.distance:.{_DIGITS}f}"})
+        | ({} if disc.is_outlier is None else {"is_outlier": str(int(disc.is_outlier))})
+        | table.cells(grade)
         for disc in content.discs
         for grade in disc.grades
     )
@@ -80,8 +166,7 @@ def to_csv(content: Content) -> str:
 
 def to_json(content: Content) -> dict[str, Any]:
     """Returns the content of grades.json."""
-    detected = {} if content.detected is None else {"vertebrae": content.detected}
-    return detected | {
+    found = {
         "format": FORMAT,
         "notice": NOTICE,
         "study_instance_uid": content.study_instance_uid,
@@ -90,79 +175,56 @@ def to_json(content: Content) -> dict[str, Any]:
         "notes": list(content.notes),
         "model": {
             "version": content.model_version,
+            "is_calibrated": content.is_calibrated,
             "weights_sha256": content.info["weights_sha256"],
             "data": content.info["data"],
             "versions": content.info["versions"],
         },
-        "discs": [
-            {"level": disc.level, "gradings": [_grade_to_json(grade) for grade in disc.grades]}
-            for disc in content.discs
-        ],
+        "discs": [_disc_to_json(disc) for disc in content.discs],
     }
+    if content.detected is not None:
+        found["vertebrae"] = content.detected
+    if content.comparison is not None:
+        found["comparison"] = _comparison_to_json(content)
+    return found
+
+
+def _disc_to_json(disc: Disc) -> dict[str, Any]:
+    found = {"level": disc.level, "gradings": [_grade_to_json(grade) for grade in disc.grades]}
+    if disc.distance is not None:
+        found |= {"distance": round(disc.distance, _DIGITS), "is_outlier": disc.is_outlier}
+    return found
 
 
 def _grade_to_json(grade: table.Grade) -> dict[str, Any]:
-    return {
+    found = {
         "grading": grade.grading.name,
         "grade": grade.grade,
-        "expected_grade": round(grade.expected_grade, 6),
-        "probabilities": {str(g): round(p, 6) for g, p in grade.probabilities.items()},
+        "expected_grade": round(grade.expected_grade, _DIGITS),
+        "probabilities": {str(g): round(p, _DIGITS) for g, p in grade.probabilities.items()},
         "was_graded": grade.was_graded,
     }
+    return found if grade.uncertain is None else found | {"uncertain": grade.uncertain}
 
 
-def to_html(content: Content) -> str:
-    """Returns report.html: self-contained, with pictures inside."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda p: f"{100 * p:.0f}"
-    return environment.get_template("report.html").render(
-        content=content,
-        notice=NOTICE,
-        never_graded=any(not g.was_graded for disc in content.discs for g in disc.grades),
-        series=[
-            {"number": number} | _series_row(verdict, content)
-            for number, verdict in enumerate(content.choice.verdicts, 1)
-        ],
-        deciding=_deciding(content.series),
-        levels={item.name: ", ".join(_by_order(item.graded_levels)) for item in content.gradings},
-    )
-
-
-def _by_order(names: Sequence[str]) -> list[str]:
-    return sorted(names, key=lambda name: levels.DiscLevel(name).order)
-
-
-def _deciding(series: dicom_header.SeriesFiles) -> str:
-    """The tags that made it the sagittal T2 series, in words."""
-    first = series.first
-    row_mm, column_mm = first.pixel_spacing_mm
-    return (
-        f"sagittal (tilt {series.tilt_deg:.0f} deg), TE {first.echo_time_ms:.4g} ms without"
-        f" inversion, field of view {series.fov_mm[0]:.0f} x {series.fov_mm[1]:.0f} mm,"
-        f" {len(series.slices)} slices of {row_mm:.3g} x {column_mm:.3g} mm pixels"
-    )
-
-
-def _series_row(verdict: series_choice.Verdict, content: Content) -> dict[str, Any]:
-    """The tags that decide, as a row of a table."""
-    first = verdict.series.first
-    is_used = verdict.series.uid == content.series.uid
+def _comparison_to_json(content: Content) -> dict[str, Any]:
+    comparison = content.comparison
+    earlier = comparison.earlier
     return {
-        "is_used": is_used,
-        "num_slices": len(verdict.series.slices),
-        "matrix": f"{first.rows} x {first.columns}",
-        "pixel_mm": " x ".join(f"{mm:.3g}" for mm in first.pixel_spacing_mm),
-        "fov_mm": " x ".join(f"{mm:.0f}" for mm in verdict.series.fov_mm),
-        "tilt_deg": f"{verdict.series.tilt_deg:.0f}",
-        "times_ms": " / ".join(
-            "-" if ms is None else f"{ms:.4g}"
-            for ms in (first.echo_time_ms, first.repetition_time_ms, first.inversion_time_ms)
-        ),
-        "verdict": "used" if is_used else verdict.reason or "sagittal T2, another was preferred",
+        "same_person_check": dataclasses.asdict(comparison.check),
+        "notes": list(comparison.notes),
+        "days_apart": comparison.days,
+        "earlier": None if earlier is None else to_json(earlier),
+        "changes": [
+            {
+                "level": change.level,
+                "grading": change.now.grading.name,
+                "grade_earlier": change.earlier.grade,
+                "grade": change.now.grade,
+                "change": change.grades,
+                "expected_change": round(change.expected, _DIGITS),
+                "uncertain": change.uncertain,
+            }
+            for change in changes(content)
+        ],
     }

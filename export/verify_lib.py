@@ -53,15 +53,20 @@ def _embed(judge: verify_judge.Judge, tower: keras.Model, found: study.Study) ->
     return Embedded(found, dict(zip(cut, vectors, strict=True)))
 
 
-def _check_different(one: study.Study, two: study.Study) -> None:
+def check_different(one: study.Study, two: study.Study) -> None:
+    """Checks that two studies are two.
+
+    Raises:
+        ValueError: If they are one series, or have the same images.
+    """
     for same, what in (
         (one.series.uid == two.series.uid, "the series"),
         (np.array_equal(one.volume.array, two.volume.array), "the images of the series"),
     ):
         if same:
             raise ValueError(
-                f"`study_a` and `study_b` must be two examinations, got {what} {one.series.uid}"
-                " twice: comparing a series with itself is not a check."
+                f"the two studies must be two examinations, got {what} {one.series.uid} twice:"
+                " comparing a series with itself is not a check."
             )
 
 
@@ -71,7 +76,7 @@ def _distances(judge: verify_judge.Judge, one: Embedded, two: Embedded) -> dict[
     common = [name for name in one.levels if name in two.levels and name in reference.scale]
     if len(common) < reference.levels_at_least:
         raise ValueError(
-            f"`study_a` and `study_b` must share at least {reference.levels_at_least} levels, got"
+            f"the two studies must share at least {reference.levels_at_least} levels, got"
             f" {', '.join(common) or 'none'} in {one.study.series.uid} and {two.study.series.uid}."
             " Annotate more vertebrae of both."
         )
@@ -99,8 +104,23 @@ def verify(
         ValueError: If a study cannot be used, both are the same, or share too few levels; the
             message names folders and UIDs and says what to do.
     """
-    studies = [study.load_study(folder, vertebrae_path) for folder in study_dirs]
-    _check_different(*studies)
+    return compare([study.load_study(folder, vertebrae_path) for folder in study_dirs], judge)
+
+
+def compare(studies: Sequence[study.Study], judge: verify_judge.Judge) -> verify_report.Report:
+    """Compares two studies that were read.
+
+    Args:
+        studies: Both; their vertebrae have levels.
+        judge: Model and evaluation.
+
+    Returns:
+        As `verify`.
+
+    Raises:
+        ValueError: As `verify`.
+    """
+    check_different(*studies)
     tower = embedding.load_tower(judge.folder)
     distances = _distances(judge, *(_embed(judge, tower, found) for found in studies))
     score = study_pairs.score(distances, judge.reference.scale)

@@ -1,15 +1,19 @@
 """Tests of export.grade_lib and of the command."""
 
 import csv
+import dataclasses
+import glob
 import json
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_prep import detectors
-from export import grade_lib, grade_study, score_lib, score_settings
+from export import grade_lib, grade_study, saved_model, table
 from spine_tf import cli, vertebrae
 from tests import tiny_export
 from tests.data_prep import stub_finder
@@ -45,7 +49,8 @@ def test_grades_csv_has_a_row_per_disc_and_grading(graded):
     rows = read(os.path.join(graded, "grades.csv"))
     assert list(rows[0]) == [
         *("level", "grading", "grade", "expected_grade"),
-        *("p_0", "p_1", "p_2", "p_3", "p_4", "p_5", "was_graded", "model_version"),
+        *("p_0", "p_1", "p_2", "p_3", "p_4", "p_5"),
+        *("was_graded", "uncertain", "distance", "is_outlier", "model_version"),
     ]
     assert [r["level"] for r in rows if r["grading"] == "pfirrmann"] == DISCS
     assert [r["level"] for r in rows if r["grading"] == "spondylolisthesis"] == DISCS
@@ -69,17 +74,28 @@ def test_grades_json_says_the_same(graded):
                 assert float(row[f"p_{published}"]) == probability
 
 
-def test_score_and_grade_agree(model, study_dir, graded, tmp_path):
-    data = tiny_export.write_data(study_dir, str(tmp_path / "data"))
-    output = str(tmp_path / "scores.csv")
-    score_lib.score(model, data, output, score_settings.Settings())
-    scored = {(row["level"], row["grading"]): row for row in read(output)}
+def through_records(model, study, folder):
+    """(level, grading) -> column -> value of the records that conversion makes of a study."""
+    data = tiny_export.write_data(study, str(folder))
+    paths = sorted(glob.glob(os.path.join(data, "disc-*.tfrecord")))
+    examples = list(tf.data.TFRecordDataset(paths).as_numpy_iterator())
+    exported = saved_model.load(model)
+    outputs = exported.run("examples", examples=examples)
+    return {
+        (level.decode(), grade.grading.name): table.cells(grade)
+        for number, level in enumerate(outputs["level"])
+        for grade in table.grades_of(exported.gradings, outputs, number)
+    }
+
+
+def test_grades_are_those_of_converted_records(model, study_dir, graded, tmp_path):
+    expected = through_records(model, study_dir, tmp_path / "data")
     rows = read(os.path.join(graded, "grades.csv"))
-    assert len(rows) == len(scored) == 12
+    assert len(rows) == len(expected) == 12
     for row in rows:
         for name in (name for name in row if name.startswith("p_") and row[name]):
-            expected = float(scored[row["level"], row["grading"]][name])
-            assert float(row[name]) == pytest.approx(expected, abs=1e-4)
+            value = float(expected[row["level"], row["grading"]][name])
+            assert float(row[name]) == pytest.approx(value, abs=1e-4)
 
 
 def test_the_report_is_self_contained_and_names_what_was_used(graded):
@@ -118,6 +134,26 @@ def test_what_is_no_model_is_refused(study_dir, tmp_path, capsys):
     assert not os.path.exists(tmp_path / "o")
 
 
+def test_a_model_without_the_needed_signature_is_refused(
+    model, study_dir, tmp_path, capsys, monkeypatch
+):
+    loaded = saved_model.load(model)
+    crops_only = {"serving_default": loaded.signatures["serving_default"]}
+    poor = dataclasses.replace(loaded, signatures=crops_only)
+    monkeypatch.setattr(saved_model, "load", lambda path: poor)
+    status, error = call(capsys, study_dir=study_dir, model=model, output_dir=tmp_path / "o")
+    assert status == 1
+    assert "must have the signatures serving_default and scan, got serving_default." in error
+    assert not os.path.exists(tmp_path / "o")
+
+
+def test_a_zip_file_is_graded_as_its_folder(model, study_dir, graded, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "study"), "zip", study_dir)
+    grade_lib.grade(archive, None, model, str(tmp_path / "o"))
+    for name in os.listdir(graded):
+        assert text(os.path.join(graded, name)) == text(tmp_path / "o" / name)
+
+
 def annotate(tmp_path, change):
     """A vertebrae.json that `change` has spoilt."""
     content = vertebrae.to_json(tiny_export.make_annotation())
@@ -134,6 +170,7 @@ def annotate(tmp_path, change):
         (lambda c: c["vertebrae"].append(c["vertebrae"][0]), "each level once, got .'T12'."),
         (lambda c: c.update(vertebrae=c["vertebrae"][:1]), "two neighbouring vertebrae.*T12"),
         (lambda c: _shift(c, 500.0), "must lie inside|outside"),
+        (lambda c: _swap(c, 3, 4), "from head to foot in the order of their levels, got L4 at"),
     ],
 )
 def test_annotations_that_do_not_fit_are_refused(
@@ -148,12 +185,17 @@ def test_annotations_that_do_not_fit_are_refused(
     assert "Traceback" not in error
 
 
+def _swap(content, one, two):
+    bodies = content["vertebrae"]
+    bodies[one]["level"], bodies[two]["level"] = bodies[two]["level"], bodies[one]["level"]
+
+
 def _shift(content, mm):
     for body in content["vertebrae"]:
         body["corners_mm"] = (np.array(body["corners_mm"]) + mm).tolist()
 
 
-def test_a_disc_with_a_quad_of_its_own_is_graded_as_score_does(model, tmp_path):
+def test_a_disc_with_a_quad_of_its_own_is_graded_as_its_record(model, tmp_path):
     """S1 is not annotated, and the quad of L5-S1 is."""
     study = tiny_export.write_study(str(tmp_path / "study"))
 
@@ -165,15 +207,13 @@ def test_a_disc_with_a_quad_of_its_own_is_graded_as_score_does(model, tmp_path):
 
     annotate(tmp_path / "study", mark)
     graded = grade_lib.grade(study, None, model, str(tmp_path / "o"))
-    data = tiny_export.write_data(study, str(tmp_path / "data"))
-    score_lib.score(model, data, str(tmp_path / "s.csv"), score_settings.Settings())
-    scored = {(row["level"], row["grading"]): row for row in read(tmp_path / "s.csv")}
+    expected = through_records(model, study, tmp_path / "data")
     assert [disc.level for disc in graded.content.discs] == DISCS
     for row in read(tmp_path / "o" / "grades.csv"):
-        expected = scored[row["level"], row["grading"]]
-        assert row["was_graded"] == expected["was_graded"]
+        value = expected[row["level"], row["grading"]]
+        assert row["was_graded"] == value["was_graded"]
         assert float(row["expected_grade"]) == pytest.approx(
-            float(expected["expected_grade"]), abs=1e-4
+            float(value["expected_grade"]), abs=1e-4
         )
 
 
