@@ -73,10 +73,16 @@ def follow(parts_dir: str, run: str, main_pid: int) -> None:
     threading.Thread(target=_watch, args=(parts_dir, run), daemon=True).start()
 
 
-def clear_temporaries(folders: Sequence[str]) -> None:
-    """Removes what a killed run was just writing: files named NAME.tmp-PROCESS."""
+def clear_temporaries(folders: Sequence[str], name: str | None = None) -> None:
+    """Removes what a killed run was just writing: files named NAME.tmp-PROCESS.
+
+    Args:
+        folders: Where they are.
+        name: What was being written; None is anything.
+    """
+    pattern = "*" if name is None else glob.escape(name)
     for folder in folders:
-        for path in glob.glob(os.path.join(glob.escape(folder), "*.tmp-*")):
+        for path in glob.glob(os.path.join(glob.escape(folder), f"{pattern}.tmp-*")):
             if path.rpartition("-")[2].isdigit() and os.path.isfile(path):
                 os.remove(path)
 

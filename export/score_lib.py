@@ -1,244 +1,256 @@
-"""A SavedModel over the discs of a data set, to one CSV file.
+"""Exported models over discs, to one table.
 
-A Beam pipeline takes one shard per piece of work. Each shard's rows are written to a part beside
-the output; a part that is whole is kept, so a run that was stopped goes on where it was. Last, the
-parts are merged by key.
+A Beam pipeline takes pieces of work (`score_inputs`), each of which is written to a part beside
+the output. A part that is whole is kept, so a run that was killed goes on where it was. Pieces, the
+batches in them and what is written of them depend on the input alone, so the table has the same
+bytes whenever it was killed and for any number of processes, which have one thread each.
 """
 
-import contextlib
-import csv
 import dataclasses
 import hashlib
-import heapq
+import itertools
 import json
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
+from apache_beam.utils import shared
 
-from data_prep import beam_runner
-from export import saved_model, score_settings, table
+from data_prep import beam_runner, restart
+from export import (
+    saved_model,
+    score_batches,
+    score_columns,
+    score_files,
+    score_inputs,
+    score_settings,
+)
 from spine_tf import files
-from spine_tf.data import records, schema
 
-_FRAME_HEADER_BYTES, _FRAME_FOOTER_BYTES = 12, 4  # of a TFRecord, around its content
+_LEAST_PIECES = 4  # that a process is worth
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a scoring run did."""
+    """What a scoring run did.
+
+    Attributes:
+        output: The table.
+        num_discs: Its rows, over the number of models.
+        num_errors: How many of these have an error.
+        seconds: How long it took; 0 if a part had been done before.
+        lines: What a person should read besides.
+    """
 
     output: str
     num_discs: int
     num_errors: int
+    seconds: float = 0.0
+    lines: Sequence[str] = ()
 
     @property
     def exit_status(self) -> int:
-        """3 if a record could not be scored, else 0."""
+        """3 if a row has an error, else 0."""
         return 3 if self.num_errors else 0
 
     def __str__(self) -> str:
-        text = f"{self.output}: {self.num_discs} discs."
+        text = f"{self.output}: {self.num_discs} discs"
+        if self.seconds:
+            text += f" in {self.seconds:.0f} s, {self.num_discs / self.seconds:.3g} discs/s"
+        text += "."
         if self.num_errors:
             text += f" {self.num_errors} could not be scored: see the column `error`."
-        return text
+        return "\n".join([*self.lines, text])
 
 
 @dataclasses.dataclass(frozen=True)
-class _Shard:
-    """One piece of work.
+class _Work:
+    """One piece and the part that it is written to."""
+
+    part: str
+    items: Sequence[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scoring:
+    """What every worker knows.
 
     Attributes:
-        path: TFRecord file.
-        sha256: What its hash must be.
-        rows: Its lines of the index.
-        part: Where its rows go.
+        models: Folders of versions.
+        source: Reads pieces.
+        batch_size: Discs that a model sees at once.
+        parts_dir: Where the parts go.
+        run: Name of the run, from `restart.claimed`.
+        main_pid: Its main process; 0 where workers run on other machines.
     """
 
-    path: str
-    sha256: str
-    rows: Sequence[Mapping[str, Any]]
-    part: str
+    models: tuple[str, ...]
+    source: score_inputs.Source
+    batch_size: int
+    parts_dir: str
+    run: str
+    main_pid: int
 
 
-def columns(gradings: Sequence[saved_model.GradingInfo]) -> list[str]:
-    """Returns the columns of the output, in order."""
-    return [
-        *("key", "subject", "visit", "level", "grading", "grade", "expected_grade"),
-        *table.probability_columns(gradings),
-        *("label", "was_graded", "model_version", "error"),
-    ]
-
-
-def score(model: str, data_dir: str, output: str, settings: score_settings.Settings) -> Report:
-    """Scores every disc of a data set.
+def score(
+    models: Sequence[str],
+    inputs: score_inputs.Inputs,
+    output: str,
+    settings: score_settings.Settings,
+    runner: beam_runner.Runner = beam_runner.LOCAL,
+) -> Report:
+    """Scores every disc of an input with every model.
 
     Args:
-        model: An export folder (its newest version) or one version.
-        data_dir: The data set.
-        output: CSV file, written whole or not at all.
+        models: Export folders (their newest versions) or versions.
+        inputs: Where the discs are.
+        output: CSV, Parquet or JSON lines by its ending; written whole or not at all. Which scan a
+            pseudonym is of is written to OUTPUT.scans.csv, if scans were read.
         settings: Settings.
+        runner: Where the pipeline runs.
 
     Returns:
         What was done.
 
     Raises:
-        FileNotFoundError: If `model` or `data_dir` is not there.
-        ValueError: If either is not what it should be, or they do not fit.
+        FileNotFoundError: If a model or an input is not there.
+        ValueError: If one is not what it should be, or they do not fit, or another run is writing
+            to `output`.
     """
-    model = saved_model.find_version(model)
-    info = saved_model.read_info(model)
-    folder = records.open_folder(data_dir)
-    index = folder.index(schema.DISC)
-    if info["crop"]["record_scale"] != folder.crop_scale:
-        raise ValueError(
-            f"{data_dir}: must hold crops at scale {info['crop']['record_scale']}, as the model's"
-            f" training data, got {folder.crop_scale}. Convert with that --crop_scale."
+    score_files.check_ending(output)
+    versions, infos = _find(models)
+    scales = sorted({score_batches.scale_of(info) for info in infos})
+    plan = score_inputs.plan(inputs, scales, settings.batch_size)
+    parts_dir = f"{output}.parts"
+    begun = time.monotonic()
+    with restart.claimed(parts_dir, output) as run:
+        restart.clear_temporaries([parts_dir])
+        restart.clear_temporaries([os.path.dirname(output) or "."], os.path.basename(output))
+        work = _work(plan, versions, infos, settings.batch_size, parts_dir)
+        main_pid = os.getpid() if runner.is_direct else 0
+        scoring = _Scoring(
+            tuple(versions), plan.source, settings.batch_size, parts_dir, run, main_pid
         )
-    parts = f"{output}.parts"
-    os.makedirs(parts, exist_ok=True)
-    shards = _shards(folder, index, model, info, parts)
-    with beam_runner.pipeline(
-        settings.num_processes, [shard.part for shard in shards], "shards"
-    ) as pipeline:
+        is_new = _run(scoring, work, plan.unit, settings.num_processes, runner)
+        counts = _Counts()
+        failed = _failed_rows(plan.failed, versions, infos)
+        rows = counts.counted([*(item.part for item in work)], failed)
+        score_files.write(output, score_columns.columns(infos), rows)
+        if plan.scans:
+            score_inputs.write_scans(f"{output}.scans.csv", plan)
+        shutil.rmtree(parts_dir)
+    seconds = time.monotonic() - begun if is_new else 0.0
+    return Report(output, counts.rows // len(versions), len(counts.bad), seconds, plan.lines)
+
+
+def _find(models: Sequence[str]) -> tuple[list[str], list[Mapping[str, Any]]]:
+    versions = [saved_model.find_version(model) for model in models]
+    infos = [saved_model.read_info(version) for version in versions]
+    named = [_identity(*pair) for pair in zip(versions, infos, strict=True)]
+    for one in named:
+        if named.count(one) > 1:
+            raise ValueError(f"`model` must name different models, got {' '.join(one)} twice.")
+    return versions, infos
+
+
+def _identity(version: str, info: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and version of a model, as its rows have them."""
+    return score_batches.name_of(version), saved_model.version_of(version, info)
+
+
+def _work(plan, versions, infos, batch_size: int, parts_dir: str) -> list[_Work]:
+    """The pieces; a part is named after all it is made from."""
+    models = [_identity(*pair) for pair in zip(versions, infos, strict=True)]
+    made_by = json.dumps([models, infos, batch_size], sort_keys=True)
+    work = []
+    for number, (items, origin) in enumerate(zip(plan.pieces, plan.origins, strict=True)):
+        digest = hashlib.sha256(f"{made_by}{origin}".encode()).hexdigest()[:16]
+        work.append(_Work(os.path.join(parts_dir, f"{number:06d}-{digest}.jsonl"), items))
+    return work
+
+
+def _run(scoring, work: Sequence[_Work], unit: str, num_processes: int, runner) -> bool:
+    """Writes the parts that are not there; returns whether none was."""
+    left = [item for item in work if not _is_sound(item.part)]
+    for item in left:
+        if os.path.exists(item.part):  # what failed is tried again
+            os.remove(item.part)
+    worth = beam_runner.worthwhile_processes(len(left), _LEAST_PIECES)
+    done, sizes = [item.part for item in work], [len(item.items) for item in work]
+    with beam_runner.pipeline(num_processes or worth, done, unit, runner, sizes) as pipeline:
         (
             pipeline
-            | "Shards" >> beam.Create(shards, reshuffle=True)
-            | "Score" >> beam.ParDo(_ScoreShard(model, settings.batch_size))
+            | "Pieces" >> beam.Create(left, reshuffle=True)
+            | "Score" >> beam.ParDo(_ScorePiece(scoring))
         )
-    num_errors = _merge([shard.part for shard in shards], output, saved_model.gradings_of(info))
-    shutil.rmtree(parts)
-    return Report(output, len(index), num_errors)
+    return len(left) == len(work)
 
 
-def _shards(folder: records.DataFolder, index: records.Index, model, info, parts) -> list[_Shard]:
-    by_file = {item["name"]: [] for item in folder.manifest["kinds"][schema.DISC]["files"]}
-    for row in index.rows:
-        by_file[row["file"]].append(row)
-    shards = []
-    for item in folder.manifest["kinds"][schema.DISC]["files"]:
-        content = json.dumps([saved_model.version_of(model, info), info, item], sort_keys=True)
-        name = f"{item['name']}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.csv"
-        shards.append(
-            _Shard(
-                path=os.path.join(folder.path, item["name"]),
-                sha256=item["sha256"],
-                rows=by_file[item["name"]],
-                part=os.path.join(parts, name),
-            )
-        )
-    return shards
+def _is_sound(part: str) -> bool:
+    """Whether a part is whole and none of its rows failed."""
+    return os.path.exists(part) and not any(map(_is_bad, _read_part(part)))
 
 
-class _ScoreShard(beam.DoFn):
-    """Writes the part of one shard; loads the model once per worker."""
+class _ScorePiece(beam.DoFn):
+    """Writes the part of one piece; a worker loads the models once."""
 
-    def __init__(self, model: str, batch_size: int):
-        self._path, self._batch_size = model, batch_size
-        self._model = None
+    def __init__(self, scoring: _Scoring):
+        self._scoring, self._shared = scoring, shared.Shared()
+        self._models = None
 
-    def setup(self):
-        self._model = saved_model.load(self._path)
+    def setup(self) -> None:
+        """Loads the models, and ends this worker when the main process has ended."""
+        scoring = self._scoring
+        if scoring.main_pid:
+            restart.follow(scoring.parts_dir, scoring.run, scoring.main_pid)
+        self._models = self._shared.acquire(lambda: score_batches.Models(scoring.models))
 
-    def process(self, shard: _Shard):
-        if not os.path.exists(shard.part):
-            rows = sorted(shard.rows, key=lambda row: row["key"])
-            cells = [row for read in self._batches(shard, rows) for row in self._score(read)]
-            with files.atomic_write(shard.part) as file:
-                file.write(table.to_csv(columns(self._model.gradings), cells, header=False))
-
-    def _batches(self, shard: _Shard, rows: Sequence[Mapping]) -> Iterator[list[tuple]]:
-        """Yields lists of (row, serialized record or the error that is in its place)."""
-        is_whole = files.sha256(shard.path) == shard.sha256
-        for begin in range(0, len(rows), self._batch_size):
-            batch = rows[begin : begin + self._batch_size]
-            yield [(row, _read(shard.path, row, is_whole)) for row in batch]
-
-    def _score(self, read: list[tuple]) -> Iterator[dict[str, str]]:
-        """Yields the cells of a batch, row by row where the batch as a whole is refused."""
-        good = [content for _, content in read if isinstance(content, bytes)]
-        try:
-            outputs = self._model.run("examples", examples=good) if good else {}
-        except saved_model.InputError as error:
-            if len(read) > 1:
-                for item in read:
-                    yield from self._score([item])
-                return
-            read, outputs = [(read[0][0], error)], {}
-        number = 0
-        for row, content in read:
-            if isinstance(content, bytes):
-                yield from self._cells(row, outputs, number)
-                number += 1
-            else:
-                yield from self._error_cells(row, str(content))
-
-    def _cells(self, row: Mapping, outputs: Mapping, number: int) -> Iterator[dict[str, str]]:
-        found = outputs["key"][number].decode()
-        if found != row["key"]:
-            yield from self._error_cells(row, f"the record has the key {found!r}; convert again")
-            return
-        for grade in table.grades_of(self._model.gradings, outputs, number):
-            yield self._facts(row, grade.grading.name) | table.cells(grade)
-
-    def _error_cells(self, row: Mapping, reason: str) -> Iterator[dict[str, str]]:
-        for item in self._model.gradings:
-            facts = self._facts(row, item.name)
-            yield facts | {"grading": item.name, "error": " ".join(reason.split())}
-
-    def _facts(self, row: Mapping, grading: str) -> dict[str, str]:
-        return {
-            "key": row["key"],
-            "subject": row["subject"],
-            "visit": str(row["visit"][0]),
-            "level": row["level"],
-            "label": str(row["grades"].get(grading, "")),
-            "model_version": self._model.version,
-        }
+    def process(self, work: _Work) -> None:
+        """Scores one piece."""
+        discs = self._scoring.source.discs(work.items, self._models.scales)
+        coming = score_batches.ahead(score_batches.batches(discs, self._scoring.batch_size))
+        rows = [row for batch in coming for row in self._models.rows(batch)]
+        with files.atomic_write(work.part) as file:
+            file.writelines(f"{json.dumps(row)}\n" for row in rows)
 
 
-def _read(path: str, row: Mapping, is_whole: bool) -> bytes | ValueError:
-    """A record, its checksum verified where the file is not whole."""
-    begin = row["offset"] - _FRAME_HEADER_BYTES
-    with open(path, "rb") as file:
-        file.seek(begin)
-        frame = file.read(_FRAME_HEADER_BYTES + row["length"] + _FRAME_FOOTER_BYTES)
-    if is_whole or _is_valid_frame(frame):
-        return frame[_FRAME_HEADER_BYTES:-_FRAME_FOOTER_BYTES]
-    return ValueError(
-        f"{os.path.basename(path)} at byte {begin}: the record is damaged, its checksum is wrong;"
-        " copy the data set again, or convert again"
-    )
+def _read_part(part: str) -> list[score_columns.Row]:
+    with open(part, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
-def _is_valid_frame(frame: bytes) -> bool:
-    """Whether TensorFlow reads these bytes as one record."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(frame)
-        file.flush()
-        try:
-            return len(list(tf.data.TFRecordDataset(file.name))) == 1
-        except tf.errors.DataLossError:
-            return False
+def _failed_rows(failed, versions, infos) -> list[score_columns.Row]:
+    """Rows of what was known before to fail."""
+    return [
+        score_batches.error_row(*_identity(version, info), disc, disc.error)
+        for disc in failed
+        for version, info in zip(versions, infos, strict=True)
+    ]
 
 
-def _merge(parts: Sequence[str], output: str, gradings: Sequence[saved_model.GradingInfo]) -> int:
-    """Writes the rows of all parts sorted by key; returns the number of discs with an error."""
-    names = columns(gradings)
-    key, error = names.index("key"), names.index("error")
-    bad = set()
-    with contextlib.ExitStack() as stack:
-        opened = [stack.enter_context(open(p, newline="", encoding="utf-8")) for p in parts]
-        merged = heapq.merge(*map(csv.reader, opened), key=lambda row: row[key])
-        with files.atomic_write(output) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            for row in merged:
-                writer.writerow(row)
-                if row[error]:
-                    bad.add(row[key])
-    return len(bad)
+def _is_bad(row: score_columns.Row) -> bool:
+    return bool(row.get(score_columns.ERROR))
+
+
+class _Counts:
+    """Counts rows while they are written.
+
+    Attributes:
+        rows: How many there were.
+        bad: Keys of those with an error.
+    """
+
+    def __init__(self):
+        self.rows, self.bad = 0, set()
+
+    def counted(
+        self, parts: Sequence[str], failed: Sequence[score_columns.Row]
+    ) -> Iterator[list[score_columns.Row]]:
+        """Yields the rows of every part, and those that failed before."""
+        for rows in itertools.chain(map(_read_part, parts), [failed]):
+            self.rows += len(rows)
+            self.bad |= {row["key"] for row in rows if _is_bad(row)}
+            yield rows

@@ -9,12 +9,14 @@ def _option(default, text: str):
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How records are scored. Each field is a flag of `score`."""
+    """How discs are scored. Each field is a flag of `score`."""
 
     batch_size: int = _option(32, "Discs that the model sees at once.")
-    num_processes: int = _option(1, "Worker processes.")
+    num_processes: int = _option(
+        0, "Worker processes of one thread each; 0 is as many as the work is worth, one per core."
+    )
 
     def __post_init__(self):
-        for name in ("batch_size", "num_processes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
+        for name, least in (("batch_size", 1), ("num_processes", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"`{name}` must be at least {least}, got {getattr(self, name)!r}.")

@@ -30,7 +30,7 @@ COMMANDS = {
         "Fits a grading model's temperature and threshold on validation.",
     ),
     "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
-    "score": ("export.score", "Runs a SavedModel over records and writes a CSV file."),
+    "score": ("export.score", "Runs exported models over records, SPIDER or DICOM: a table."),
     "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),
     "verify": ("export.verify", "Says whether two DICOM studies are of one person."),
     "demo": ("spine_tf.demo", "Runs the whole way once, on a synthetic cohort."),

@@ -1,6 +1,5 @@
 """Tests of export.score_lib."""
 
-import collections
 import csv
 import json
 import os
@@ -10,8 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import score, score_lib, score_settings
-from spine_tf import cli
+from export import score_files, score_inputs, score_lib, score_settings
 from tests import tiny_export
 
 
@@ -20,11 +18,17 @@ def data(study_dir, tmp_path_factory):
     return tiny_export.write_data(study_dir, str(tmp_path_factory.mktemp("data") / "set"))
 
 
+def run(model, data, output, **settings):
+    """Scores records, in batches of 4 discs, and returns the report."""
+    chosen = score_settings.Settings(**({"batch_size": 4, "num_processes": 1} | settings))
+    inputs = score_inputs.Inputs(data_dir=data)
+    return score_lib.score([model], inputs, str(output), chosen)
+
+
 @pytest.fixture(scope="module")
 def scored(model, data, tmp_path_factory):
     output = str(tmp_path_factory.mktemp("scores") / "scores.csv")
-    report = score_lib.score(model, data, output, score_settings.Settings(batch_size=4))
-    return report, output
+    return run(model, data, output), output
 
 
 def read(path):
@@ -37,40 +41,51 @@ def content(path):
         return file.read()
 
 
+def stop(*args):
+    raise OSError("disk full")
+
+
 def index_of(data):
     with open(os.path.join(data, "index-disc.jsonl"), encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
 
-def test_there_is_a_row_per_disc_and_grading(scored):
+def test_there_is_a_row_per_disc(model, scored):
     report, output = scored
     rows = read(output)
     assert (report.num_discs, report.num_errors, report.exit_status) == (6, 0, 0)
-    assert list(rows[0]) == [
-        *("key", "subject", "visit", "level", "grading", "grade", "expected_grade"),
-        *("p_0", "p_1", "p_2", "p_3", "p_4", "p_5"),
-        *("label", "was_graded", "model_version", "error"),
+    names = list(rows[0])
+    assert names[:9] == [
+        *("key", "subject", "scan", "visit", "level", "scanner"),
+        *("is_detected", "model", "model_version"),
     ]
+    assert names[9:19] == [
+        *("pfirrmann_grade", "pfirrmann_expected_grade"),
+        *(f"pfirrmann_p{grade}" for grade in (1, 2, 3, 4, 5)),
+        *("pfirrmann_uncertain", "pfirrmann_was_graded", "pfirrmann_label"),
+    ]
+    assert names[-1] == "error"
     assert [row["key"] for row in rows] == sorted(row["key"] for row in rows)
-    counts = collections.Counter((row["level"], row["grading"]) for row in rows)
-    assert len(counts) == 12 and set(counts.values()) == {1}
+    assert len({row["level"] for row in rows}) == 6
+    assert {row["model"] for row in rows} == {os.path.basename(model)}
     assert os.listdir(os.path.dirname(output)) == ["scores.csv"]
 
 
 def test_a_row_holds_grade_probabilities_and_label(scored):
-    row = next(r for r in read(scored[1]) if (r["level"], r["grading"]) == ("L2-L3", "pfirrmann"))
-    probabilities = np.array([float(row[f"p_{grade}"]) for grade in (1, 2, 3, 4, 5)])
-    assert row["p_0"] == ""  # Pfirrmann starts at 1
+    row = next(row for row in read(scored[1]) if row["level"] == "L2-L3")
+    probabilities = np.array([float(row[f"pfirrmann_p{grade}"]) for grade in (1, 2, 3, 4, 5)])
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)
-    assert int(row["grade"]) == 1 + probabilities.argmax()
-    assert float(row["expected_grade"]) == pytest.approx(probabilities @ [1, 2, 3, 4, 5], abs=1e-4)
-    assert (row["label"], row["was_graded"], row["visit"], row["error"]) == ("2", "1", "0", "")
+    assert int(row["pfirrmann_grade"]) == 1 + probabilities.argmax()
+    expected = float(row["pfirrmann_expected_grade"])
+    assert expected == pytest.approx(probabilities @ [1, 2, 3, 4, 5], abs=1e-4)
+    assert (row["pfirrmann_label"], row["pfirrmann_was_graded"]) == ("2", "1")
+    assert (row["visit"], row["scanner"], row["error"]) == ("0", "1.5 T", "")
     assert row["model_version"].startswith("1-")
 
 
 def test_a_level_without_label_is_empty_and_told(scored):
-    row = next(r for r in read(scored[1]) if (r["level"], r["grading"]) == ("T12-L1", "pfirrmann"))
-    assert (row["label"], row["was_graded"]) == ("", "0")
+    row = next(row for row in read(scored[1]) if row["level"] == "T12-L1")
+    assert (row["pfirrmann_label"], row["pfirrmann_was_graded"]) == ("", "0")
 
 
 def test_scores_are_those_of_the_examples_signature(model, data, scored):
@@ -80,41 +95,40 @@ def test_scores_are_those_of_the_examples_signature(model, data, scored):
         if name.startswith("disc-")
         for r in tf.data.TFRecordDataset(os.path.join(data, name))
     }
-    run = tf.saved_model.load(os.path.join(model, "1")).signatures["examples"]
-    for row in read(scored[1]):
-        found = run(examples=tf.constant([serialized[row["level"].encode()].numpy()]))
-        expected = found[f"{row['grading']}_expected_grade"].numpy()[0]
-        assert float(row["expected_grade"]) == pytest.approx(expected, abs=1e-5)
+    loaded = tf.saved_model.load(os.path.join(model, "1"))
+    for row in read(scored[1])[:2]:
+        example = tf.constant([serialized[row["level"].encode()].numpy()])
+        found = loaded.signatures["examples"](examples=example)
+        expected = found["pfirrmann_expected_grade"].numpy()[0]
+        assert float(row["pfirrmann_expected_grade"]) == pytest.approx(expected, abs=1e-5)
 
 
-def test_two_runs_give_the_same_bytes(model, data, scored, tmp_path):
-    again = str(tmp_path / "again.csv")
-    score_lib.score(model, data, again, score_settings.Settings(batch_size=4))
-    assert content(again) == content(scored[1])
-
-
-@pytest.mark.slow
-def test_two_processes_give_the_same_bytes(model, data, scored, tmp_path):
-    again = str(tmp_path / "again.csv")
-    score_lib.score(model, data, again, score_settings.Settings(batch_size=4, num_processes=2))
-    assert content(again) == content(scored[1])
-
-
-def test_a_stopped_run_goes_on(model, data, scored, tmp_path, monkeypatch):
-    output, settings = str(tmp_path / "s.csv"), score_settings.Settings(batch_size=4)
-
-    def stop(*args):
-        raise OSError("disk full")
-
+def test_a_stopped_run_goes_on_and_gives_the_same_bytes(model, data, scored, tmp_path, monkeypatch):
+    monkeypatch.setattr(score_inputs, "RECORD_PIECE", 1)
+    output = tmp_path / "s.csv"
     with monkeypatch.context() as patched:
-        patched.setattr(score_lib, "_merge", stop)
+        patched.setattr(score_files, "write", stop)
         with pytest.raises(OSError, match="disk full"):
-            score_lib.score(model, data, output, settings)
-    assert len(os.listdir(f"{output}.parts")) == 2 and not os.path.exists(output)
+            run(model, data, output)
+    parts = [name for name in os.listdir(f"{output}.parts") if name.endswith(".jsonl")]
+    assert len(parts) == 2 and not output.exists()
+    (tmp_path / "s.csv.tmp-12").write_text("half")
+    (tmp_path / "other.csv.tmp-12").write_text("of somebody else")
     with monkeypatch.context() as patched:
-        patched.setattr(score_lib, "_read", stop)  # parts that are done are not read again
-        score_lib.score(model, data, output, settings)
+        patched.setattr(score_inputs.RecordSource, "_read", stop)  # parts are not made again
+        run(model, data, output)
     assert content(output) == content(scored[1])
+    assert sorted(os.listdir(tmp_path)) == ["other.csv.tmp-12", "s.csv"]
+
+
+def test_one_run_at_a_time(model, data, tmp_path, monkeypatch):
+    from data_prep import restart
+
+    monkeypatch.setattr(restart, "_POLL_SECS", 0.01)
+    output = str(tmp_path / "s.csv")
+    with restart.claimed(f"{output}.parts", output):
+        with pytest.raises(ValueError, match="must not be in use, got .*s.csv, which another run"):
+            run(model, data, output)
 
 
 def damage(data, tmp_path, rewrite):
@@ -134,19 +148,21 @@ def test_a_damaged_record_is_an_error_row_and_the_run_goes_on(model, data, score
         whole[row["offset"] + row["length"] // 2] ^= 0xFF
 
     copied, bad = damage(data, tmp_path, flip)
-    arguments = [f"--model={model}", f"--data_dir={copied}", f"--output={tmp_path}/s.csv"]
-    assert cli.call(score.define_flags, score.main, arguments) == 3
-    rows, sound = read(tmp_path / "s.csv"), {(r["key"], r["grading"]): r for r in read(scored[1])}
-    errors = [row for row in rows if row["error"]]
-    assert [row["key"] for row in errors] == [bad["key"]] * 2
-    assert "checksum is wrong" in errors[0]["error"] and errors[0]["grade"] == ""
+    report = run(model, copied, tmp_path / "s.csv")
+    assert (report.num_errors, report.exit_status) == (1, 3)
+    rows, sound = read(tmp_path / "s.csv"), {row["key"]: row for row in read(scored[1])}
+    (error,) = (row for row in rows if row["error"])
+    assert error["key"] == bad["key"] and error["pfirrmann_grade"] == ""
+    assert "checksum is wrong" in error["error"]
     for row in rows:
         if not row["error"]:
-            expected = float(sound[row["key"], row["grading"]]["expected_grade"])
-            assert float(row["expected_grade"]) == pytest.approx(expected, abs=1e-5)
+            expected = float(sound[row["key"]]["pfirrmann_expected_grade"])
+            assert float(row["pfirrmann_expected_grade"]) == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_record_that_is_no_disc_is_an_error_row(model, data, tmp_path):
+def test_a_record_that_is_no_disc_is_an_error_row_and_tried_again(
+    model, data, tmp_path, monkeypatch
+):
     """Its checksum is right and its content is not: the graph refuses it, and only it."""
 
     def replace(whole, row):
@@ -160,20 +176,15 @@ def test_a_record_that_is_no_disc_is_an_error_row(model, data, tmp_path):
         return content(path)
 
     copied, bad = damage(data, tmp_path, replace)
-    report = score_lib.score(model, copied, str(tmp_path / "s.csv"), score_settings.Settings())
+    report = run(model, copied, tmp_path / "s.csv")
     errors = [row for row in read(report.output) if row["error"]]
-    assert report.num_errors == 1 and {row["key"] for row in errors} == {bad["key"]}
-
-
-def test_what_is_no_model_or_no_data_is_refused(model, data, tmp_path, capsys):
-    for given, message in (
-        ({"model": tmp_path}, f"{tmp_path}: is not an exported model"),
-        ({"data_dir": tmp_path}, f"{tmp_path}: is not a data set"),
-    ):
-        values = {"model": model, "data_dir": data, "output": tmp_path / "s.csv"} | given
-        arguments = [f"--{name}={value}" for name, value in values.items()]
-        assert cli.call(score.define_flags, score.main, arguments) == 1
-        assert message in capsys.readouterr().err
+    assert report.num_errors == 1 and [row["key"] for row in errors] == [bad["key"]]
+    with monkeypatch.context() as patched:
+        patched.setattr(score_files, "write", stop)
+        with pytest.raises(OSError, match="disk full"):
+            run(model, copied, tmp_path / "again.csv")
+    shutil.copy(os.path.join(data, bad["file"]), os.path.join(copied, bad["file"]))
+    assert run(model, copied, tmp_path / "again.csv").num_errors == 0
 
 
 def test_crops_of_another_scale_are_refused(model, data, tmp_path):
@@ -184,4 +195,23 @@ def test_crops_of_another_scale_are_refused(model, data, tmp_path):
     with open(os.path.join(copied, "manifest.json"), "w", encoding="utf-8") as file:
         json.dump(manifest, file)
     with pytest.raises(ValueError, match="must hold crops at scale 0.5.*got 1.0"):
-        score_lib.score(model, copied, str(tmp_path / "s.csv"), score_settings.Settings())
+        run(model, copied, tmp_path / "s.csv")
+
+
+def test_several_models_have_a_row_each(model, data, scored, tmp_path):
+    other = str(shutil.copytree(model, tmp_path / "other"))
+    chosen = score_settings.Settings(batch_size=4, num_processes=1)
+    inputs = score_inputs.Inputs(data_dir=data)
+    output = str(tmp_path / "s.jsonl")
+    report = score_lib.score([model, other], inputs, output, chosen)
+    assert (report.num_discs, report.num_errors) == (6, 0)
+    with open(output, encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    alone = read(scored[1])
+    assert [row["key"] for row in rows] == [row["key"] for row in alone for _ in range(2)]
+    assert [row["model"] for row in rows[:2]] == [os.path.basename(model), "other"]
+    for number, row in enumerate(rows):
+        expected = alone[number // 2]["pfirrmann_expected_grade"]
+        assert f"{row['pfirrmann_expected_grade']:.6f}" == expected
+    with pytest.raises(ValueError, match="must name different models"):
+        score_lib.score([model, f"{model}/1"], inputs, output, chosen)

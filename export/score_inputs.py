@@ -1,0 +1,331 @@
+"""What is scored: records, a SPIDER folder or DICOM studies, in pieces of work.
+
+A piece is a fixed list of records or scans, in the order of their keys, so it does not depend on
+what was done before or by how many processes. All that is known of it comes from the index of the
+records, or from the converters' plans, which read headers only.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+from data_prep import (
+    convert_dicom_lib,
+    convert_spider_lib,
+    deidentify,
+    detectors,
+    local_files,
+    rejection,
+    scan_crops,
+    scan_parts,
+    scan_request,
+    settings,
+)
+from export import score_columns
+from spine_tf import files, reference
+from spine_tf.data import records, schema
+
+RECORD_PIECE = 8  # batches
+SCAN_PIECE = 8  # scans
+_READ_TOGETHER = 32  # records
+_FRAME_HEADER_BYTES, _FRAME_FOOTER_BYTES = 12, 4  # of a TFRecord, around its content
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Where the discs are; one of the three folders is given.
+
+    Attributes:
+        data_dir: Data set with records of discs.
+        spider_dir: Folder in SPIDER's layout.
+        dicom_dir: DICOM studies, or what else `archive.open_input` takes.
+        vertebrae: `vertebrae/1` of the DICOM studies; None looks beside them.
+        gradings: CSV of the DICOM studies, for the labels; None looks beside them.
+        detector: That finds the vertebrae of scans without annotation.
+        key_file: Of the pseudonyms of scans, see `deidentify.load_or_make_key`.
+    """
+
+    data_dir: str | None = None
+    spider_dir: str | None = None
+    dicom_dir: str | None = None
+    vertebrae: str | None = None
+    gradings: str | None = None
+    detector: str = detectors.BUILTIN
+    key_file: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Disc:
+    """One disc, or a scan of which no disc could be had.
+
+    Attributes:
+        facts: Cells of its row, whatever the model.
+        examples: Crop scale -> serialized record.
+        error: Why there is none, or "".
+    """
+
+    facts: Mapping[str, Any]
+    examples: Mapping[float, bytes] = dataclasses.field(default_factory=dict, repr=False)
+    error: str = ""
+
+
+class Source(Protocol):
+    """Reads pieces in a worker; it must pickle."""
+
+    def discs(self, items: Sequence[Any], scales: Sequence[float]) -> Iterator[Disc]:
+        """Yields the discs of a piece in the order of their keys."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What will be scored.
+
+    Attributes:
+        source: Reads the pieces.
+        pieces: Lists of records or scans.
+        origins: Of each piece a hash of all it is made from.
+        unit: What the items of a piece are called.
+        failed: What cannot be scored, known before.
+        scans: (pseudonym, UID, path) of every scan; none of records.
+        lines: What a person should read.
+    """
+
+    source: Source
+    pieces: Sequence[Sequence[Any]]
+    origins: Sequence[str]
+    unit: str
+    failed: Sequence[Disc] = ()
+    scans: Sequence[tuple[str, str, str]] = ()
+    lines: Sequence[str] = ()
+
+
+def plan(inputs: Inputs, scales: Sequence[float], batch_size: int) -> Plan:
+    """Lists what will be scored, without a look at pixels.
+
+    Args:
+        inputs: Where the discs are.
+        scales: Crop scales of the records that the models want.
+        batch_size: Discs that a model sees at once.
+
+    Raises:
+        FileNotFoundError: If a folder is not there.
+        ValueError: If it is not what it should be, or holds nothing to score, or records have
+            another crop scale than a model wants.
+    """
+    if inputs.data_dir:
+        return _plan_records(inputs.data_dir, scales, batch_size)
+    key = deidentify.load_or_make_key(inputs.key_file)
+    if inputs.spider_dir:
+        wanted = convert_spider_lib.Inputs(inputs.spider_dir, detector=inputs.detector)
+        found, load = convert_spider_lib.plan(wanted, key), convert_spider_lib.load
+    else:
+        wanted = convert_dicom_lib.Inputs(
+            inputs.dicom_dir, inputs.vertebrae, inputs.gradings, detector=inputs.detector
+        )
+        found, load = convert_dicom_lib.plan(wanted, key), convert_dicom_lib.load
+    return _plan_scans(found, load, key)
+
+
+# === Records ===
+
+
+@dataclasses.dataclass(frozen=True)
+class _Record:
+    """Where one record is, and the cells of its row."""
+
+    file: str
+    offset: int
+    length: int
+    facts: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordSource:
+    """Reads records of a data set.
+
+    Attributes:
+        folder: The data set.
+    """
+
+    folder: str
+
+    def discs(self, items: Sequence[_Record], scales: Sequence[float]) -> Iterator[Disc]:
+        """Yields a disc per record; all have the one crop scale."""
+        (scale,) = scales
+        for some in _pieces(items, _READ_TOGETHER):
+            for item, content in zip(some, self._read(some), strict=True):
+                if content is None:
+                    yield Disc(item.facts, error=_damaged(item))
+                else:
+                    yield Disc(item.facts, {scale: content})
+
+    def _read(self, items: Sequence[_Record]) -> list[bytes | None]:
+        """Their contents; None where the checksum is wrong."""
+        frames = [_frame(os.path.join(self.folder, item.file), item) for item in items]
+        contents = _contents(b"".join(frames))
+        if len(contents) == len(frames):
+            return contents
+        return [next(iter(_contents(frame)), None) for frame in frames]
+
+
+def _plan_records(data_dir: str, scales: Sequence[float], batch_size: int) -> Plan:
+    folder = records.open_folder(data_dir)
+    if set(scales) != {folder.crop_scale}:
+        wanted = next(scale for scale in scales if scale != folder.crop_scale)
+        raise ValueError(
+            f"{data_dir}: must hold crops at scale {wanted}, as the model's training data, got"
+            f" {folder.crop_scale}. Convert with that --crop_scale."
+        )
+    found = [_record(row) for row in folder.index(schema.DISC).rows]
+    pieces = _pieces(sorted(found, key=lambda r: r.facts["key"]), RECORD_PIECE * batch_size)
+    manifest = records.manifest_hash(folder)
+    origins = [_hash([manifest, number]) for number in range(len(pieces))]
+    return Plan(RecordSource(data_dir), pieces, origins, "discs")
+
+
+def _record(row: Mapping[str, Any]) -> _Record:
+    strength = row["field_strength_t"][0]
+    facts = _facts(row["key"], row["subject"], row["scan"][0], row["visit"][0], strength)
+    facts |= {"level": row["level"]} | _labels(row["grades"])
+    return _Record(row["file"], row["offset"], row["length"], facts)
+
+
+def _frame(path: str, item: _Record) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(item.offset - _FRAME_HEADER_BYTES)
+        return file.read(_FRAME_HEADER_BYTES + item.length + _FRAME_FOOTER_BYTES)
+
+
+def _contents(frames: bytes) -> list[bytes]:
+    """The records that TensorFlow reads, up to the first whose checksum is wrong."""
+    found = []
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(frames)
+        file.flush()
+        try:
+            found += tf.data.TFRecordDataset(file.name).as_numpy_iterator()
+        except tf.errors.DataLossError:
+            return []
+    return found
+
+
+def _damaged(item: _Record) -> str:
+    return (
+        f"{item.file} at byte {item.offset - _FRAME_HEADER_BYTES}: the record is damaged, its"
+        " checksum is wrong; copy the data set again, or convert again"
+    )
+
+
+# === Scans ===
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanSource:
+    """Cuts the discs out of scans as conversion does.
+
+    Attributes:
+        load: The converter's function that reads one scan.
+    """
+
+    load: Callable[[scan_request.ScanRequest], Any]
+
+    def discs(
+        self, items: Sequence[scan_request.ScanRequest], scales: Sequence[float]
+    ) -> Iterator[Disc]:
+        """Yields the discs of each scan, or the scan with its error."""
+        for request in items:
+            try:
+                yield from self._discs(request, scales)
+            except rejection.RejectedInput as error:
+                yield _failed(request, error.rejection.reason)
+            except ValueError as error:
+                yield _failed(request, str(error))
+
+    def _discs(self, request, scales: Sequence[float]) -> list[Disc]:
+        loaded, found = self.load(request), {}
+        whose = (request.identity, request.gradings)
+        for scale in scales:
+            for example in scan_crops.encode_discs(*loaded, *whose, scale):
+                key, level = (_text(example, name) for name in ("key", "level"))
+                serialized = example.SerializeToString(deterministic=True)
+                found.setdefault((key, level), {})[scale] = serialized
+        facts = _scan_facts(request)
+        return [
+            Disc(
+                facts | {"key": key, "level": level} | _labels(request.gradings.get(level, {})),
+                found[key, level],
+            )
+            for key, level in sorted(found)
+        ]
+
+
+def _plan_scans(found, load: Callable, key: bytes) -> Plan:
+    requests = sorted(found.requests, key=_scan_key)
+    pieces = _pieces(requests, SCAN_PIECE)
+    any_scale = settings.Settings()
+    origins = [_hash([scan_parts.origin(r, any_scale) for r in piece]) for piece in pieces]
+    failed, scans = [], [(r.scan_key, r.uid, r.path) for r in requests]
+    for item in found.rejections:
+        name = deidentify.pseudonym(key, "scan", item.uid or item.path)
+        facts = {"key": f"rejected/{name}", "scan": name}
+        failed.append(Disc(facts, error=item.reason))
+        scans.append((name, item.uid, item.path))
+    failed.sort(key=lambda disc: (disc.facts["key"], disc.error))
+    lines = [f"not needed: {count} {what}" for what, count in sorted(found.not_needed.items())]
+    source = ScanSource(load)
+    return Plan(source, pieces, origins, "scans", failed, sorted(set(scans)), lines)
+
+
+def _scan_key(request: scan_request.ScanRequest) -> str:
+    return f"{request.subject_key}/{request.visit}/"
+
+
+def _scan_facts(request: scan_request.ScanRequest) -> dict[str, Any]:
+    facts = _facts(
+        _scan_key(request),
+        request.subject_key,
+        request.scan_key,
+        request.visit,
+        request.field_strength_t,
+    )
+    return facts | {"is_detected": request.payload.detector != detectors.NONE}
+
+
+def _failed(request: scan_request.ScanRequest, reason: str) -> Disc:
+    return Disc(_scan_facts(request), error=reason)
+
+
+def _text(example: tf.train.Example, name: str) -> str:
+    return example.features.feature[name].bytes_list.value[0].decode()
+
+
+# === Both ===
+
+
+def _facts(key: str, subject: str, scan: str, visit: int, strength_t: float) -> score_columns.Row:
+    scanner = reference.scanner_name(round(strength_t, 4))  # as in an index
+    return {"key": key, "subject": subject, "scan": scan, "visit": visit, "scanner": scanner}
+
+
+def _labels(grades: Mapping[str, int]) -> dict[str, int]:
+    return {f"{name}_label": grade for name, grade in grades.items()}
+
+
+def _pieces(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[begin : begin + size] for begin in range(0, len(items), size)]
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def write_scans(path: str, found: Plan) -> None:
+    """Writes which scan a pseudonym is of, for the file's owner only."""
+    with files.atomic_write(path, permissions=0o600) as file:
+        local_files.write_scan_table(file, found.scans)
