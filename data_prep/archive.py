@@ -11,7 +11,16 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from data_prep import annotations, dicom, dicom_header, dicomdir, dicomweb, rejection, zip_archive
+from data_prep import (
+    annotations,
+    dicom,
+    dicom_header,
+    dicomdir,
+    dicomweb,
+    rejection,
+    tfio_pixels,
+    zip_archive,
+)
 from spine_tf import volume
 
 _TEMPORARY = "spine-tf-"
@@ -142,14 +151,16 @@ def renamed(found: rejection.Rejection, names: Mapping[str, str]) -> rejection.R
     return rejection.RejectedInput(names.get(found.path, found.path), found.uid, found.reason)
 
 
-def read_volume(series: dicom_header.SeriesFiles) -> volume.Volume:
+def read_volume(
+    series: dicom_header.SeriesFiles, decoder: str = tfio_pixels.PYDICOM
+) -> volume.Volume:
     """Reads the pixels of a series of any input; see `dicom.read_volume`.
 
     Raises:
         rejection.RejectedInput: As `dicom.read_volume`, and if a file cannot be had.
     """
     with local_series(series) as local:
-        return dicom.read_volume(local)
+        return dicom.read_volume(local, decoder)
 
 
 @contextlib.contextmanager

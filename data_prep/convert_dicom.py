@@ -64,6 +64,12 @@ def define_flags() -> None:
         "Finds the vertebrae of studies without annotation: builtin, that of the package; a file of"
         " pack-detector; a model folder; or none, then such studies are rejected.",
     )
+    flags.DEFINE_string(
+        "decoder",
+        "pydicom",
+        "Decodes the pixels: pydicom, or tfio, tensorflow-io of the addons stack. Both give the"
+        " same.",
+    )
     cli.define_dataclass_flags(settings.DicomSettings)
     flags.DEFINE_string("runner", "DirectRunner", "Beam runner; docs/data_preparation.md, Scale.")
     flags.DEFINE_string("beam_options", "", "Beam's own options for it, in one text.")
@@ -72,9 +78,10 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the conversion; returns the exit status."""
     del argv
-    from data_prep import beam_runner, convert_dicom_lib, dataset_lib, deidentify
+    from data_prep import beam_runner, convert_dicom_lib, dataset_lib, deidentify, tfio_pixels
 
     values = flags.FLAGS
+    tfio_pixels.check(values.decoder)
     runner = beam_runner.parse_runner(values.runner, values.beam_options)
     chosen = cli.dataclass_from_flags(settings.DicomSettings)
     is_given = flags.FLAGS["num_processes"].present
@@ -97,7 +104,9 @@ def main(argv: list[str]) -> int:
         chosen = dataclasses.replace(chosen, num_processes=worth)
     report = dataset_lib.convert(
         plan.requests,
-        functools.partial(convert_dicom_lib.load, output_dir=values.output_dir),
+        functools.partial(
+            convert_dicom_lib.load, output_dir=values.output_dir, decoder=values.decoder
+        ),
         chosen,
         values.output_dir,
         source="dicom",

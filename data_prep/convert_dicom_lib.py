@@ -23,6 +23,7 @@ from data_prep import (
     identity,
     rejection,
     study,
+    tfio_pixels,
 )
 from spine_tf import vertebrae, volume
 
@@ -102,19 +103,22 @@ class _Usable:
 
 
 def load(
-    request: dataset_lib.ScanRequest, output_dir: str | None = None
+    request: dataset_lib.ScanRequest,
+    output_dir: str | None = None,
+    decoder: str = tfio_pixels.PYDICOM,
 ) -> tuple[volume.Volume, vertebrae.Annotation]:
     """Reads the pixels of one request, in a worker, and finds its vertebrae if need be.
 
     Args:
         request: What to read.
         output_dir: Data set in whose `local/` what the detector found is kept.
+        decoder: One of `tfio_pixels.DECODERS`.
 
     Raises:
         rejection.RejectedInput: If they cannot be read, or the levels are unknown.
     """
     payload = request.payload
-    scan = archive.read_volume(payload.series)
+    scan = archive.read_volume(payload.series, decoder)
     if payload.annotation is not None:
         return scan, payload.annotation
     found = detectors.load(payload.detector).find(scan, payload.series.uid)

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import filecmp
+import functools
 import itertools
 import os
 import warnings
@@ -21,6 +22,7 @@ from data_prep import (
     rejection,
     series_geometry,
     series_stacks,
+    tfio_pixels,
 )
 from spine_tf import volume
 
@@ -123,11 +125,14 @@ def is_same_image(path: str, other: str) -> bool:
     return np.array_equal(read_pixels(path), read_pixels(other))
 
 
-def read_volume(series: dicom_header.SeriesFiles) -> volume.Volume:
+def read_volume(
+    series: dicom_header.SeriesFiles, decoder: str = tfio_pixels.PYDICOM
+) -> volume.Volume:
     """Reads the pixels of a series into canonical orientation.
 
     Args:
         series: Slices in any order.
+        decoder: One of `tfio_pixels.DECODERS`.
 
     Returns:
         The volume, after RescaleSlope and RescaleIntercept, low values dark.
@@ -139,16 +144,17 @@ def read_volume(series: dicom_header.SeriesFiles) -> volume.Volume:
     Source: DICOM PS3.3 C.7.6.2.1.1.
     """
     affine = series_geometry.series_affine(series)
-    pixels = {path: read_pixels(path) for path in series.paths}
+    pixels = {path: read_pixels(path, decoder) for path in series.paths}
     array = np.stack([pixels[item.path][item.frame] for item in series.slices])
     return volume.Volume.from_array(array, affine)
 
 
-def read_pixels(path: str) -> np.ndarray:
+def read_pixels(path: str, decoder: str = tfio_pixels.PYDICOM) -> np.ndarray:
     """Reads the pixels of one file.
 
     Args:
         path: A DICOM file in any transfer syntax that an installed decoder reads.
+        decoder: One of `tfio_pixels.DECODERS`; both give the same.
 
     Returns:
         [frames, rows, columns] float32, after rescaling, low values dark (MONOCHROME1 inverted).
@@ -156,7 +162,7 @@ def read_pixels(path: str) -> np.ndarray:
     Raises:
         rejection.RejectedInput: If the file cannot be decoded, or has more than one channel.
     """
-    return _decoded(path, _decode)
+    return _decoded(path, functools.partial(_decode, decoder=decoder))
 
 
 def read_image(path: str) -> np.ndarray:
@@ -209,13 +215,15 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:200]
 
 
-def _decode(dataset: pydicom.Dataset) -> np.ndarray:
+def _decode(dataset: pydicom.Dataset, decoder: str = tfio_pixels.PYDICOM) -> np.ndarray:
     """[frames, rows, columns] float32 of a whole data set."""
     if dataset.SamplesPerPixel != 1:
         raise ValueError(f"SamplesPerPixel is {dataset.SamplesPerPixel}, a grey image has 1")
     if not str(dataset.PhotometricInterpretation).startswith("MONOCHROME"):
         raise ValueError("PhotometricInterpretation is not MONOCHROME1 or MONOCHROME2")
-    stored = _stored_values(dataset)
+    _check_layout(dataset)
+    read = tfio_pixels.stored_values if decoder == tfio_pixels.TFIO else _stored_values
+    stored = read(dataset)
     stored = stored.reshape((-1, *stored.shape[-2:]))
     count = int(dataset.get("NumberOfFrames", None) or 1)
     if len(stored) != count:
@@ -236,32 +244,42 @@ def _decode_image(dataset: pydicom.Dataset) -> np.ndarray:
     if count > 1:
         raise ValueError(f"it holds {count} frames; give one file for each image")
     if dataset.SamplesPerPixel == 3:
+        _check_size(dataset)
         return _pixels(dataset).astype(np.float32)  # YBR becomes RGB
     return _decode(dataset)[0]
 
 
 def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:
     """The stored values as int32 or int64, without what else lies in their bits (old overlays)."""
-    allocated, stored_bits = dataset.BitsAllocated, dataset.BitsStored
-    low_bit = int(dataset.get("HighBit", stored_bits - 1)) + 1 - stored_bits
-    if not (0 < stored_bits and 0 <= low_bit and low_bit + stored_bits <= allocated):
-        raise ValueError(
-            f"BitsAllocated, BitsStored, HighBit are {allocated}, {stored_bits},"
-            f" {dataset.get('HighBit')}"
-        )
+    stored_bits = dataset.BitsStored
     # Twice the room: an unsigned value has no sign bit.
-    room = 32 if allocated <= 16 else 64
-    stored = _pixels(dataset).astype(np.int32 if room == 32 else np.int64) >> low_bit
+    room = 32 if dataset.BitsAllocated <= 16 else 64
+    stored = _pixels(dataset).astype(np.int32 if room == 32 else np.int64) >> _low_bit(dataset)
     if dataset.PixelRepresentation == 1:
         return (stored << (room - stored_bits)) >> (room - stored_bits)
     return stored & (2**stored_bits - 1)
 
 
-def _pixels(dataset: pydicom.Dataset) -> np.ndarray:
-    """What a decoder gives."""
+def _low_bit(dataset: pydicom.Dataset) -> int:
+    return int(dataset.get("HighBit", dataset.BitsStored - 1)) + 1 - dataset.BitsStored
+
+
+def _check_layout(dataset: pydicom.Dataset) -> None:
+    """Raises before a decoder makes anything of a header that cannot be."""
+    allocated, stored, low_bit = dataset.BitsAllocated, dataset.BitsStored, _low_bit(dataset)
+    if not (0 < stored and 0 <= low_bit and low_bit + stored <= allocated):
+        high_bit = dataset.get("HighBit")
+        raise ValueError(
+            f"BitsAllocated, BitsStored, HighBit are {allocated}, {stored}, {high_bit}"
+        )
     _check_size(dataset)
+
+
+def _pixels(dataset: pydicom.Dataset) -> np.ndarray:
+    """What pydicom's decoders give."""
     plugin = _SAFE_DECODERS.get(dataset.file_meta.TransferSyntaxUID, "")
-    return pydicom.pixels.pixel_array(dataset, decoding_plugin=plugin)
+    # `_stored_values` takes the bits that HighBit tells of; pydicom would keep the lowest ones.
+    return pydicom.pixels.pixel_array(dataset, decoding_plugin=plugin, correct_unused_bits=False)
 
 
 def _check_size(dataset: pydicom.Dataset) -> None:

@@ -114,6 +114,15 @@ def test_bits_above_the_stored_ones_are_ignored(tmp_path):
     np.testing.assert_array_equal(dicom.read_pixels(path)[0], [[1, 4095], [0, 2]])
 
 
+def test_stored_bits_may_lie_above_others(tmp_path):
+    pixels = np.array([[0b1111_1100_0000_0101, 0b0000_1000_0000_0000]], np.uint16)
+    (path, *_) = dicom_samples.write_series(tmp_path)
+    dicom_samples.edit(
+        path, BitsStored=10, HighBit=11, Rows=1, Columns=2, PixelData=pixels.tobytes()
+    )
+    np.testing.assert_array_equal(dicom.read_pixels(path)[0], [[0b11_0000_0001, 0b10_0000_0000]])
+
+
 def test_truncated_file_is_rejected_by_name(tmp_path):
     paths = dicom_samples.write_series(tmp_path)
     content = pathlib.Path(paths[1]).read_bytes()
