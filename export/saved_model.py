@@ -2,10 +2,14 @@
 
 EXPORT_DIR/1, 2, ...                     versions, as TF Serving wants them
 EXPORT_DIR/1/saved_model.pb, variables/  the graph and its weights
-EXPORT_DIR/1/assets.extra/model.json     what it is: gradings, crops, data, versions
+EXPORT_DIR/1/assets.extra/model.json     what it is: gradings, crops, data, versions, calibration
+EXPORT_DIR/1/assets.extra/               also reference.npz, model_card.json and .md and
+                                         tf_serving_warmup_requests, see docs/serving.md
+EXPORT_DIR/batching.config, models.config    settings of TF Serving
 """
 
 import dataclasses
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -15,11 +19,18 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf import files
+from spine_tf.data import schema
 
 FORMAT = "spine_tf export/1"
-INFO = os.path.join("assets.extra", "model.json")
+RECORD_SCHEMA = schema.SCHEMA_VERSION  # of the records that the signature `examples` takes
+EXTRA = "assets.extra"
+INFO = os.path.join(EXTRA, "model.json")
 _GRAPH = "saved_model.pb"
 _SHOWN_DIGITS = 12  # of the hash of the weights
+
+
+class NewerError(ValueError):
+    """A model that a newer version of this library wrote."""
 
 
 class InputError(ValueError):
@@ -72,7 +83,14 @@ class Exported:
 
         Raises:
             InputError: If the graph refuses the inputs.
+            ValueError: If the model has no such signature.
         """
+        if signature not in self.signatures:
+            raise ValueError(
+                f"{self.path}: must have the signature {signature!r}, got"
+                f" {', '.join(sorted(self.signatures))}. Export the model again with spine-tf"
+                " export."
+            )
         tensors = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
         try:
             outputs = self.signatures[signature](**tensors)
@@ -127,21 +145,74 @@ def read_info(path: str) -> dict[str, Any]:
     """Reads model.json of one version of a grading model.
 
     Raises:
-        ValueError: If it was not written by `spine-tf export`, or is no grading model.
+        ValueError: If it was not written by `spine-tf export`, a newer version of this library
+            wrote it, or it is no grading model.
     """
     info_path = os.path.join(path, INFO)
     remedy = "Export the model again with spine-tf export."
     try:
+        _check_not_newer(info_path)
         info = files.read_json(info_path, FORMAT)
     except FileNotFoundError:
         raise ValueError(f"{info_path}: is missing. {remedy}") from None
     except ValueError as error:
-        raise ValueError(f"{error} {remedy}") from error
+        raise error if isinstance(error, NewerError) else ValueError(f"{error} {remedy}") from error
     if not info["gradings"]:
         raise ValueError(
             f"{path}: must be a model of the task grading, got {info['task']['name']}."
         )
     return info
+
+
+def _check_not_newer(info_path: str) -> None:
+    """Raises NewerError if a later version of this library wrote model.json."""
+    with open(info_path, encoding="utf-8") as file:
+        try:
+            info = json.load(file)
+        except ValueError:
+            return  # reading it says what is wrong
+    found = info if isinstance(info, dict) else {}
+    for name, known in (("format", FORMAT), ("record_schema", RECORD_SCHEMA)):
+        number, newest = (_number(value) for value in (found.get(name), known))
+        if number > newest:
+            raise NewerError(
+                f"{info_path}: `{name}` must be at most {newest}, got {number}: a newer version of"
+                " spine_tf wrote the model. Update spine_tf, or export the model with this version."
+            )
+
+
+def _number(value: Any) -> int:
+    """The version in "spine_tf export/2" or 2; 0 of what is no version."""
+    found = re.fullmatch(r"(?:spine_tf export/)?(\d+)", str(value))
+    return int(found.group(1)) if found else 0
+
+
+def file_sizes(path: str) -> dict[str, int]:
+    """Returns path inside a version's folder -> bytes, of every file but model.json."""
+    found = [os.path.join(parent, name) for parent, _, names in os.walk(path) for name in names]
+    sizes = {os.path.relpath(file, path): os.path.getsize(file) for file in sorted(found)}
+    return {name: size for name, size in sizes.items() if name != INFO}
+
+
+def check_whole(path: str, info: Mapping[str, Any]) -> None:
+    """Checks that a version's files are those that were exported.
+
+    Args:
+        path: Folder of the version.
+        info: Content of its model.json.
+
+    Raises:
+        ValueError: If a file is missing or has another size.
+    """
+    for name, size in info.get("files", {}).items():
+        file = os.path.join(path, name)
+        found = os.path.getsize(file) if os.path.isfile(file) else None
+        if found != size:
+            raise ValueError(
+                f"{file}: must have {size} bytes, got {'no file' if found is None else found}: the"
+                " version is half written. Copy it again, or export the model again with spine-tf"
+                " export."
+            )
 
 
 def load(path: str) -> Exported:
@@ -152,10 +223,12 @@ def load(path: str) -> Exported:
 
     Raises:
         FileNotFoundError: If there is no exported model.
-        ValueError: If it is one of another program or task.
+        ValueError: If it is one of another program or task, a newer version of this library
+            wrote it, or a file is missing or cut short.
     """
     folder = find_version(path)
     info = read_info(folder)
+    check_whole(folder, info)
     loaded = tf.saved_model.load(folder)
     # The functions do not keep the variables alive; the loaded object does.
     signatures = {name: _Kept(loaded, function) for name, function in loaded.signatures.items()}

@@ -188,5 +188,9 @@ def lines(content: Mapping[str, Any]) -> list[str]:
                 f" {answered['error_rate']:.3f} (95 % upper bound"
                 f" {answered['error_rate_upper']:.3f})"
             )
+        if found.get("temperature_is_at_bound"):
+            text += (
+                "; the temperature is at its bound: the model has learned little, or all is right"
+            )
         table.append(text)
     return table

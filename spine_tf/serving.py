@@ -40,6 +40,7 @@ EXAMPLES = "examples"
 SCAN = "scan"
 EMBED = "embed"
 
+EXAMPLES_INPUT = tf.TensorSpec([None], tf.string, "examples")
 _TRUNK = "conv5"
 
 Tensors = dict[str, tf.Tensor]
@@ -91,9 +92,9 @@ class CropModule(tf.Module):
         # Variables alone are tracked: the graph must load without Keras.
         self._variables = [_plain(variable) for variable in model.variables]
         self._predict = lambda inputs: model(inputs, training=False)
-        spec = tf.TensorSpec([None, *self.crop_shape], tf.float32, "crops")
+        self._input = tf.TensorSpec([None, *self.crop_shape], tf.float32, "crops")
         # One function that all signatures share, so that the graph holds the network once.
-        self.run_crops = tf.function(self._run_crops, input_signature=[spec])
+        self.run_crops = tf.function(self._run_crops, input_signature=[self._input])
 
     def make_signatures(self) -> dict[str, Callable]:
         """Returns name -> concrete function with named inputs."""
@@ -115,7 +116,7 @@ class EmbeddingModule(CropModule):
         super().__init__(model.get_layer("tower"), folder)
 
     def _run_crops(self, crops: tf.Tensor) -> Tensors:
-        found = self._predict(_checked_crops(crops)[..., None])
+        found = self._predict(_checked_crops(crops, self._input)[..., None])
         probabilities = tf.nn.softmax(tf.cast(found["level"], tf.float32))
         names = tf.constant(longitudinal.LEVEL_NAMES)
         return {
@@ -147,19 +148,17 @@ class GradingModule(CropModule):
         self._inputs = augmentation.InputConfig(
             stored_scale=folder.data["crop_scale"], crop_scale=folder.model_config.crop_scale
         )
-        spec = tf.TensorSpec([None, *self.crop_shape], tf.float32, "crops")
-        self.observe = tf.function(self._observe, input_signature=[spec])
+        self.observe = tf.function(self._observe, input_signature=[self._input])
 
     def make_signatures(self) -> dict[str, Callable]:
-        crops_spec = tf.TensorSpec([None, *self.crop_shape], tf.float32, "crops")
         return super().make_signatures() | {
-            EMBED: _signature(self.embed, crops_spec),
-            EXAMPLES: _signature(self.grade_examples, tf.TensorSpec([None], tf.string, "examples")),
+            EMBED: _signature(self.embed, self._input),
+            EXAMPLES: _signature(self.grade_examples, EXAMPLES_INPUT),
             SCAN: _signature(self.grade_scan, *scan_discs.INPUTS),
         }
 
     def _observe(self, crops: tf.Tensor) -> Tensors:
-        checked = _checked_crops(crops)
+        checked = _checked_crops(crops, self._input)
         found = self._predict({"crop": checked[..., None]})
         logits = {
             f"{item.name}_logits": tf.cast(found[item.name], tf.float32) for item in self._gradings
@@ -199,7 +198,7 @@ class GradingModule(CropModule):
         """
         crop, key, level = tf.map_fn(
             self._parse,
-            examples,
+            _shaped(examples, EXAMPLES_INPUT),
             fn_output_signature=(
                 tf.TensorSpec(self.crop_shape, tf.float32),
                 tf.TensorSpec([], tf.string),
@@ -245,7 +244,9 @@ class GradingModule(CropModule):
             What is said of every grading, and disc [batch] string from head to foot, crops
             [batch, 9, rows, columns] float32 as `serving_default` takes them.
         """
-        disc, crop = scan_discs.cut(volume, affine, corners_mm, levels, self._inputs)
+        given = (volume, affine, corners_mm, levels)
+        shaped = [_shaped(one, spec) for one, spec in zip(given, scan_discs.INPUTS, strict=True)]
+        disc, crop = scan_discs.cut(*shaped, self._inputs)
         return self.run_crops(crop) | self._was_graded(disc) | {"disc": disc, "crops": crop}
 
     def _was_graded(self, level: tf.Tensor) -> Tensors:
@@ -266,8 +267,17 @@ def _signature(function: Callable, *specs: tf.TensorSpec) -> Callable:
     return tf.function(function, input_signature=specs).get_concrete_function()
 
 
-def _checked_crops(values: tf.Tensor) -> tf.Tensor:
-    """Refuses NaN and intensities that are not normalised; rounding may leave [0, 2] a little."""
+def _shaped(values: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
+    """Refuses another shape when run: a server's session does not look at a signature's."""
+    return tf.ensure_shape(values, spec.shape, name=spec.name)
+
+
+def _checked_crops(values: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
+    """Refuses another shape, NaN and intensities that are not normalised.
+
+    Rounding may leave [0, 2] a little.
+    """
+    values = _shaped(values, spec)
     inside = tf.reduce_all((values >= -1e-3) & (values <= crops.MAX_INTENSITY + 1e-3))
     rule = tf.debugging.Assert(
         inside,

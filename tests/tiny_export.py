@@ -94,10 +94,10 @@ def write_data(study_dir, output_dir, crop_scale=0.5, num_shards=2):
     return output_dir
 
 
-def make_model_folder(path, task=None, crop_scale=0.5, model=MODEL):
-    """Writes a model folder with random weights that tell crops apart, and returns it."""
+def describe_model_folder(path, task=None, crop_scale=0.5, model=MODEL):
+    """Returns a model folder that is not written."""
     task = task or grading.Grading(("pfirrmann", "spondylolisthesis"))
-    folder = model_folder.ModelFolder(
+    return model_folder.ModelFolder(
         path=str(path),
         task=task,
         model_config=model,
@@ -117,6 +117,11 @@ def make_model_folder(path, task=None, crop_scale=0.5, model=MODEL):
         versions=model_folder.library_versions(),
         request={},
     )
+
+
+def make_model_folder(path, task=None, crop_scale=0.5, model=MODEL):
+    """Writes a model folder with random weights that tell crops apart, and returns it."""
+    folder = describe_model_folder(path, task, crop_scale, model)
     model_folder.save_config(folder)
     network = folder.build()
     rng = np.random.default_rng(5)

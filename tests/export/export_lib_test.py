@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from data_prep import make_phantom_lib, settings
 from export import export_lib, export_model, saved_model
@@ -30,7 +31,7 @@ def export_dir(model_dir, tmp_path_factory):
 
 
 def test_the_next_version_is_written_and_nothing_else(export_dir):
-    assert sorted(os.listdir(export_dir)) == ["7", "8"]
+    assert sorted(os.listdir(export_dir)) == ["7", "8", "batching.config", "models.config"]
     assert {"saved_model.pb", "variables", "assets.extra"} <= set(os.listdir(f"{export_dir}/8"))
 
 
@@ -52,10 +53,55 @@ def test_model_json_says_what_the_model_is(model_dir, export_dir):
     assert model_dir not in json.dumps(info)
 
 
+def test_files_are_named_with_their_sizes(export_dir):
+    info = saved_model.read_info(f"{export_dir}/8")
+    assert {"saved_model.pb", "assets.extra/model_card.json"} <= set(info["files"])
+    assert "assets.extra/model.json" not in info["files"]
+    saved_model.check_whole(f"{export_dir}/8", info)
+
+
+def test_a_model_that_is_not_calibrated_says_so(export_dir):
+    info = saved_model.read_info(f"{export_dir}/8")
+    assert info["calibration"] is info["reference"] is None
+    assert not os.path.exists(f"{export_dir}/8/assets.extra/reference.npz")
+    outputs = saved_model.load(export_dir).signatures["embed"].function.structured_outputs
+    assert set(outputs) == {"embedding"}
+
+
+def test_a_calibrated_model_takes_its_calibration_along(model):
+    info = saved_model.read_info(f"{model}/1")
+    assert info["calibration"]["gradings"]["pfirrmann"]["temperature"] == 2.0
+    assert info["reference"]["features"][-1] == "embedding_7"
+    rows = np.load(f"{model}/1/assets.extra/reference.npz")
+    assert rows["features"].shape == (24, 13) and rows["grade_pfirrmann"].dtype == np.int32
+    signatures = saved_model.load(model).signatures
+    for name in ("serving_default", "examples", "scan"):
+        outputs = signatures[name].function.structured_outputs
+        assert {"pfirrmann_uncertain", "features", "distance", "is_outlier"} <= set(outputs)
+        assert all(tensor.shape[0] is None for tensor in outputs.values())
+        assert outputs["pfirrmann_uncertain"].dtype == tf.bool
+    outputs = signatures["embed"].function.structured_outputs
+    assert set(outputs) == {"embedding", "features", "distance", "is_outlier"}
+
+
+def test_a_graph_holds_only_operations_of_tensorflow_itself(model):
+    """`tf.raw_ops` is made with TensorFlow: what addons or io register later is not in it."""
+    with open(f"{model}/1/saved_model.pb", "rb") as file:
+        (meta,) = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs
+    functions = meta.graph_def.library.function
+    nodes = [*meta.graph_def.node, *(node for f in functions for node in f.node_def)]
+    names = {node.op for node in nodes} - {f.signature.name for f in functions}
+    assert {"Conv2D", "ParseExampleV2", "StatefulPartitionedCall"} <= names
+    assert [name for name in sorted(names) if not hasattr(tf.raw_ops, name)] == []
+
+
 def test_the_command_prints_the_path(model_dir, tmp_path, capsys):
     arguments = [f"--model_dir={model_dir}", f"--export_dir={tmp_path}/new"]
     assert cli.call(export_model.define_flags, export_model.main, arguments) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"{tmp_path}/new/1"
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == f"{tmp_path}/new/1"
+    assert "not calibrated: no grade is ever called uncertain" in printed.err
+    assert "the model card has no metrics" in printed.err
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path, capsys):

@@ -1,5 +1,10 @@
 """Tests of export.saved_model."""
 
+import json
+import os
+import shutil
+
+import numpy as np
 import pytest
 
 from export import saved_model
@@ -34,3 +39,50 @@ def test_a_saved_model_of_another_program_is_refused(tmp_path):
     (tmp_path / "1" / "assets.extra" / "model.json").write_text('{"format": "other"}')
     with pytest.raises(ValueError, match="`format` must be 'spine_tf export/1', got 'other'"):
         saved_model.load(path)
+
+
+def write_info(version, **content):
+    (version / "assets.extra").mkdir(parents=True, exist_ok=True)
+    (version / "saved_model.pb").write_bytes(b"")
+    info = {"format": "spine_tf export/1", "gradings": [{}]} | content
+    (version / "assets.extra" / "model.json").write_text(json.dumps(info))
+    return str(version)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ({"format": "spine_tf export/2"}, "`format` must be at most 1, got 2"),
+        ({"record_schema": 9}, "`record_schema` must be at most 1, got 9"),
+    ],
+)
+def test_a_model_of_a_newer_library_is_refused(tmp_path, content, message):
+    path = write_info(tmp_path / "1", **content)
+    with pytest.raises(ValueError, match=f"{message}: a newer version of spine_tf.*Update"):
+        saved_model.load(path)
+
+
+def test_a_version_that_is_half_copied_is_refused(tmp_path):
+    sizes = {"saved_model.pb": 0, "variables/variables.index": 3}
+    path = write_info(tmp_path / "1", files=sizes)
+    with pytest.raises(ValueError, match="variables.index: must have 3 bytes, got no file.*half"):
+        saved_model.load(path)
+    (tmp_path / "1" / "variables").mkdir()
+    (tmp_path / "1" / "variables" / "variables.index").write_bytes(b"cu")
+    with pytest.raises(ValueError, match="must have 3 bytes, got 2"):
+        saved_model.load(path)
+
+
+def test_a_version_that_is_being_written_is_invisible(model, tmp_path):
+    """As a server's poller sees the folder: names that are numbers."""
+    export_dir = str(tmp_path / "export")
+    shutil.copytree(os.path.join(model, "1"), os.path.join(export_dir, ".tmp-123"))
+    assert saved_model.versions(export_dir) == []
+    with pytest.raises(FileNotFoundError, match="no numbered version"):
+        saved_model.find_version(export_dir)
+
+
+def test_a_signature_that_is_missing_is_named(model):
+    loaded = saved_model.load(model)
+    with pytest.raises(ValueError, match="must have the signature 'other', got embed, examples"):
+        loaded.run("other", crops=np.zeros([1, 9, 56, 112], np.float32))

@@ -196,6 +196,33 @@ def test_scan_refuses_what_is_not_of_this_scan(served, scan):
             run(**(inputs | change))
 
 
+def test_an_empty_batch_gives_empty_outputs(served):
+    found = served[2].signatures["serving_default"](crops=tf.zeros([0, 9, 56, 112]))
+    assert found["pfirrmann_probabilities"].shape == [0, 5]
+    found = served[2].signatures["examples"](examples=tf.constant([], tf.string))
+    assert found["key"].shape == [0]
+
+
+def test_embed_gives_the_mean_of_conv5(served, scan):
+    model, folder, loaded = served
+    crop = np.stack(list(network_crops(scan, folder.data["crop_scale"]).values()))
+    found = loaded.signatures["embed"](crops=tf.constant(crop))
+    conv5 = model.get_layer("encoder")(crop[..., None], training=False)["conv5"]
+    np.testing.assert_allclose(found["embedding"], tf.reduce_mean(conv5, [1, 2]), atol=1e-5)
+
+
+def test_the_graph_checks_shapes_when_it_runs(served):
+    """A server's session does not look at a signature's shapes: crops on their side would pass."""
+    graph = served[2].signatures["scan"].graph.as_graph_def()
+    nodes = [node for function in graph.library.function for node in function.node_def]
+    checked = {
+        tuple(size.size for size in node.attr["shape"].shape.dim)
+        for node in nodes
+        if node.op == "EnsureShape"
+    }
+    assert {(-1, 9, 56, 112), (-1, -1, -1), (4, 4), (-1, 4, 3), (-1,)} <= checked
+
+
 def test_crops_must_be_normalised(served):
     run = served[2].signatures["serving_default"]
     for value in (700.0, float("nan")):
