@@ -36,7 +36,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the conversion; returns the exit status."""
     del argv
-    from data_prep import convert_detection_lib, dataset_lib, deidentify
+    from data_prep import convert_detection_lib, dataset_lib, deidentify, listed
 
     values = flags.FLAGS
     chosen = cli.dataclass_from_flags(settings.Settings)
@@ -57,6 +57,7 @@ def main(argv: list[str]) -> int:
         values.output_dir,
         source=inputs.source,
         encode=convert_detection_lib.encode,
+        protocols=listed.protocols_of_slices(plan.requests, chosen),
         rejections=plan.rejections,
         not_needed=plan.not_needed,
     )
