@@ -30,7 +30,7 @@ RULES = (
     *check_model_whole.LAST,
 )
 _FAILURES = (c_api.Error, c_api_process.CrashError, ValueError, TypeError, KeyError, OSError)
-_UNLOADED = "the version could not be loaded"
+_LOADS = "loads"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,15 +134,21 @@ def _check(
     rule: check_model_rules.Rule, subject: check_model_rules.Subject, problem: str
 ) -> check_model_rules.Check:
     wanted = rule.wanted.format(**dataclasses.asdict(subject.settings))
-    try:
-        verdict = rule.judge(subject)
-    except AttributeError:
-        if subject.served:
-            raise
-        verdict = check_model_rules.Verdict(False, problem if rule.name == "loads" else _UNLOADED)
-    except _FAILURES as error:
-        verdict = check_model_rules.Verdict(False, _message(error))
+    if problem and rule.needs_served:
+        reason = problem if rule.name == _LOADS else f"the rule {_LOADS} does not hold"
+        verdict = check_model_rules.Verdict(False, reason)
+    else:
+        verdict = _judged(rule, subject)
     return check_model_rules.Check(rule.name, *verdict, wanted, rule.remedy)
+
+
+def _judged(
+    rule: check_model_rules.Rule, subject: check_model_rules.Subject
+) -> check_model_rules.Verdict:
+    try:
+        return rule.judge(subject)
+    except _FAILURES as error:
+        return check_model_rules.Verdict(False, _message(error))
 
 
 def _message(error: Exception) -> str:

@@ -21,6 +21,9 @@ def _wrong_shapes(subject: check_model_rules.Subject) -> Iterator[_Case]:
         yield "rows missing", signature, {"crops": crops[:, :, 8:]}
         yield "no batch axis", signature, {"crops": crops[0]}
         yield "float64", signature, {"crops": crops.astype(np.float64)}
+    packed = subject.inputs_of(serving.PACKED)["crops"]
+    yield "bytes missing", serving.PACKED, {"crops": np.array([packed[0][:-2]], object)}
+    yield "bytes of two crops", serving.PACKED, {"crops": np.array([packed[0] * 2], object)}
     yield "not a batch", serving.EXAMPLES, {"examples": np.array(b"", object)}
     scan = subject.inputs_of(serving.SCAN)
     yield "one slice as a scan", serving.SCAN, {**scan, "volume": scan["volume"][0]}
@@ -78,7 +81,7 @@ def _refused(cases, subject: check_model_rules.Subject) -> check_model_rules.Ver
 def _empty(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     """No crop, no answer: every output has 0 rows, or the request is refused."""
     found = {}
-    for name in (serving.DEFAULT, serving.EMBED, serving.EXAMPLES):
+    for name in (serving.DEFAULT, serving.PACKED, serving.EMBED, serving.EXAMPLES):
         inputs = {key: value[:0] for key, value in subject.inputs_of(name).items()}
         try:
             answer = subject.served.ask(name, **inputs)

@@ -21,7 +21,7 @@ class Subject:
     Attributes:
         version: Folder of the version.
         info: Content of its model.json.
-        served: The version behind the C API.
+        served: The version behind the C API; None if it cannot be loaded.
         trained: The training side.
         requests: Its warmup requests.
         data_dir: Data set for the accuracy; empty is none.
@@ -30,7 +30,7 @@ class Subject:
 
     version: str
     info: Mapping[str, Any]
-    served: check_model_served.Served
+    served: check_model_served.Served | None
     trained: check_model_trained.Trained
     requests: Sequence[warmup.Request]
     data_dir: str
@@ -62,12 +62,14 @@ class Rule:
         wanted: What must hold; {fields} are those of the settings.
         remedy: What a person does if it does not.
         judge: Measures it. An exception means that it does not hold.
+        needs_served: Whether it asks the loaded version.
     """
 
     name: str
     wanted: str
     remedy: str
     judge: Callable[[Subject], Verdict]
+    needs_served: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

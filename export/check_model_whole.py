@@ -14,6 +14,7 @@ from spine_tf.evaluation import fold, options, ordinal
 METRIC = "balanced_accuracy"
 _INPUTS = {
     serving.DEFAULT: {"crops"},
+    serving.PACKED: {"crops"},
     serving.EMBED: {"crops"},
     serving.EXAMPLES: {"examples"},
     serving.SCAN: {"volume", "affine", "corners_mm", "levels"},
@@ -168,12 +169,14 @@ FIRST = (
         "every exported file at its size",
         f"The version is half written or has changed. {_EXPORT}",
         _files,
+        needs_served=False,
     ),
     check_model_rules.Rule(
         "weights",
         "the weights of --model_dir, by the hash in model.json",
         f"Give the model folder that was exported. {_EXPORT}",
         _weights,
+        needs_served=False,
     ),
     check_model_rules.Rule(
         "loads",
@@ -183,8 +186,8 @@ FIRST = (
     ),
     check_model_rules.Rule(
         "signatures",
-        "serving_default, embed, examples and scan, each input and output with a name, a type and"
-        " any number of rows",
+        "serving_default, packed, embed, examples and scan, each input and output with a name, a"
+        " type and any number of rows",
         _EXPORT,
         _signatures,
     ),
@@ -193,6 +196,7 @@ FIRST = (
         "a calibrated model, with the temperatures of --model_dir",
         "Run spine-tf calibrate, then spine-tf export.",
         _calibrated,
+        needs_served=False,
     ),
 )
 LAST = (
@@ -207,6 +211,7 @@ LAST = (
         "at most {max_size_mb:g} MB",
         "Use a smaller preset, or --max_size_mb.",
         _size,
+        needs_served=False,
     ),
     check_model_rules.Rule(
         "accuracy",

@@ -6,6 +6,7 @@ Each run adds a version: EXPORT_DIR/1, 2, ... The folder's path is printed. A ve
 Keras and without this library, and holds no custom operation. Signatures of a grading model:
 
     serving_default  crops [n, 9, rows, columns] float32 in [0, 2]
+    packed           the same crops, each as the bytes of its uint16 pixels
     embed            the same crops, to an embedding
     examples         examples [n] string, serialized `disc` records
     scan             volume [slices, rows, columns] uint16, affine [4, 4] float64 (index to LPS mm),

@@ -74,9 +74,11 @@ def requests(folder: model_folder.ModelFolder, data_dir: str = "") -> list[Reque
     ]
     if type(folder.task) is not grading.Grading:
         return found
+    packed = np.array([schema.encode_pixels(one) for one in crop], object)
     return [
         *found,
         Request(serving.EMBED, {"crops": crop}),
+        Request(serving.PACKED, {"crops": packed}),
         Request(serving.EXAMPLES, {"examples": np.array(serialized, object)}),
         Request(serving.SCAN, scan_inputs(*_phantom())),
     ]

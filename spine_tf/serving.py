@@ -22,8 +22,13 @@ Of a calibrated model (`spine-tf calibrate`) probabilities are calibrated, and t
 
 The signature `embed` of a grading model gives embedding [batch, units] float32, the mean of conv5
 over its pixels, and of a calibrated model features, distance and is_outlier.
+
+The signature `packed` is `serving_default` with crops as text: [batch] string, each the bytes of
+[9, rows, columns] uint16 over [0, 2], as records hold pixels. A request has half the size, and JSON
+takes it as base64. Rounding costs at most 1.6e-5.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import keras
@@ -39,8 +44,10 @@ DEFAULT = "serving_default"
 EXAMPLES = "examples"
 SCAN = "scan"
 EMBED = "embed"
+PACKED = "packed"
 
 EXAMPLES_INPUT = tf.TensorSpec([None], tf.string, "examples")
+PACKED_INPUT = tf.TensorSpec([None], tf.string, "crops")
 _TRUNK = "conv5"
 
 Tensors = dict[str, tf.Tensor]
@@ -153,6 +160,7 @@ class GradingModule(CropModule):
     def make_signatures(self) -> dict[str, Callable]:
         return super().make_signatures() | {
             EMBED: _signature(self.embed, self._input),
+            PACKED: _signature(self.grade_packed, PACKED_INPUT),
             EXAMPLES: _signature(self.grade_examples, EXAMPLES_INPUT),
             SCAN: _signature(self.grade_scan, *scan_discs.INPUTS),
         }
@@ -186,6 +194,17 @@ class GradingModule(CropModule):
         features = known.features(observed["intensity"], observed["embedding"])
         distance = known.distance(features)
         return {"features": features, "distance": distance, "is_outlier": distance > 1}
+
+    def grade_packed(self, crops: tf.Tensor) -> Tensors:
+        """Grades crops [batch] string, see the top of the file."""
+        size = 2 * math.prod(self.crop_shape)
+        lengths = tf.strings.length(_shaped(crops, PACKED_INPUT))
+        rule = tf.debugging.Assert(
+            tf.reduce_all(lengths == size),
+            [f"`crops` must each have {size} bytes, uint16 {self.crop_shape}, got", lengths],
+        )
+        with tf.control_dependencies([rule]):
+            return self.run_crops(schema.decode_pixels(tf.identity(crops), self.crop_shape))
 
     def grade_examples(self, examples: tf.Tensor) -> Tensors:
         """Grades `disc` records.

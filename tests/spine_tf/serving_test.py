@@ -71,11 +71,12 @@ def serialized(scan, scale):
 
 def test_signatures_have_named_inputs(served):
     signatures = served[2].signatures
-    assert set(signatures) == {"serving_default", "examples", "scan", "embed"}
+    assert set(signatures) == {"serving_default", "examples", "scan", "embed", "packed"}
     specs = {name: f.structured_input_signature[1] for name, f in signatures.items()}
     assert specs["serving_default"]["crops"].shape.as_list() == [None, 9, 56, 112]
     assert specs["embed"]["crops"].shape.as_list() == [None, 9, 56, 112]
     assert specs["examples"]["examples"].shape.as_list() == [None]
+    assert specs["packed"]["crops"] == tf.TensorSpec([None], tf.string, "crops")
     assert {n: (s.shape.as_list(), s.dtype) for n, s in specs["scan"].items()} == {
         "volume": ([None, None, None], tf.uint16),
         "affine": ([4, 4], tf.float64),
@@ -113,6 +114,7 @@ def test_all_signatures_grade_as_the_model_does(served, scan):
         "serving_default": loaded.signatures["serving_default"](crops=tf.constant(crop)),
         "examples": loaded.signatures["examples"](examples=examples),
         "scan": loaded.signatures["scan"](**scan_inputs(scan)),
+        "packed": loaded.signatures["packed"](crops=[schema.encode_pixels(one) for one in crop]),
     }
     for outputs in found.values():
         for name, value in logits.items():
@@ -201,6 +203,16 @@ def test_an_empty_batch_gives_empty_outputs(served):
     assert found["pfirrmann_probabilities"].shape == [0, 5]
     found = served[2].signatures["examples"](examples=tf.constant([], tf.string))
     assert found["key"].shape == [0]
+    found = served[2].signatures["packed"](crops=tf.constant([], tf.string))
+    assert found["pfirrmann_grade"].shape == [0]
+
+
+def test_packed_crops_of_another_size_are_refused(served):
+    run = served[2].signatures["packed"]
+    size = 9 * 56 * 112 * 2
+    for wrong in ([b"\0" * (size - 2)], [b"\0" * size * 2], [b"\0" * size, b""]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"must each have {size} bytes"):
+            run(crops=tf.constant(wrong))
 
 
 def test_embed_gives_the_mean_of_conv5(served, scan):
