@@ -49,6 +49,7 @@ _EXTRAS = {
     ],
     "cuda": ["tensorflow[and-cuda]>=2.15.1"],
     "seg": ["highdicom>=0.24"],  # DICOM segmentations as input of convert-annotations
+    "report": ["highdicom>=0.24"],  # the structured report of grade
     "dicomweb": ["dicomweb-client>=0.60"],
     "serving": ["tensorflow-serving-api>=2.15"],  # warmup requests of an export; the client
     "test": [

@@ -12,22 +12,6 @@ from spine_tf import levels, serving
 from spine_tf.data import augmentation, crops
 
 Outputs = dict[str, np.ndarray]
-_NEEDED = (serving.DEFAULT, serving.SCAN)
-
-
-def check_signatures(exported: saved_model.Exported) -> None:
-    """Checks that a model can grade a study.
-
-    Raises:
-        ValueError: If it lacks a signature; the message names those that it has.
-    """
-    missing = [name for name in _NEEDED if name not in exported.signatures]
-    if missing:
-        raise ValueError(
-            f"{exported.path}: must have the signatures {' and '.join(_NEEDED)}, got"
-            f" {', '.join(sorted(exported.signatures)) or 'none'}. Export the model again with"
-            " spine-tf export."
-        )
 
 
 def grade(
@@ -36,7 +20,7 @@ def grade(
     """Grades the discs of a study whose vertebrae have levels.
 
     Args:
-        exported: A model that `check_signatures` lets pass.
+        exported: A model with the signatures `serving_default` and `scan`.
         found: The study.
         with_saliency: Whether to ask the model again with patches covered; slow.
 
@@ -44,7 +28,8 @@ def grade(
         The discs, head to foot.
 
     Raises:
-        ValueError: If the graph refuses the annotation; the message names the series and says why.
+        ValueError: If the model lacks a signature, or its graph refuses the annotation; the message
+            names the model or the series and says why.
     """
     outputs = _with_marked(exported, found, _run(exported, found))
     discs = [_disc(exported, outputs, number) for number in range(len(outputs["disc"]))]

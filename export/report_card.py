@@ -1,31 +1,74 @@
 """What the footer of a report says of the model: its card where it has one, else model.json."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from export import saved_model
+from export import model_card, saved_model
+from spine_tf import files
 
-CARD = os.path.join("assets.extra", "model_card.json")
-
-
-def rows(exported: saved_model.Exported) -> list[tuple[str, str]]:
-    """Returns rows of name and text for a person to read."""
-    return _from_info(exported.info)
+Row = tuple[str, str]
 
 
-def _from_info(info: Mapping[str, Any]) -> list[tuple[str, str]]:
+def rows(exported: saved_model.Exported) -> list[Row]:
+    """Returns rows of name and text for a person to read.
+
+    Raises:
+        ValueError: If model_card.json is broken, or of another form.
+    """
+    path = os.path.join(exported.path, saved_model.EXTRA, model_card.JSON)
+    card = files.read_json(path, model_card.FORMAT) if os.path.isfile(path) else {}
+    return [*_purpose(card), *_origin(exported.info), *_quality(exported.info, card), *_code(card)]
+
+
+def _purpose(card: Mapping[str, Any]) -> Iterator[Row]:
+    titles = {"name": "Name", "intended_use": "Intended use", "licence": "Licence"}
+    for name, title in titles.items():
+        if card.get(name):
+            yield title, str(card[name])
+
+
+def _origin(info: Mapping[str, Any]) -> Iterator[Row]:
     data, versions = info["data"], info["versions"]["trained"]
-    return [
-        ("Task", f"{info['task']['name']}: {', '.join(g['title'] for g in info['gradings'])}"),
-        ("Training data", f"{data['source']}, manifest {data['manifest_sha256']}"),
-        ("Weights", f"SHA-256 {info['weights_sha256']}"),
-        *((f"Grades of {item['title']}", _counts(item)) for item in info["gradings"]),
-        ("Calibrated", "yes" if info.get("calibration") else "no"),
-        ("Trained with", f"spine_tf {versions['spine_tf']}, TensorFlow {versions['tensorflow']}"),
-    ]
+    yield "Training data", f"{data['source']}, manifest {data['manifest_sha256']}"
+    for item in info["gradings"]:
+        pairs = zip(item["grades"], item["class_counts"], strict=True)
+        counts = ", ".join(f"{count} of grade {grade}" for grade, count in pairs)
+        yield item["title"], f"discs in training: {counts}"
+    yield "Weights", f"SHA-256 {info['weights_sha256']}"
+    yield "Trained with", f"spine_tf {versions['spine_tf']}, TensorFlow {versions['tensorflow']}"
 
 
-def _counts(item: Mapping[str, Any]) -> str:
-    pairs = zip(item["grades"], item["class_counts"], strict=True)
-    return "discs in training: " + ", ".join(f"{count} of {grade}" for grade, count in pairs)
+def _quality(info: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[Row]:
+    evaluation = card.get("evaluation")
+    if evaluation:
+        found = model_card.metrics(evaluation["results"])
+        text = "; ".join(f"{name} {value}" for name, value in found)
+        yield "Results", f"{evaluation['split']}: {text} (with 95 % intervals)"
+    else:
+        yield "Results", "none: the model was not evaluated before it was exported"
+    calibration = info.get("calibration")
+    if not calibration:
+        yield "Calibration", "none: the model cannot say where it is uncertain"
+        return
+    titles = {item["name"]: item["title"] for item in info["gradings"]}
+    for name, found in calibration["gradings"].items():
+        yield f"Calibration, {titles[name]}", _calibration(found, calibration["error_rate"])
+
+
+def _calibration(found: Mapping[str, Any], error_rate: float) -> str:
+    answered = found["answered"]
+    if found["threshold"] is None:
+        return f"on {found['discs']} discs; {found['reason']}"
+    return (
+        f"uncertain below a probability of {found['threshold']:.2f}: on {found['discs']} discs of"
+        f" the validation split {answered['coverage']:.0%} are answered, and"
+        f" {answered['error_rate']:.0%} of these are wrong (aim: {error_rate:.0%}; at most"
+        f" {answered['error_rate_upper']:.0%} with 95 % confidence)"
+    )
+
+
+def _code(card: Mapping[str, Any]) -> Iterator[Row]:
+    if card:
+        code = card["code"]
+        yield "Exported by", f"spine_tf {code['version']}, sources {code['sources_sha256']}"

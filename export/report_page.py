@@ -29,8 +29,8 @@ def to_html(content: report.Content) -> str:
         content=content,
         notice=report.NOTICE,
         never_graded=any(not g.was_graded for disc in content.discs for g in disc.grades),
-        has_uncertain=any(g.uncertain for disc in content.discs for g in disc.grades),
-        has_outlier=any(disc.is_outlier for disc in content.discs),
+        has_uncertain=any(g.uncertain for disc in _all_discs(content) for g in disc.grades),
+        has_outlier=any(disc.is_outlier for disc in _all_discs(content)),
         series=[
             {"number": number} | _series_row(verdict, content)
             for number, verdict in enumerate(content.choice.verdicts, 1)
@@ -43,14 +43,26 @@ def to_html(content: report.Content) -> str:
     )
 
 
+def _all_discs(content: report.Content) -> list[report.Disc]:
+    """Its own and those of the earlier study."""
+    earlier = content.comparison.earlier if content.comparison else None
+    return [*content.discs, *(earlier.discs if earlier else [])]
+
+
 def _saliency(content: report.Content) -> dict[str, Any] | None:
     """What a reader must know of the coloured places; None where there are none."""
-    overlays = [each for disc in content.discs for each in disc.overlays.values()]
+    overlays = content.discs[0].overlays if content.discs else {}
     if not overlays:
         return None
+    titles = {item.name: item.title for item in content.gradings}
+    scales = (f"{100 * each.scale:.0f} points ({titles[name]})" for name, each in overlays.items())
     rows, columns = content.info["crop"]["shape"][1:3]
     side = saliency.patch_pixels(columns)
-    return {"patch": f"{side} x {side} of {rows} x {columns} pixels", "cover": saliency.COVER}
+    return {
+        "patch": f"{side} x {side} of {rows} x {columns} pixels",
+        "cover": saliency.COVER,
+        "scales": ", ".join(scales),
+    }
 
 
 def _interval(days: int | None) -> str:
@@ -72,6 +84,7 @@ def _compared(content: report.Content) -> list[dict[str, Any]]:
             "level": disc.level,
             "earlier_png": before[disc.level].crop_png,
             "now_png": disc.crop_png,
+            "is_outlier": disc.is_outlier or before[disc.level].is_outlier,
             "changes": [change for change in found if change.level == disc.level],
         }
         for disc in content.discs

@@ -34,7 +34,7 @@ _OPTIONAL = (
     " DeidentificationMethodCodeSequence StudyDescription ProcedureCodeSequence"
     " IssuerOfAccessionNumberSequence ReferencedStudySequence"
 ).split()
-_REMEDY = "pip install 'spine-tf[seg]'"
+_REMEDY = "pip install 'spine-tf[report]'"
 
 
 def check_installed() -> None:

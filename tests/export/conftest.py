@@ -21,3 +21,16 @@ def model(tmp_path_factory):
 def study_dir(tmp_path_factory):
     """A DICOM study with vertebrae.json and gradings.csv."""
     return tiny_export.write_study(str(tmp_path_factory.mktemp("study")))
+
+
+@pytest.fixture(scope="session")
+def paired(model, study_dir, tmp_path_factory):
+    """(Report, its folder) of the study with saliency and an earlier study that nobody checked."""
+    from export import saliency
+    from tests.export import pairs
+
+    earlier_dir = pairs.write_earlier(tmp_path_factory.mktemp("earlier"))
+    output_dir = str(tmp_path_factory.mktemp("paired"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saliency, "PATCHES_PER_WIDTH", 2)  # large patches are few
+        return pairs.grade(study_dir, earlier_dir, model, output_dir), output_dir

@@ -143,7 +143,7 @@ def test_a_model_without_the_needed_signature_is_refused(
     monkeypatch.setattr(saved_model, "load", lambda path: poor)
     status, error = call(capsys, study_dir=study_dir, model=model, output_dir=tmp_path / "o")
     assert status == 1
-    assert "must have the signatures serving_default and scan, got serving_default." in error
+    assert "must have the signature 'scan', got serving_default. Export the model again" in error
     assert not os.path.exists(tmp_path / "o")
 
 
