@@ -95,8 +95,8 @@ def load(path: str) -> Reference:
 def intensity_of(values: tf.Tensor) -> tf.Tensor:
     """Returns mean, standard deviation and the 5, 50 and 95 % quantile of crops.
 
-    Quantiles are those of a histogram with bins of 1/256, linear inside a bin: a sort of all pixels
-    would cost as much as a part of the network.
+    Every other row and column counts, and quantiles are those of a histogram with bins of 1/256,
+    linear inside a bin: a sort of all pixels would cost a quarter of the whole network.
 
     Args:
         values: [batch, slices, rows, columns] float32 in [0, 2].
@@ -104,7 +104,8 @@ def intensity_of(values: tf.Tensor) -> tf.Tensor:
     Returns:
         [batch, 5] float32, see `INTENSITIES`.
     """
-    flat = tf.reshape(values, [tf.shape(values)[0], int(np.prod(values.shape[1:]))])
+    some = values[:, :, ::2, ::2]
+    flat = tf.reshape(some, [tf.shape(some)[0], int(np.prod(some.shape[1:]))])
     moments = [tf.reduce_mean(flat, 1), tf.math.reduce_std(flat, 1)]
     return tf.concat([tf.stack(moments, 1), _quantiles(flat)], 1)
 

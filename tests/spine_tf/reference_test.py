@@ -69,13 +69,13 @@ def test_too_few_discs_are_refused(training, validation):
         reference.fit(*made(training, seed=0), validation=made(validation, seed=1))
 
 
-def test_intensities_are_those_of_numpy():
+def test_intensities_are_those_of_numpy_on_every_other_pixel():
     rng = np.random.default_rng(0)
     crops = np.clip(rng.gamma(4, 0.15, (3, 9, 28, 56)), 0, 2).astype(np.float32)
     crops[1] = 0.0
     crops[2] = 2.0
     found = reference.intensity_of(tf.constant(crops)).numpy()
-    flat = crops.reshape(3, -1)
+    flat = crops[:, :, ::2, ::2].reshape(3, -1)
     np.testing.assert_allclose(found[:, 0], flat.mean(1), atol=1e-5)
     np.testing.assert_allclose(found[:, 1], flat.std(1), atol=1e-5)
     expected = np.quantile(flat, [0.05, 0.5, 0.95], axis=1).T
