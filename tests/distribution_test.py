@@ -24,18 +24,25 @@ _TASKS = {
     "grading": {"task": "grading"},
     "accumulated": {"task": "longitudinal"} | _GROUPS,
 }
-# Norm -> rate, and the largest relative difference of a loss and of the whole update. Batch norm
-# divides by the spread of a few crops, so that rounding grows: on one device, first weights that
-# differ by 1e-6 move the losses as much.
-_NORMS = {"none": (1e-3, 1e-6, 3e-5), "batch": (1e-4, 2e-4, 1e-2)}
+# The largest relative difference of a loss and of the whole update. A maximum pool sends the
+# gradient to one pixel; where several are all but equal, rounding says to which, so that the runs
+# part by more than rounding. The sum of squares of batch norm is not the cause: with its moments
+# taken in two passes they part as much. So batch norm is held to what it does with mean pools
+# ("smooth"), and one run of the network as it is to what was seen.
+_TOLERANCES = {"none": (1e-6, 3e-5), "smooth": (5e-5, 1e-3), "batch": (1e-3, 1e-2)}
+_TOLERANCES |= {"lrn": _TOLERANCES["none"]}
+_NORMS = {
+    "none": {"norm": "none", "learning_rate": 1e-3},
+    "smooth": {"norm": "batch", "learning_rate": 1e-4, "mean_pools": True},
+}
 _RUNS = {
-    f"{name}-{norm}": _SETTINGS | settings | {"norm": norm, "learning_rate": rate}
-    for norm, (rate, _, _) in _NORMS.items()
+    f"{name}-{norm}": _SETTINGS | settings | values
+    for norm, values in _NORMS.items()
     for name, settings in _TASKS.items()
 }
+_RUNS["sampled-batch"] = _SETTINGS | {"norm": "batch", "learning_rate": 1e-4}
 # Dropout is the same on any number of devices.
 _RUNS["dropout-lrn"] = _SETTINGS | {"norm": "lrn", "learning_rate": 1e-2}
-_TOLERANCES = {"lrn": _NORMS["none"][1:]} | {norm: values[1:] for norm, values in _NORMS.items()}
 
 
 @pytest.fixture(scope="module")

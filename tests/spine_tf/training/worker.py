@@ -4,8 +4,8 @@
 
 does ORDERS, a JSON object:
 
-    runs     name -> what `tiny_runs.make_request` takes, with the task's name and options and the
-             norm of the network. The run goes to FOLDER/NAME, the losses of its steps to
+    runs     name -> what `tiny_runs.make_request` takes, with the task's name and options, the
+             norm of the network and whether its pools take the mean. The run goes to FOLDER/NAME, the losses of its steps to
              FOLDER/NAME-steps-WORKER.jsonl, as hexadecimal floats with epoch and step.
     devices  logical devices of this process, 1 where it is missing.
     death    a moment at which the process kills itself, see `_die`.
@@ -52,6 +52,9 @@ def main(data_dir, folder, orders):
             if "death" in orders:
                 _die(patch, folder, **orders["death"])
             enlarge_first_weights(patch)
+            if settings.pop("mean_pools", False):
+                patch.setattr(tf.nn, "max_pool2d", tf.nn.avg_pool2d)
+                patch.setattr(keras.layers, "MaxPooling2D", keras.layers.AveragePooling2D)
             _train(data_dir, os.path.join(folder, name), **settings)
 
 
