@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
     "score": ("export.score", "Runs exported models over records, SPIDER or DICOM: a table."),
+    "drift": ("export.drift", "Says whether scored discs look like the training set."),
     "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),
     "verify": ("export.verify", "Says whether two DICOM studies are of one person."),
     "demo": ("spine_tf.demo", "Runs the whole way once, on a synthetic cohort."),
