@@ -74,7 +74,7 @@ def _say(grade: table.Grade) -> str:
 def _say_change(change: report.Change) -> str:
     return (
         f"{change.level:7} {change.now.grading.title}: {change.earlier.grade} earlier,"
-        f" {change.now.grade} now (expected {change.expected:+.1f})"
+        f" {change.now.grade} now (expected {report.signed(change.expected)})"
     )
 
 

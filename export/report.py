@@ -146,6 +146,11 @@ def changes(content: Content) -> list[Change]:
     ]
 
 
+def signed(value: float) -> str:
+    """Returns a change with its sign and one decimal; what rounds to nothing is +0.0."""
+    return f"{round(value, 1) + 0.0:+.1f}"
+
+
 def to_csv(content: Content) -> str:
     """Returns grades.csv: one row per disc and grading; see `table` for the columns."""
     columns = [

@@ -24,6 +24,7 @@ def to_html(content: report.Content) -> str:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda p: f"{100 * p:.0f}"
+    environment.filters["signed"] = report.signed
     comparison = content.comparison
     return environment.get_template("report.html").render(
         content=content,
@@ -67,10 +68,12 @@ def _saliency(content: report.Content) -> dict[str, Any] | None:
 
 def _interval(days: int | None) -> str:
     if days is None:
-        return "the headers do not say how long after the earlier one"
-    if days < _DAYS_PER_YEAR:
-        return f"{days} days after the earlier one, by the dates in the headers"
-    return f"{days / _DAYS_PER_YEAR:.1f} years after the earlier one, by the dates in the headers"
+        return "at an unknown distance from the earlier one: the headers have no dates"
+    length = f"{abs(days)} days"
+    if abs(days) >= _DAYS_PER_YEAR:
+        length = f"{abs(days) / _DAYS_PER_YEAR:.1f} years"
+    side = "before the one given as earlier" if days < 0 else "after the earlier one"
+    return f"{length} {side}, by the dates in the headers"
 
 
 def _compared(content: report.Content) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from export import report_page
+
 WIDTHS = {"desktop": (1280, 900), "phone": (375, 800)}
 DISCS = ["T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -110,6 +112,19 @@ def test_nothing_is_wider_than_the_screen(page):
     right = parts.evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
     wide = [edge for edge in right if edge > width]
     assert not wide
+
+
+@pytest.mark.parametrize(
+    "days, said",
+    [
+        (None, "at an unknown distance"),
+        (30, "30 days after the earlier one"),
+        (731, "2.0 years after the earlier one"),
+        (-30, "30 days before the one given as earlier"),
+    ],
+)
+def test_the_interval_is_said_in_words(days, said):
+    assert report_page._interval(days).startswith(said)
 
 
 @pytest.mark.slow
