@@ -153,8 +153,7 @@ def _judged(
 
 def _message(error: Exception) -> str:
     """One line, without where in the graph it was said."""
-    first = (str(error) or type(error).__name__).split("\n")[0]
-    return first.split(" [[{{")[0].strip()
+    return saved_model.reason(str(error)) or type(error).__name__
 
 
 def _unchanged(version: str, hashes) -> check_model_rules.Check:

@@ -95,7 +95,7 @@ class Exported:
         try:
             outputs = self.signatures[signature](**tensors)
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-            raise InputError(_reason(error)) from None
+            raise InputError(reason(error.message) or type(error).__name__) from None
         return {name: value.numpy() for name, value in outputs.items()}
 
 
@@ -244,11 +244,11 @@ class _Kept:
         return self.function(**inputs)
 
 
-def _reason(error: tf.errors.OpError) -> str:
-    """What the graph says, without where it says it."""
-    found = re.search(r"assertion failed: (.*?)\s*(\[\[\{\{|\[Op:|$)", error.message, re.DOTALL)
-    if not found:
-        lines = [line.strip() for line in error.message.splitlines()]
-        lines = [line for line in lines if line and not line.startswith(("Graph exec", "Detected"))]
-        return lines[-1] if lines else type(error).__name__
-    return " ".join(found.group(1).strip("[]").replace("] [", " ").split())
+def reason(message: str) -> str:
+    """Returns what a graph says in an error, without where it says it."""
+    found = re.search(r"assertion failed: (.*?)\s*(\[\[\{\{|\[Op:|$)", message, re.DOTALL)
+    if found:
+        return " ".join(found.group(1).strip("[]").replace("] [", " ").split())
+    lines = [line.strip() for line in message.split("[[{{")[0].splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("Graph exec", "Detected"))]
+    return lines[-1] if lines else message

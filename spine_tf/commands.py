@@ -30,6 +30,10 @@ COMMANDS = {
         "Fits a grading model's temperature and threshold on validation.",
     ),
     "export": ("export.export_model", "Writes a trained model as a SavedModel for serving."),
+    "check-model": (
+        "export.check_model",
+        "Checks an exported grading model before it is served, and blesses it.",
+    ),
     "score": ("export.score", "Runs exported models over records, SPIDER or DICOM: a table."),
     "drift": ("export.drift", "Says whether scored discs look like the training set."),
     "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),

@@ -15,8 +15,9 @@ from export import (
     export_lib,
     saved_model,
 )
-from spine_tf import cli, serving
+from spine_tf import cli, files, serving
 from spine_tf.evaluation import options, run
+from spine_tf.training import model_folder
 from tests import tiny_export
 from tests.spine_tf import small_data, untrained
 
@@ -29,12 +30,27 @@ def good(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gate")
     data_dir = small_data.make(folder / "data")
     model_dir = untrained.save(folder / "model", data_dir, "grading")
-    tiny_export.calibrate(check_model_lib.model_folder.load(model_dir))
-    chosen = options.Options(num_draws=20)
-    run.evaluate(model_dir, data_dir, os.path.join(model_dir, "evaluation"), chosen)
+    tiny_export.calibrate(model_folder.load(model_dir))
+    write_evaluation(model_dir, 0.0)
     export_dir = str(folder / "export")
     export_lib.export(model_dir, export_dir)
     return model_dir, data_dir, export_dir
+
+
+def write_evaluation(model_dir, low):
+    """Writes what a model card needs of an evaluation, with a lower bound of every accuracy."""
+    accuracy = {"value": 1.0, "low": low, "high": 1.0}
+    names = model_folder.load(model_dir).task.gradings
+    content = {
+        "format": run.FORMAT,
+        "split": "test",
+        "protocols": ["grading"],
+        "bootstrap": {"over": "subject", "draws": 20, "seed": 0},
+        "weights_sha256": [files.sha256(os.path.join(model_dir, model_folder.WEIGHTS))],
+        "results": {"gradings": {n: {"model": {"balanced_accuracy": accuracy}} for n in names}},
+    }
+    os.makedirs(os.path.join(model_dir, "evaluation"), exist_ok=True)
+    files.write_json(os.path.join(model_dir, "evaluation", run.EVALUATION), content)
 
 
 def check(model_dir, data_dir, export_dir, **options):
@@ -95,7 +111,7 @@ def export_patched(good, tmp_path):
 
 @pytest.mark.slow
 def test_weights_that_are_others_but_whole_are_found(good, tmp_path, monkeypatch):
-    load = check_model_lib.model_folder.ModelFolder.load_model
+    load = model_folder.ModelFolder.load_model
 
     def changed(folder):
         model = load(folder)
@@ -104,7 +120,7 @@ def test_weights_that_are_others_but_whole_are_found(good, tmp_path, monkeypatch
         return model
 
     with monkeypatch.context() as patch:
-        patch.setattr(check_model_lib.model_folder.ModelFolder, "load_model", changed)
+        patch.setattr(model_folder.ModelFolder, "load_model", changed)
         export_patched(good, tmp_path)
     found = failed(check(*good[:2], str(tmp_path)))
     assert {"crops", "records", "scan", "batches"} <= {*found}
@@ -147,6 +163,27 @@ def test_crops_shifted_by_8_pixels_are_found(good, tmp_path, monkeypatch, signat
         )
         export_patched(good, tmp_path)
     assert failed(check(*good[:2], str(tmp_path))) == [signature]
+
+
+@pytest.mark.slow
+def test_the_accuracy_is_that_of_the_evaluation(good, tmp_path):
+    model_dir, data_dir = shutil.copytree(good[0], tmp_path / "model"), good[1]
+    output = os.path.join(model_dir, "evaluation")
+    found = run.evaluate(str(model_dir), data_dir, output, options.Options(num_draws=20))
+    export_lib.export(str(model_dir), str(tmp_path / "export"))
+    gate = check(str(model_dir), data_dir, str(tmp_path / "export"))
+    assert not failed(gate)
+    measured = next(one.measured for one in gate.checks if one.name == "accuracy")
+    for name, one in found["results"]["gradings"].items():
+        accuracy = one["model"]["balanced_accuracy"]
+        if accuracy["low"] is not None:
+            assert measured[name]["balanced_accuracy"] == pytest.approx(accuracy["value"], abs=1e-5)
+            assert measured[name]["lower_bound"] == accuracy["low"]
+    assert measured
+    # A bound that the model does not reach.
+    write_evaluation(str(model_dir), 0.99)
+    export_lib.export(str(model_dir), str(tmp_path / "export"))
+    assert failed(check(str(model_dir), data_dir, str(tmp_path / "export"))) == ["accuracy"]
 
 
 @pytest.mark.slow
