@@ -17,6 +17,7 @@ from spine_tf import levels, vertebrae
 from spine_tf.detection import candidates, chain, column_geometry, evidence, label_parameters
 
 _S1 = levels.VertebraLevel.S1.value
+_ABOVE_T12 = candidates.LEVELS[: candidates.LEVELS.index(levels.VertebraLevel.T12.value)]
 _IMPOSSIBLE = 1e-300  # has a logarithm
 
 
@@ -26,7 +27,8 @@ class Labelling:
 
     Attributes:
         names: For each candidate, in the order given: its name in the best labelling, "S2" too,
-            or None for no vertebra or one above T9. It is a guess where `status` is unknown.
+            or None for no vertebra, one above T9, or a doubtful one above T12. It is a guess where
+            `status` is unknown.
         probabilities: [n] the probability of each name, or of None.
         given_number: [n] the same if there are `num_lumbar` lumbar vertebrae: whether the column
             may be shifted, apart from how many there are.
@@ -74,6 +76,7 @@ def label(
     gathered = evidence.gather(column, discs, parameters, foot_edge_mm)
     best, given, marginals, lumbar = solve(gathered, parameters)
     names, num_lumbar = best
+    names = _without_doubtful_top(names, given, parameters.settings)
     here = np.arange(len(column)), [column_of(name) for name in names]
     solved = Labelling(
         names=tuple(names),
@@ -162,6 +165,20 @@ def solve(
     best = [names[place] if place >= 0 else None for place in places]
     number = label_parameters.NUMBERS_OF_LUMBAR[winner]
     return (best, number), given[winner], np.tensordot(lumbar, given, 1), lumbar
+
+
+def _without_doubtful_top(names, given: np.ndarray, settings) -> list[str | None]:
+    """Takes the names of bodies above T12 from the lowest doubtful one up.
+
+    Nothing is counted from them, so a body that the scan shows in part does not spoil the rest.
+    """
+    doubtful = [
+        i
+        for i, name in enumerate(names)
+        if name in _ABOVE_T12 and given[i, column_of(name)] < settings.min_probability
+    ]
+    first = max(doubtful, default=-1) + 1
+    return [*[None] * first, *names[first:]]
 
 
 def column_of(name: str | None) -> int:

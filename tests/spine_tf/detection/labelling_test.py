@@ -107,6 +107,18 @@ def test_bodies_above_t9_have_no_name(parameters):
     assert solved.names == (None, *names) and solved.status == "answered"
 
 
+def test_a_doubtful_body_above_t12_does_not_spoil_the_rest(parameters):
+    names = ["T10", "T11", *_NAMES]
+    first, *rest = _column(0, names)
+    half = (first.corners_mm + first.corners_mm.mean(axis=0)) / 2
+    found = [dataclasses.replace(first, corners_mm=half), *rest]
+    solved = _label(found, parameters)
+    assert solved.names == (None, *names[1:]) and solved.status == "answered"
+    assert 0.8 < solved.marginals[0, labelling.column_of("T10")] < 0.9
+    annotation = labelling.annotate(found, solved)
+    assert [v.level.value for v in annotation.vertebrae] == names[1:]
+
+
 def _without_sacrum():
     return _column(0, ["T11", *_NAMES[:-1]])
 
