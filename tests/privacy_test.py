@@ -107,7 +107,8 @@ def _run_all(studies, work):
         _run("convert-dicom", input_dir=studies, output_dir=data, crop_scale=0.5, num_shards=1),
         _run("train", task="grading", task_options=asked, **where, **tiny),
         _run("evaluate", output_dir=work / "evaluation", **where),
-        _run("export", model_dir=model, export_dir=export),
+        _run("calibrate", error_rate=0.5, **where),
+        _run("export", export_dir=export, **where),
         _run("score", model=export, data_dir=data, output=work / "scores.csv"),
         _run("grade", study_dir=studies / "0", model=export, output_dir=work / "report"),
     ]
@@ -120,7 +121,7 @@ def test_no_attribute_of_a_patient_comes_out(tmp_path, capfd):
         _write_study(studies / str(number), number)
     _write_study(studies / "broken", 9)
     sorted((studies / "broken" / "T2").iterdir())[3].unlink()
-    assert _run_all(studies, work) == [cli.EXIT_REJECTED] + [cli.EXIT_DONE] * 5
+    assert _run_all(studies, work) == [cli.EXIT_REJECTED] + [cli.EXIT_DONE] * 6
     printed = "".join(capfd.readouterr())
     written = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
     # Values of a few digits come up by chance.
