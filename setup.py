@@ -25,6 +25,7 @@ _REQUIREMENTS = [
     "nibabel>=5.2",
     "numpy>=1.26",
     "pillow>=10.0",
+    "pyarrow>=14.0",
     "pydicom>=3.0",
     "pyjpegls>=1.4",
     "pylibjpeg-openjpeg>=2.3",

@@ -126,8 +126,10 @@ def _read(
     table = score_files.read(scored, {name: kinds[name] for name in wanted})
     versions = collections.Counter(table["model_version"].to_pylist())
     is_of_model = np.array(table["model_version"].to_pylist(), object) == model_version
+    # A model that was exported before it was calibrated has the same weights, and no features.
+    is_watched = np.array(table["is_outlier"].is_valid())
     is_sound = np.array(table[score_columns.ERROR].is_null())
-    sound = table.filter(pa.array(is_of_model & is_sound, pa.bool_()))
+    sound = table.filter(pa.array(is_of_model & is_sound & is_watched, pa.bool_()))
     if not sound.num_rows:
         there = ", ".join(map(str, versions)) or "none"
         raise ValueError(

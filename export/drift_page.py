@@ -117,6 +117,7 @@ def _bars(reference: np.ndarray, sample: np.ndarray) -> figure.Figure:
         where = np.arange(len(names)) + 0.4 * i - 0.2
         axes.bar(where, one / max(1, one.sum()), 0.38, color=color, label=name)
     axes.set_xticks(range(len(names)), [str(name) for name in names])
+    axes.margins(y=0.3)  # for the legend
     axes.legend(fontsize=7, frameon=False)
     return made
 
