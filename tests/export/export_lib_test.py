@@ -53,6 +53,27 @@ def test_model_json_says_what_the_model_is(model_dir, export_dir):
     assert model_dir not in json.dumps(info)
 
 
+def test_a_poller_sees_nothing_of_an_export_that_fails(model_dir, tmp_path, monkeypatch):
+    seen = []
+
+    def save(module, path):
+        os.makedirs(path)
+        with open(os.path.join(path, "saved_model.pb"), "wb"):
+            seen.append(saved_model.versions(str(tmp_path)))
+
+    def write(path, name, requests):
+        seen.append(saved_model.versions(str(tmp_path)))
+        raise OSError(28, "No space left on device", path)
+
+    monkeypatch.setattr(export_lib.serving, "save", save)
+    monkeypatch.setattr(export_lib.serving, "make_module", lambda *args: None)
+    monkeypatch.setattr(export_lib.warmup, "write", write)
+    with pytest.raises(OSError, match="No space left"):
+        export_lib.export(model_dir, str(tmp_path))
+    assert seen == [[], []]
+    assert os.listdir(tmp_path) == []
+
+
 def test_files_are_named_with_their_sizes(export_dir):
     info = saved_model.read_info(f"{export_dir}/8")
     assert {"saved_model.pb", "assets.extra/model_card.json"} <= set(info["files"])
