@@ -48,3 +48,24 @@ def test_the_slice_is_the_one_the_bodies_lie_on():
     drawn = figure.draw(scan, annotation, [])
     # Bodies lie at x = 1.5 - 0.8 i, i = 0..6: the median is -0.9 mm; slice 6 of 11 is x = 0.
     assert (drawn.slice_number, drawn.num_slices) == (6, 11)
+
+
+def test_saliency_is_painted_in_one_scale():
+    one = np.array([[0.4, -0.2], [0.0, 0.1]], np.float32)
+    overlays = figure.overlays([one, one / 2])
+    assert [found.scale for found in overlays] == [np.float32(0.4)] * 2
+    assert [found.largest for found in overlays] == [np.float32(0.4), np.float32(0.2)]
+    pixels = tf.io.decode_png(base64.b64decode(overlays[0].png)).numpy()
+    # Full orange, half as opaque blue, nothing, a quarter of orange; 170 is the most opaque.
+    np.testing.assert_array_equal(pixels[..., 3], [[170, 85], [0, 42]])
+    assert pixels[0, 0, :3].tolist() == [255, 140, 0] and pixels[0, 1, :3].tolist() == [
+        40,
+        150,
+        255,
+    ]
+
+
+def test_a_model_that_does_not_care_is_painted_faintly():
+    (found,) = figure.overlays([np.full((2, 2), 0.01, np.float32)])
+    pixels = tf.io.decode_png(base64.b64decode(found.png)).numpy()
+    assert found.scale == 0.1 and np.all(pixels[..., 3] == 17)  # a tenth of 170
