@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
     """Measures and writes."""
     del argv
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from benchmarks import conversion_runs, training
+    from benchmarks import conversion_runs, results_file
     from spine_tf import files
 
     work = conversion_runs.Work(
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
     )
     found = conversion_runs.measure(work, 1 if _FLAGS.small else _FLAGS.repeats)
     content = {"format": FORMAT, "found": found, "cores": os.cpu_count()}
-    content |= {"processor": training.processor(), "versions": training.versions()}
+    content |= {"processor": results_file.processor(), "versions": results_file.versions()}
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     path = os.path.join(_FLAGS.output_dir, NAME)
     files.write_json(path, content)

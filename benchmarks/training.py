@@ -9,7 +9,6 @@ range; it writes its own entry of OUTPUT_DIR/training.json, so a run may do some
 --crop_scale=1 --direct_records), both with follow-ups. docs/speed.md has the results.
 """
 
-import importlib.metadata
 import os
 from collections.abc import Callable
 
@@ -62,37 +61,10 @@ def main(argv: list[str]) -> None:
 
 def _write(part: str, found: object) -> None:
     """Puts a part into training.json beside the other ones."""
-    from spine_tf import files
+    from benchmarks import results_file
 
-    os.makedirs(_FLAGS.output_dir, exist_ok=True)
-    path = os.path.join(_FLAGS.output_dir, NAME)
-    content = files.read_json(path, FORMAT) if os.path.exists(path) else {"format": FORMAT}
-    content[part] = {
-        "found": found,
-        "cores": os.cpu_count(),
-        "processor": processor(),
-        "versions": versions(),
-        "command": f"python -m benchmarks.training --parts={part}",
-    }
-    files.write_json(path, content)
-
-
-def processor() -> dict[str, bool]:
-    """Says which instructions for matrices the processor has, of those that matter here."""
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        words = set(file.read().split())
-    return {name: name in words for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")}
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of what was measured and is installed."""
-    found = {}
-    for name in ("tensorflow", "keras", "torch"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    command = f"python -m benchmarks.training --parts={part}"
+    results_file.write(os.path.join(_FLAGS.output_dir, NAME), FORMAT, part, found, command)
 
 
 def _is_half(preset: str) -> bool:

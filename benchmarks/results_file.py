@@ -1,0 +1,49 @@
+"""A file of results that several runs fill, an entry per part, with what it was measured on."""
+
+import importlib.metadata
+import os
+
+
+def write(path: str, form: str, part: str, found: object, command: str) -> None:
+    """Puts a part into a file of results beside the other ones.
+
+    Args:
+        path: The JSON file; made if missing.
+        form: What its field `format` is.
+        part: Name of the part.
+        found: What was measured.
+        command: How to measure it again.
+
+    Raises:
+        ValueError: If the file is of another form.
+    """
+    from spine_tf import files
+
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    content = files.read_json(path, form) if os.path.exists(path) else {"format": form}
+    content[part] = {
+        "found": found,
+        "cores": os.cpu_count(),
+        "processor": processor(),
+        "versions": versions(),
+        "command": command,
+    }
+    files.write_json(path, content)
+
+
+def processor() -> dict[str, bool]:
+    """Says which instructions for matrices the processor has, of those that matter here."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        words = set(file.read().split())
+    return {name: name in words for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")}
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of what was measured and is installed."""
+    found = {}
+    for name in ("tensorflow", "keras", "torch"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
