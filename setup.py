@@ -55,7 +55,9 @@ _EXTRAS = {
     "serving": ["tensorflow-serving-api>=2.15"],  # warmup requests of an export; the client
     "test": [
         "dicomweb-client>=0.60",
+        "highdicom>=0.24",
         "hypothesis>=6.100",
+        "playwright>=1.45",
         "pytest>=8.0",
         "pytest-xdist>=3.5",
         "ruff>=0.15",
