@@ -37,7 +37,8 @@ def _moved(groups: Sequence[drift_groups.Group], blamed: Sequence[drift_groups.G
     batch = groups[0]
     if drift_groups.is_whole(groups):
         shown = next(g for g in groups if g.status == drift_groups.MOVED)
-        return [f"The whole batch moved, on every scanner and level: {_measures(shown)}."]
+        where = "on every scanner and level that can be judged"
+        return [f"The whole batch moved, {where}: {_measures(shown)}."]
     lines = [f"{_capital(group.title)} moved: {_measures(group)}." for group in blamed]
     if blamed:
         named = _join([group.title for group in blamed])
@@ -54,6 +55,7 @@ def _moved(groups: Sequence[drift_groups.Group], blamed: Sequence[drift_groups.G
 
 def _measures(group: drift_groups.Group) -> str:
     moved = group.of_status(drift_groups.MOVED)
+    moved.sort(key=lambda measure: measure.name in drift_groups.MIXES)  # these last
     named = [describe(measure) for measure in moved[:_MOST_NAMED]]
     if len(moved) > _MOST_NAMED:
         named.append(f"{len(moved) - _MOST_NAMED} more of {len(group.measures)} measures")
