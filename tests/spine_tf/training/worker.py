@@ -5,8 +5,9 @@
 does ORDERS, a JSON object:
 
     runs     name -> what `tiny_runs.make_request` takes, with the task's name and options, the
-             norm of the network and whether its pools take the mean. The run goes to FOLDER/NAME, the losses of its steps to
-             FOLDER/NAME-steps-WORKER.jsonl, as hexadecimal floats with epoch and step.
+             norm of the network and whether its pools take the mean. The run goes to FOLDER/NAME,
+             the losses of its steps to FOLDER/NAME-steps-WORKER.jsonl, as hexadecimal floats with
+             epoch and step.
     devices  logical devices of this process, 1 where it is missing.
     death    a moment at which the process kills itself, see `_die`.
 """
