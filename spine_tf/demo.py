@@ -80,6 +80,7 @@ def _use(output_dir: str, grader: str, data: str) -> list[Step]:
     export = os.path.join(output_dir, "export")
     return [
         _evaluate(grader, data, os.path.join(output_dir, GRADING)),
+        Step("calibrate", {"model_dir": grader, "data_dir": data}),
         Step("export", {"model_dir": grader, "export_dir": export}),
         Step(
             "score",

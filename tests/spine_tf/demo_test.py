@@ -32,6 +32,7 @@ def test_steps_are_public_commands_from_cohort_to_report(tmp_path):
         "evaluate",
         "train",
         "evaluate",
+        "calibrate",
         "export",
         "score",
         "grade",
@@ -46,7 +47,7 @@ def test_done_steps_are_left_out_and_a_rejection_is_remembered(tmp_path, statuse
     assert statuses["ran"] == ["convert-spider", "train", "evaluate"]
     statuses |= {"ran": [], "evaluate": 0}
     assert demo.run(steps, str(tmp_path)) == cli.EXIT_REJECTED
-    assert statuses["ran"] == ["evaluate", "export", "score"]
+    assert statuses["ran"] == ["evaluate", "calibrate", "export", "score"]
 
 
 def test_a_folder_of_another_demo_is_refused(tmp_path, statuses):
