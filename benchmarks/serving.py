@@ -229,7 +229,9 @@ def _score_seconds(export_dir: str, data_dir: str, output: str) -> float:
     command += [f"--data_dir={data_dir}", f"--output={output}"]
     command += [f"--batch_size={_FLAGS.scoring_batch_size}"]
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"spine-tf score ended with {done.returncode}: {done.stdout}{done.stderr}")
     return time.perf_counter() - start
 
 
