@@ -12,8 +12,14 @@ from export import grade_lib, score, score_inputs, score_lib, score_settings
 from spine_tf import cli
 from tests import tiny_export
 from tests.data_prep import spider_samples, stub_finder
+from tests.export import loaded_once
 
 SETTINGS = score_settings.Settings(num_processes=1)
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch):
+    loaded_once.use(monkeypatch)
 
 
 @pytest.fixture

@@ -11,6 +11,12 @@ import tensorflow as tf
 
 from export import score_files, score_inputs, score_lib, score_settings
 from tests import tiny_export
+from tests.export import loaded_once
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch):
+    loaded_once.use(monkeypatch)
 
 
 @pytest.fixture(scope="module")
