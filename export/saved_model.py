@@ -9,6 +9,7 @@ EXPORT_DIR/batching.config, models.config    settings of TF Serving
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -26,7 +27,7 @@ RECORD_SCHEMA = schema.SCHEMA_VERSION  # of the records that the signature `exam
 EXTRA = "assets.extra"
 INFO = os.path.join(EXTRA, "model.json")
 _GRAPH = "saved_model.pb"
-_SHOWN_DIGITS = 12  # of the hash of the weights
+_SHOWN_DIGITS = 12  # of the hash of what decides the answers
 
 
 class NewerError(ValueError):
@@ -70,7 +71,7 @@ class Exported:
 
     @property
     def version(self) -> str:
-        """Version number and the start of the hash of the weights, such as 3-0f2a3c4d5e6f."""
+        """Version number and the start of a hash of weights and calibration: 3-0f2a3c4d5e6f."""
         return version_of(self.path, self.info)
 
     @property
@@ -102,7 +103,9 @@ class Exported:
 def version_of(path: str, info: Mapping[str, Any]) -> str:
     """Returns what `Exported.version` says, without loading the graph."""
     number = os.path.basename(os.path.abspath(path))
-    return f"{number}-{info['weights_sha256'][:_SHOWN_DIGITS]}"
+    answers = {name: info.get(name) for name in ("weights_sha256", "calibration", "reference")}
+    content = json.dumps(answers, sort_keys=True).encode()
+    return f"{number}-{hashlib.sha256(content).hexdigest()[:_SHOWN_DIGITS]}"
 
 
 def gradings_of(info: Mapping[str, Any]) -> tuple[GradingInfo, ...]:

@@ -309,7 +309,7 @@ def _text(example: tf.train.Example, name: str) -> str:
 
 
 def _facts(key: str, subject: str, scan: str, visit: int, strength_t: float) -> score_columns.Row:
-    scanner = reference.scanner_name(round(strength_t, 4))  # as in an index
+    scanner = reference.scanner_name(strength_t)
     return {"key": key, "subject": subject, "scan": scan, "visit": visit, "scanner": scanner}
 
 

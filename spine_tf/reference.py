@@ -178,7 +178,7 @@ def scanner_name(field_strength_t: float, manufacturer: str = "") -> str:
 
     Records hold no manufacturer: there it is the field strength alone, or "unknown".
     """
-    field = f"{field_strength_t:g} T" if field_strength_t > 0 else ""
+    field = f"{round(field_strength_t, 1):g} T" if field_strength_t > 0 else ""
     return f"{manufacturer} {field}".strip() or UNKNOWN
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -23,6 +24,16 @@ def test_the_newest_version_is_found(tmp_path):
     (tmp_path / "12").mkdir()  # holds no model
     assert saved_model.find_version(str(tmp_path)) == newest
     assert saved_model.find_version(newest) == newest
+
+
+def test_a_version_is_known_by_its_weights_and_its_calibration():
+    infos = [
+        {"weights_sha256": weights, "calibration": {"temperature": temperature}}
+        for weights, temperature in (("a", 1.0), ("b", 1.0), ("a", 2.0))
+    ]
+    found = [saved_model.version_of("export/3", info) for info in infos]
+    assert len(set(found)) == 3 and all(re.fullmatch("3-[0-9a-f]{12}", one) for one in found)
+    assert saved_model.version_of("other/3/", dict(infos[0])) == found[0]
 
 
 @pytest.mark.parametrize("name", ["", "missing"])

@@ -105,6 +105,6 @@ def test_rows_are_chosen_by_the_seed():
 
 
 def test_scanners_have_names():
-    assert reference.scanner_name(1.5) == "1.5 T"
+    assert reference.scanner_name(1.5) == reference.scanner_name(1.4939) == "1.5 T"
     assert reference.scanner_name(3.0, "SIEMENS") == "SIEMENS 3 T"
     assert reference.scanner_name(0.0) == reference.UNKNOWN
