@@ -23,6 +23,7 @@ MAX_COMPONENTS = 8
 QUANTILE = 0.99  # of the validation discs that lie inside the limit
 _QUANTILES = (0.05, 0.5, 0.95)
 _BINS_PER_UNIT = 256
+_INTENSITY_NOISE = 0.02  # what an intensity may always differ by; a training set may be too alike
 _ARRAYS = ("embedding_mean", "components", "mean", "whitening", "limit")
 UNKNOWN = "unknown"
 
@@ -159,11 +160,17 @@ def fit(
 
 
 def _whitening(watched: np.ndarray) -> np.ndarray:
-    """[features, features] so that |(x - mean) @ it| is Mahalanobis' distance."""
+    """[features, features] so that |(x - mean) @ it| is Mahalanobis' distance.
+
+    Without the noise an intensity that all training images share, such as the black of windowed
+    ones, would make every other image infinitely far.
+    """
     scale = watched.std(0)
     scale[scale < 1e-9] = 1.0  # a feature that never changes
-    precision = covariance.LedoitWolf().fit(watched / scale).precision_
-    return np.linalg.cholesky(precision) / scale[:, None]
+    found = covariance.LedoitWolf().fit(watched / scale).covariance_
+    noise = np.zeros(len(scale))
+    noise[: len(INTENSITIES)] = (_INTENSITY_NOISE / scale[: len(INTENSITIES)]) ** 2
+    return np.linalg.cholesky(np.linalg.inv(found + np.diag(noise))) / scale[:, None]
 
 
 def choose_rows(count: int, most: int, seed: int) -> np.ndarray:

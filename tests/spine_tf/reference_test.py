@@ -27,7 +27,9 @@ def fitted():
 def test_distance_is_that_of_mahalanobis(fitted):
     watched = fitted.features(*map(tf.constant, made(400, seed=0))).numpy()
     scale = watched.std(0)
-    precision = covariance.LedoitWolf().fit(watched / scale).precision_
+    found = covariance.LedoitWolf().fit(watched / scale).covariance_
+    noise = np.diag([0.02**2] * 5 + [0.0] * 8) / np.outer(scale, scale)
+    precision = np.linalg.inv(found + noise)
     some = fitted.features(*map(tf.constant, made(5, seed=2))).numpy()
     expected = [
         scipy_distance.mahalanobis(one / scale, watched.mean(0) / scale, precision) for one in some
@@ -61,6 +63,18 @@ def test_a_feature_that_never_changes_does_no_harm():
     found = reference.fit(intensity, embedding, validation=(intensity, embedding))
     assert np.isfinite(found.whitening).all()
     assert np.isfinite(found.distance(found.features(*map(tf.constant, made(3, seed=4))))).all()
+
+
+def test_an_intensity_that_hardly_changes_in_training_is_no_wall():
+    intensity, embedding = made(400, seed=0)
+    intensity[:, 2] = 1e-5 * np.random.default_rng(5).normal(size=400)
+    found = reference.fit(intensity, embedding, validation=(intensity, embedding))
+    moved = intensity[:50] + np.float32([0, 0, 0.02, 0, 0])
+    distance = found.distance(found.features(*map(tf.constant, (moved, embedding[:50])))).numpy()
+    assert 0.95 < np.mean(distance <= 1) < 1.01 and distance.max() < 1.5
+    moved[:, 2] = 0.5
+    distance = found.distance(found.features(*map(tf.constant, (moved, embedding[:50])))).numpy()
+    assert distance.min() > 2
 
 
 @pytest.mark.parametrize("training, validation", [(2, 5), (5, 0)])
