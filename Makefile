@@ -8,7 +8,7 @@ DATA ?=
 DEMO_FLAGS ?=
 PYTEST_FLAGS ?=
 LOCK_FLAGS ?=
-WORKERS ?= 3
+WORKERS ?= 2
 
 # A command is tried, not only looked up: a launcher may exist without the Python behind it.
 find_python = $(shell for p in $(1); do \

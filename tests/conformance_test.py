@@ -119,6 +119,7 @@ def test_one_step_moves_all_weights(name, trained):
 
 
 @each_task
+@pytest.mark.usefixtures("untraced")
 def test_a_frozen_encoder_stays_as_it_is(name, data, tmp_path):
     source = model_folder.load(str(make_model_folders.FOLDER / "current" / name))
     folder = tiny_runs.train(

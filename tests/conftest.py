@@ -28,6 +28,19 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason=_REAL_DATA_REASON))
 
 
+@pytest.fixture
+def untraced():
+    """Runs tf.functions as plain Python, where making the graph of a single step takes longest.
+
+    That the same code can be traced is seen by other tests.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 class SkipRule:
     """Prints all skips at the end; one that allowed_skips.txt does not allow fails the run."""
 

@@ -3,38 +3,17 @@
 import collections
 import hashlib
 import json
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 
 from data_prep import make_phantom_lib
 from spine_tf.phantom import cohort
+from tests import killed_command
 
 pytestmark = pytest.mark.slow
 
 _LOG = "conversion.log"
-# Kills its own process at a rename or a removal: when, of which file, then the command's arguments.
-_KILLED = """
-import os, runpy, signal, sys
-when, name = sys.argv[1:3]
-del sys.argv[1:3]
-def killing(call, at):
-    def wrapped(*paths, **options):
-        if not os.path.basename(paths[-1]).startswith(name):
-            return call(*paths, **options)
-        if at == "after":
-            call(*paths, **options)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return wrapped
-if when == "unlink":
-    os.unlink = killing(os.unlink, "before")
-else:
-    os.replace = killing(os.replace, when)
-runpy.run_module("data_prep.convert_dicom", run_name="__main__", alter_sys=True)
-"""
 _MOMENTS = [
     ("before", "splits.json"),
     ("after", "splits.json"),
@@ -47,12 +26,12 @@ _MOMENTS = [
 _RANDOM_MOMENTS = 20 - len(_MOMENTS)
 
 
-class Command:
-    """One command line, its output folder, and what came of it."""
+class Conversion(killed_command.Command):
+    """A conversion, its output folder, and what came of it."""
 
     def __init__(self, inputs, output, num_processes):
         self.output = output
-        self.arguments = [
+        arguments = [
             f"--input_dir={inputs / 'dicom'}",
             f"--output_dir={output}",
             f"--key_file={inputs / 'key'}",
@@ -60,44 +39,7 @@ class Command:
             "--num_shards=2",
             f"--num_processes={num_processes}",
         ]
-
-    def start(self, *moment):
-        """Starts it; with a moment it kills itself there."""
-        how = ["-c", _KILLED, *moment] if moment else ["-m", "data_prep.convert_dicom"]
-        return subprocess.Popen(
-            [sys.executable, *how, *self.arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def wait_until_it_writes(self, process):
-        """Waits for the lock, or the end."""
-        while process.poll() is None and not (self.output / "parts" / "main.lock").exists():
-            time.sleep(0.01)
-
-    def run(self):
-        """Runs it to its end; returns how long it wrote."""
-        process = self.start()
-        self.wait_until_it_writes(process)
-        begun = time.monotonic()
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors
-        return time.monotonic() - begun
-
-    def kill(self, seconds):
-        """Starts it and kills it so long after it has begun to write."""
-        process = self.start()
-        self.wait_until_it_writes(process)
-        time.sleep(seconds)
-        process.kill()
-        process.communicate()
-
-    def kill_at(self, moment):
-        """Starts it, to be killed at a rename or a removal."""
-        process = self.start(*moment)
-        _, errors = process.communicate()
-        assert process.returncode == -9, (moment, errors)
+        super().__init__("data_prep.convert_dicom", output / "parts" / "main.lock", arguments)
 
     @property
     def is_whole(self):
@@ -138,7 +80,7 @@ def studies(tmp_path_factory):
 @pytest.fixture(scope="module")
 def uninterrupted(studies):
     """Content and seconds of a run that nobody killed, with one process."""
-    command = Command(studies, studies / "whole", 1)
+    command = Conversion(studies, studies / "whole", 1)
     seconds = command.run()
     return command.content(), seconds
 
@@ -160,10 +102,10 @@ def test_killed_and_started_again(studies, uninterrupted, tmp_path, num_processe
         if command is None or command.is_whole:
             if command:
                 assert command.content() == expected
-            command = Command(studies, tmp_path / f"{folders}", num_processes)
+            command = Conversion(studies, tmp_path / f"{folders}", num_processes)
             folders, committed, log_length = folders + 1, set(), 0
         if isinstance(moment, tuple):
-            command.kill_at(moment)
+            command.kill_at(*moment)
         else:
             command.kill(moment)
         assert not begun_after_commit(command, committed, log_length)

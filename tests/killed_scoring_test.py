@@ -1,9 +1,6 @@
 """Scoring that is killed at random moments and at chosen ones, and started again."""
 
 import os
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -11,12 +8,10 @@ import pytest
 from data_prep import convert_dicom_lib, dataset_lib, make_phantom_lib, settings
 from export import export_lib
 from spine_tf.phantom import cohort
-from tests import killed_conversion_test, tiny_export
+from tests import killed_command, tiny_export
 
 pytestmark = pytest.mark.slow
 
-# Kills its own process, as in the test of conversion.
-_KILLED = killed_conversion_test._KILLED.replace("data_prep.convert_dicom", "export.score")
 _MOMENTS = [
     ("before", "000002-"),  # the part of the third piece
     ("after", "000002-"),
@@ -27,54 +22,20 @@ _MOMENTS = [
 _RANDOM_MOMENTS = 4
 
 
-class Command:
-    """One command line and the table that it writes."""
+class Scoring(killed_command.Command):
+    """A run of scoring and the table that it writes."""
 
     def __init__(self, inputs, folder, num_processes):
         self.output = folder / f"scores{inputs['ending']}"
         self.parts = folder / f"{self.output.name}.parts"
-        self.arguments = [
+        arguments = [
             f"--model={inputs['model']}",
             f"--data_dir={inputs['data']}",
             f"--output={self.output}",
             "--batch_size=2",
             f"--num_processes={num_processes}",
         ]
-
-    def start(self, *moment):
-        how = ["-c", _KILLED, *moment] if moment else ["-m", "export.score"]
-        return subprocess.Popen(
-            [sys.executable, *how, *self.arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self):
-        """Runs it to its end; returns the seconds from its lock to its end."""
-        process = self.start()
-        self.wait_until_it_writes(process)
-        begun = time.monotonic()
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors
-        return time.monotonic() - begun
-
-    def wait_until_it_writes(self, process):
-        while process.poll() is None and not (self.parts / "main.lock").exists():
-            time.sleep(0.01)
-
-    def kill(self, seconds):
-        process = self.start()
-        self.wait_until_it_writes(process)
-        time.sleep(seconds)
-        process.kill()
-        process.communicate()
-
-    def kill_at(self, moment):
-        """Starts it, to be killed at a rename or a removal, if it comes to that."""
-        process = self.start(*moment)
-        _, errors = process.communicate()
-        assert process.returncode in (-9, 0), (moment, errors)
+        super().__init__("export.score", self.parts / "main.lock", arguments)
 
     def kept(self):
         """Name -> time of writing of the parts that are whole."""
@@ -101,17 +62,17 @@ def inputs(tmp_path_factory):
 @pytest.mark.parametrize("num_processes, ending", [(1, ".csv"), (2, ".parquet")])
 def test_killed_and_started_again(inputs, tmp_path, num_processes, ending):
     inputs = inputs | {"ending": ending}
-    whole = Command(inputs, tmp_path, 1)
+    whole = Scoring(inputs, tmp_path, 1)
     seconds = whole.run()
     expected = whole.output.read_bytes()
     whole.output.unlink()
     random = np.random.default_rng([7, num_processes])
     kills = [*random.uniform(0, seconds, _RANDOM_MOMENTS), *_MOMENTS]
-    command, has_kept = Command(inputs, tmp_path, num_processes), False
+    command, has_kept = Scoring(inputs, tmp_path, num_processes), False
     for moment in kills:
         before = command.kept()
         if isinstance(moment, tuple):
-            command.kill_at(moment)
+            command.kill_at(*moment, may_end=True)
         else:
             command.kill(moment)
         after = command.kept()
