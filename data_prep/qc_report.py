@@ -12,15 +12,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from data_prep import rejection
+from data_prep import page_template, rejection
 from spine_tf import files, levels
 from spine_tf.data import records
 
 QC, INDEX = "qc", "index.html"
-_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 _MOST_SHEETS = 60  # a fifth of a megabyte each
 _UNUSUAL = 4.0  # robust standard deviations from the median of the data set
 _LEAST_SPREAD = 0.05  # of the median: what differs by less is not unusual
@@ -173,11 +171,7 @@ def write(
     first = sorted(odd, key=lambda key: (-sum(odd[key].values()), key))
     pictures = [key for key in first if os.path.exists(_picture(output_dir, key))]
     subjects = len({scan.subject for scan in found})
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    page = environment.get_template("qc.html").render(
+    page = page_template.load(__file__, "qc.html").render(
         summary=f"{len(found)} scans of {subjects} subjects; {len(rejections)} rejections.",
         plots=_plots(found, rejections, not_needed or {}),
         sheets=[_sheet(output_dir, key, odd[key]) for key in pictures[:_MOST_SHEETS]],

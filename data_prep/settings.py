@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from spine_tf import header_facts
+from spine_tf import flag_field, header_facts
 
 PAIRS, SLICES = "image_pairs", "slice"  # kinds of records of plain images
 IMAGES, BRATS, SPIDER, VOLUMES = "images", "brats", "spider", "volumes"  # layouts of input
@@ -11,33 +11,35 @@ NATIVE = "native"
 _VIEWS = (NATIVE, "axial", "coronal", "sagittal")
 
 
-def _option(default, text: str, **metadata):
-    return dataclasses.field(default=default, metadata={"help": text, **metadata})
-
-
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """How a data set is made. Each field is a flag of every converter."""
 
-    crop_scale: float = _option(1.0, "Scale of stored crops: 1 (any preset) or 0.5 (small, tiny).")
-    num_shards: int = _option(8, "TFRecord files per kind of record.")
-    split_seed: int = _option(0, "Seed of the split of families; another seed, another split.")
-    held_out_fraction: float = _option(
+    crop_scale: float = flag_field.option(
+        1.0, "Scale of stored crops: 1 (any preset) or 0.5 (small, tiny)."
+    )
+    num_shards: int = flag_field.option(8, "TFRecord files per kind of record.")
+    split_seed: int = flag_field.option(
+        0, "Seed of the split of families; another seed, another split."
+    )
+    held_out_fraction: float = flag_field.option(
         0.1, "Share of families in each of validation and test of the longitudinal stage."
     )
-    disc_pairs: bool = _option(
+    disc_pairs: bool = flag_field.option(
         False, "Also write pairs of discs over time, for the longitudinal task with anatomy=disc."
     )
-    folds: int = _option(0, "Add so many cross-validation folds by family; for small data sets.")
-    train_percents: tuple[int, ...] = _option(
+    folds: int = flag_field.option(
+        0, "Add so many cross-validation folds by family; for small data sets."
+    )
+    train_percents: tuple[int, ...] = flag_field.option(
         (),
         "Percentages such as 50,25: for each protocol that holds all also PROTOCOL_percent50, ...,"
         " which train on that part of the subjects; smaller parts lie in larger ones.",
     )
-    train_subjects: tuple[int, ...] = _option(
+    train_subjects: tuple[int, ...] = flag_field.option(
         (), "Counts such as 4,2: the same with so many training subjects, PROTOCOL_subjects4, ..."
     )
-    num_processes: int = _option(1, "Worker processes.")
+    num_processes: int = flag_field.option(1, "Worker processes.")
 
     def __post_init__(self):
         if self.crop_scale not in (1.0, 0.5):
@@ -69,7 +71,7 @@ class Settings:
 class DicomSettings(Settings):
     """What converters that read DICOM headers add."""
 
-    header_facts: str = _option(
+    header_facts: str = flag_field.option(
         "",
         "Comma list of sex, age, weight: also store these of each patient, in classes (age by"
         " decade, weight by 10 kg), for heads that predict them. None is stored without it.",
@@ -84,21 +86,21 @@ class DicomSettings(Settings):
 class ImageSettings(DicomSettings):
     """What the converter of plain images adds."""
 
-    image_rows: int = _option(
+    image_rows: int = flag_field.option(
         224, "Rows of the network's input at crop scale 1; of pairs a multiple of 32."
     )
-    image_columns: int = _option(
+    image_columns: int = flag_field.option(
         224, "Columns of the network's input at crop scale 1; of pairs a multiple of 32."
     )
-    kinds: tuple[str, ...] = _option(
+    kinds: tuple[str, ...] = flag_field.option(
         (PAIRS,),
         f"Records of plain images: {PAIRS} (a subject's images over time), {SLICES} (single images"
         " with their class), or both.",
     )
-    classes: tuple[str, ...] = _option(
+    classes: tuple[str, ...] = flag_field.option(
         (), f"For {SLICES}: the labels that there are; a row with another one is rejected."
     )
-    keep_box: tuple[int, ...] = _option(
+    keep_box: tuple[int, ...] = flag_field.option(
         (),
         "Part of every image that is kept, such as 115,734,81,874 where text is burned in around"
         " it: first row, row after the last, first column, column after the last.",
@@ -127,36 +129,38 @@ class ImageSettings(DicomSettings):
 class VolumeSettings(Settings):
     """What the converter of volumes with label maps adds."""
 
-    channels: tuple[str, ...] = _option(
+    channels: tuple[str, ...] = flag_field.option(
         (),
         "Endings of the names of a case's images, in the order of channels, such as"
         " t1,t1ce,t2,flair. Layout brats has these.",
     )
-    views: tuple[str, ...] = _option(
+    views: tuple[str, ...] = flag_field.option(
         (NATIVE,), "Views that are cut: axial, coronal, sagittal, or native, that of the file."
     )
-    spacing_mm: float = _option(0.0, "Distance of pixels after resampling; 0: as they are.")
-    resample: str = _option(
+    spacing_mm: float = flag_field.option(
+        0.0, "Distance of pixels after resampling; 0: as they are."
+    )
+    resample: str = flag_field.option(
         "in_plane", "What --spacing_mm is of.", choices=("in_plane", "isotropic")
     )
-    window_hu: tuple[float, ...] = _option(
+    window_hu: tuple[float, ...] = flag_field.option(
         (), "Lowest and highest intensity kept, such as -200,300 of CT; outside is cut off."
     )
-    slices: str = _option(
+    slices: str = flag_field.option(
         "foreground",
         "Slices kept: all; foreground: that show more than background; labelled: with a label.",
         choices=("all", "foreground", "labelled"),
     )
-    unlisted_labels: str = _option(
+    unlisted_labels: str = flag_field.option(
         "reject",
         "Labels of a label map that --label_names does not name: reject the case, or take them for"
         " background.",
         choices=("reject", "background"),
     )
-    cut_to_label_map: bool = _option(
+    cut_to_label_map: bool = flag_field.option(
         False, "Of a label map that covers a part of its image, take that part; else reject it."
     )
-    label_map_shift_mm: tuple[float, ...] = _option(
+    label_map_shift_mm: tuple[float, ...] = flag_field.option(
         (), "Added to the position (x, y, z to left, back, head) that label maps' headers give."
     )
     labels: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)

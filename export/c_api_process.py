@@ -7,7 +7,6 @@ and is told as an error.
 import multiprocessing
 import sys
 import time
-import types
 from collections.abc import Mapping, Sequence
 from multiprocessing import connection
 
@@ -52,17 +51,6 @@ class Process:
         except Exception:
             self.close()
             raise
-
-    def __enter__(self) -> "Process":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        self.close()
 
     def run(
         self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]

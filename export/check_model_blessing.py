@@ -28,14 +28,9 @@ def file_hashes(version: str) -> dict[str, str]:
     Raises:
         OSError: If a file cannot be read.
     """
-    names = (
-        os.path.relpath(os.path.join(folder, name), version)
-        for folder, _, inside in os.walk(version)
-        for name in inside
-    )
     return {
         name.replace(os.sep, "/"): files.sha256(os.path.join(version, name))
-        for name in sorted(names)
+        for name in saved_model.file_names(version)
         if name not in _NOT_PART
     }
 

@@ -1,6 +1,5 @@
 """What the training side says: Keras model, calibration and crops, without anything of serving."""
 
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ import tensorflow as tf
 from scipy import special
 
 from data_prep import scan_crops
-from spine_tf import calibrated, files, gradings, levels, reference, vertebrae, volume
+from spine_tf import calibrated, gradings, levels, reference, vertebrae, volume
 from spine_tf.data import augmentation, schema
 from spine_tf.training import model_folder
 
@@ -35,7 +34,7 @@ class Trained:
         self.folder = model_folder.load(model_dir)
         self._model = self.folder.load_model()
         self._encoder = model_folder.find_encoder(self._model)
-        self.weights_sha256 = files.sha256(os.path.join(model_dir, model_folder.WEIGHTS))
+        self.weights_sha256 = model_folder.weights_sha256(model_dir)
         self.calibration = calibrated.load(model_dir, self.weights_sha256)
 
     def answers(self, crops: np.ndarray) -> dict[str, np.ndarray]:

@@ -100,8 +100,9 @@ def _latency(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
 
 
 def _size(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
-    paths = (os.path.join(f, name) for f, _, names in os.walk(subject.version) for name in names)
-    megabytes = round(sum(map(os.path.getsize, paths)) / 1e6, 3)
+    paths = saved_model.file_names(subject.version)
+    sizes = (os.path.getsize(os.path.join(subject.version, path)) for path in paths)
+    megabytes = round(sum(sizes) / 1e6, 3)
     return check_model_rules.Verdict(
         megabytes <= subject.settings.max_size_mb, {"megabytes": megabytes}
     )
@@ -151,16 +152,12 @@ def _grade(subject: check_model_rules.Subject, index: records.Index) -> dict[str
 def _measured(name: str, index: records.Index, predicted: np.ndarray) -> tuple[float | None, int]:
     item = gradings.from_name(name)
     true = np.array([row["grades"].get(name, gradings.NOT_GRADED) for row in index.rows])
-    pairs = [
-        (item.class_index(int(a)), item.class_index(int(b)))
-        for a, b in zip(true, predicted, strict=True)
-        if a != gradings.NOT_GRADED
-    ]
+    graded = true != gradings.NOT_GRADED
+    pairs = [[item.class_index(int(a)) for a in one[graded]] for one in (true, predicted)]
     confusion = np.zeros((item.num_classes, item.num_classes))
-    for pair in pairs:
-        confusion[pair] += 1
+    np.add.at(confusion, tuple(np.array(pairs, int)), 1)
     value = float(ordinal.balanced_accuracy(confusion))
-    return (round(value, 6) if np.isfinite(value) else None), len(pairs)
+    return (round(value, 6) if np.isfinite(value) else None), int(graded.sum())
 
 
 FIRST = (

@@ -2,18 +2,16 @@
 
 import base64
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib import figure
 
+from data_prep import page_template
 from export import drift_groups, drift_stats, drift_words
 from spine_tf.evaluation import plots
 
-_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 _MOST_PLOTS = 4  # of a group
 _MOST_GROUPS = 6  # with plots
 _TRAINING, _SAMPLE = "#8a8a8a", "#d1603d"
@@ -36,12 +34,8 @@ def to_html(
         known: Training discs.
         sample: Scored discs.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
     names = list(dict.fromkeys(m.name for group in groups for m in group.measures))
-    return environment.get_template("drift.html").render(
+    return page_template.load(__file__, "drift.html").render(
         content=content,
         names=names,
         rows=[_row(group, names) for group in groups],

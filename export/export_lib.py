@@ -39,7 +39,7 @@ def export(
     settings = settings or export_settings.Settings()
     folder = model_folder.load(model_dir)
     model = folder.load_model()
-    weights_sha256 = files.sha256(os.path.join(model_dir, model_folder.WEIGHTS))
+    weights_sha256 = model_folder.weights_sha256(model_dir)
     calibration = calibrated.load(model_dir, weights_sha256)
     module = serving.make_module(model, folder, calibration)
     info = describe(folder, calibration) | {"weights_sha256": weights_sha256}

@@ -1,7 +1,6 @@
 """One DICOM study to grades and a report."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Sequence
 
@@ -172,15 +171,11 @@ def _compare(
 def _write(content: report.Content, output_dir: str) -> list[str]:
     """Writes the files; those that link two studies are for their owner only."""
     os.makedirs(output_dir, exist_ok=True)
-    texts = {
-        CSV: report.to_csv(content),
-        JSON: json.dumps(report.to_json(content), indent=1, sort_keys=True) + "\n",
-        HTML: report_page.to_html(content),
-    }
     permissions = _OWNER_ONLY if content.comparison else None
-    paths = []
-    for name, text in texts.items():
-        paths.append(os.path.join(output_dir, name))
-        with files.atomic_write(paths[-1], permissions=permissions) as file:
+    csv_path, json_path, html_path = (os.path.join(output_dir, n) for n in (CSV, JSON, HTML))
+    files.write_json(json_path, report.to_json(content), permissions)
+    texts = {csv_path: report.to_csv(content), html_path: report_page.to_html(content)}
+    for path, text in texts.items():
+        with files.atomic_write(path, permissions=permissions) as file:
             file.write(text)
-    return paths
+    return [csv_path, json_path, html_path]

@@ -10,9 +10,8 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jinja2
-
 import spine_tf
+from data_prep import page_template
 from export import export_settings
 from spine_tf import files
 from spine_tf.evaluation import bootstrap, run
@@ -20,7 +19,6 @@ from spine_tf.training import model_folder
 
 FORMAT = "spine_tf model card/1"
 JSON, MARKDOWN = "model_card.json", "model_card.md"
-_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 _FROM_INFO = (
     *("task", "gradings", "crop", "data", "protocol", "versions"),
     *("calibration", "reference", "weights_sha256"),
@@ -87,16 +85,9 @@ def read_evaluation(path: str, model_dir: str, weights_sha256: str) -> dict[str,
 
 def to_markdown(card: Mapping[str, Any]) -> str:
     """Returns model_card.md of the content of model_card.json."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=False,  # Markdown, of values that this library made
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     found = list(metrics(card["evaluation"]["results"])) if card["evaluation"] else []
-    return environment.get_template(MARKDOWN).render(card=card, metrics=found)
+    template = page_template.load(__file__, MARKDOWN, is_html=False)
+    return template.render(card=card, metrics=found)
 
 
 def metrics(results: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

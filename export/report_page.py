@@ -1,32 +1,21 @@
 """The report of one graded study as one HTML page that needs no other file and no JavaScript."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
-import jinja2
-
-from data_prep import dicom_header, series_choice
+from data_prep import dicom_header, page_template, series_choice
 from export import report, saliency
 from spine_tf import levels
 
-_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 _DAYS_PER_YEAR = 365.25
 
 
 def to_html(content: report.Content) -> str:
     """Returns report.html: self-contained, with pictures inside."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda p: f"{100 * p:.0f}"
-    environment.filters["signed"] = report.signed
+    filters = {"percent": lambda p: f"{100 * p:.0f}", "signed": report.signed}
+    template = page_template.load(__file__, "report.html", **filters)
     comparison = content.comparison
-    return environment.get_template("report.html").render(
+    return template.render(
         content=content,
         notice=report.NOTICE,
         never_graded=any(not g.was_graded for disc in content.discs for g in disc.grades),

@@ -9,6 +9,7 @@ EXPORT_DIR/batching.config, models.config    settings of TF Serving
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -69,7 +70,7 @@ class Exported:
     info: Mapping[str, Any]
     signatures: Mapping[str, Callable] = dataclasses.field(repr=False)
 
-    @property
+    @functools.cached_property  # asked for once a row
     def version(self) -> str:
         """Version number and the start of a hash of weights and calibration: 3-0f2a3c4d5e6f."""
         return version_of(self.path, self.info)
@@ -190,11 +191,16 @@ def _number(value: Any) -> int:
     return int(found.group(1)) if found else 0
 
 
+def file_names(path: str) -> list[str]:
+    """Returns every file of a version by its path inside the version's folder, in order."""
+    found = (os.path.join(parent, name) for parent, _, names in os.walk(path) for name in names)
+    return sorted(os.path.relpath(file, path) for file in found)
+
+
 def file_sizes(path: str) -> dict[str, int]:
     """Returns path inside a version's folder -> bytes, of every file but model.json."""
-    found = [os.path.join(parent, name) for parent, _, names in os.walk(path) for name in names]
-    sizes = {os.path.relpath(file, path): os.path.getsize(file) for file in sorted(found)}
-    return {name: size for name, size in sizes.items() if name != INFO}
+    names = (name for name in file_names(path) if name != INFO)
+    return {name: os.path.getsize(os.path.join(path, name)) for name in names}
 
 
 def check_whole(path: str, info: Mapping[str, Any]) -> None:

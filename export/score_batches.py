@@ -1,9 +1,8 @@
 """From discs to rows: every model over batches that do not depend on what else is done."""
 
 import concurrent.futures
-import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from export import saved_model, score_columns, score_inputs
@@ -89,13 +88,6 @@ def _row(name, model, outputs, number: int, disc: score_inputs.Disc) -> score_co
         return error_row(name, model.version, disc, reason)
     facts = _facts(name, model.version, disc)
     return facts | score_columns.cells_of(model, outputs, number)
-
-
-def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """Yields lists of `size` items; the last may be shorter."""
-    items = iter(items)
-    while some := list(itertools.islice(items, size)):
-        yield some
 
 
 def ahead(items: Iterator[_Item]) -> Iterator[_Item]:

@@ -7,11 +7,12 @@ records, or from the converters' plans, which read headers only.
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import tensorflow as tf
 
@@ -35,6 +36,8 @@ RECORD_PIECE = 8  # batches
 SCAN_PIECE = 8  # scans
 _READ_TOGETHER = 32  # records
 _FRAME_HEADER_BYTES, _FRAME_FOOTER_BYTES = 12, 4  # of a TFRecord, around its content
+
+_Item = TypeVar("_Item")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +161,7 @@ class RecordSource:
     def discs(self, items: Sequence[_Record], scales: Sequence[float]) -> Iterator[Disc]:
         """Yields a disc per record; all have the one crop scale."""
         (scale,) = scales
-        for some in _pieces(items, _READ_TOGETHER):
+        for some in batches(items, _READ_TOGETHER):
             for item, content in zip(some, self._read(some), strict=True):
                 if content is None:
                     yield Disc(item.facts, error=_damaged(item))
@@ -183,7 +186,8 @@ def _plan_records(data_dir: str, scales: Sequence[float], batch_size: int) -> Pl
             f" {folder.crop_scale}. Convert with that --crop_scale."
         )
     found = [_record(row) for row in folder.index(schema.DISC).rows]
-    pieces = _pieces(sorted(found, key=lambda r: r.facts["key"]), RECORD_PIECE * batch_size)
+    found.sort(key=lambda record: record.facts["key"])
+    pieces = list(batches(found, RECORD_PIECE * batch_size))
     manifest = records.manifest_hash(folder)
     origins = [_hash([manifest, number]) for number in range(len(pieces))]
     return Plan(RecordSource(data_dir), pieces, origins, "discs")
@@ -267,7 +271,7 @@ class ScanSource:
 
 def _plan_scans(found, load: Callable, key: bytes) -> Plan:
     requests = sorted(found.requests, key=_scan_key)
-    pieces = _pieces(requests, SCAN_PIECE)
+    pieces = list(batches(requests, SCAN_PIECE))
     any_scale = settings.Settings()
     origins = [_hash([scan_parts.origin(r, any_scale) for r in piece]) for piece in pieces]
     failed, scans = [], [(r.scan_key, r.uid, r.path) for r in requests]
@@ -317,8 +321,11 @@ def _labels(grades: Mapping[str, int]) -> dict[str, int]:
     return {f"{name}_label": grade for name, grade in grades.items()}
 
 
-def _pieces(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
-    return [items[begin : begin + size] for begin in range(0, len(items), size)]
+def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Yields lists of `size` items; the last may be shorter."""
+    items = iter(items)
+    while some := list(itertools.islice(items, size)):
+        yield some
 
 
 def _hash(content: Any) -> str:

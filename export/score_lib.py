@@ -211,7 +211,7 @@ class _ScorePiece(beam.DoFn):
     def process(self, work: _Work) -> None:
         """Scores one piece."""
         discs = self._scoring.source.discs(work.items, self._models.scales)
-        coming = score_batches.ahead(score_batches.batches(discs, self._scoring.batch_size))
+        coming = score_batches.ahead(score_inputs.batches(discs, self._scoring.batch_size))
         rows = [row for batch in coming for row in self._models.rows(batch)]
         with files.atomic_write(work.part) as file:
             file.writelines(f"{json.dumps(row)}\n" for row in rows)

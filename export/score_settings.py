@@ -2,17 +2,15 @@
 
 import dataclasses
 
-
-def _option(default, text: str):
-    return dataclasses.field(default=default, metadata={"help": text})
+from spine_tf import flag_field
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """How discs are scored. Each field is a flag of `score`."""
 
-    batch_size: int = _option(32, "Discs that the model sees at once.")
-    num_processes: int = _option(
+    batch_size: int = flag_field.option(32, "Discs that the model sees at once.")
+    num_processes: int = flag_field.option(
         0, "Worker processes of one thread each; 0 is as many as the work is worth, one per core."
     )
 

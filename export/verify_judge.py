@@ -56,7 +56,7 @@ def load(model: str, evaluation: str, false_positive_rate: float) -> Judge:
     weights = os.path.join(folder.path, model_folder.WEIGHTS)
     if not os.path.exists(weights):
         raise FileNotFoundError(f"{weights}: is missing; train at least one epoch first.")
-    found = files.sha256(weights)
+    found = model_folder.weights_sha256(folder.path)
     content = _read_evaluation(evaluation, found)
     try:
         fold = content["weights_sha256"].index(found)

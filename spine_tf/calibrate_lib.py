@@ -13,7 +13,6 @@ from spine_tf import (
     calibrate_settings,
     calibrated,
     calibration,
-    files,
     gradings,
     reference,
     serving,
@@ -56,7 +55,7 @@ def calibrate(
         (validation["intensity"], validation["embedding"]),
     )
     content = {
-        "weights_sha256": _weights_sha256(folder),
+        "weights_sha256": model_folder.weights_sha256(folder.path),
         "data": dict(folder.data),
         "protocol": folder.protocol,
         "split": "validation",
@@ -81,10 +80,6 @@ def _grading_folder(model_dir: str) -> model_folder.ModelFolder:
             f" {type(folder.task).__name__.lower()}."
         )
     return folder
-
-
-def _weights_sha256(folder: model_folder.ModelFolder) -> str:
-    return files.sha256(f"{folder.path}/{model_folder.WEIGHTS}")
 
 
 def _observe(

@@ -2,20 +2,20 @@
 
 import dataclasses
 
-
-def _option(default, text: str):
-    return dataclasses.field(default=default, metadata={"help": text})
+from spine_tf import flag_field
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """How a model is calibrated. Each field is a flag of `calibrate`."""
 
-    error_rate: float = _option(
+    error_rate: float = flag_field.option(
         0.1, "Largest share of wrong grades among the discs that are not called uncertain."
     )
-    batch_size: int = _option(32, "Discs per step.")
-    seed: int = _option(0, "Seed of the choice of training discs that travel with the model.")
+    batch_size: int = flag_field.option(32, "Discs per step.")
+    seed: int = flag_field.option(
+        0, "Seed of the choice of training discs that travel with the model."
+    )
 
     def __post_init__(self):
         if not 0 <= self.error_rate < 1:

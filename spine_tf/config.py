@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from spine_tf import flag_field
+
 VGG_M, SONONET, SONONET_6, UNET = "vgg-m", "sononet", "sononet-6", "unet"
 NETWORKS = (VGG_M, SONONET, SONONET_6, UNET)
 NORMS = ("lrn", "batch", "none")
@@ -81,13 +83,6 @@ def preset(name: str) -> ModelConfig:
     return PRESETS[name]
 
 
-def _option(default, text: str, choices: tuple[str, ...] | None = None):
-    metadata = {"help": text}
-    if choices:
-        metadata["choices"] = choices
-    return dataclasses.field(default=default, metadata=metadata)
-
-
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """How a model is trained. Each field is a flag of `train`.
@@ -96,58 +91,70 @@ class TrainConfig:
     without batch norm: 1e-5 for the Siamese stage, 1e-3 for grading).
     """
 
-    epochs: int = _option(30, "Epochs to train at most.")
-    batch_size: int = _option(
+    epochs: int = flag_field.option(30, "Epochs to train at most.")
+    batch_size: int = flag_field.option(
         32, "Crops of one step over all devices; 32 crops are the paper's 32 pairs."
     )
-    learning_rate: float = _option(1e-3, "Learning rate at the start.")
-    optimizer: str = _option(
+    learning_rate: float = flag_field.option(1e-3, "Learning rate at the start.")
+    optimizer: str = flag_field.option(
         "sgd",
         "sgd (momentum 0.9), adam, or addons:NAME for an optimizer of tensorflow-addons.",
     )
-    weight_decay: float = _option(5e-4, "L2 in the gradient of kernels: decay times the weight.")
-    patience: int = _option(10, "Epochs without progress before the rate is divided by 10.")
-    min_delta: float = _option(1e-4, "The least fall of the monitored loss that is progress.")
-    max_drops: int = _option(1, "Times the rate is divided; the next plateau stops the run.")
-    augment: bool = _option(
+    weight_decay: float = flag_field.option(
+        5e-4, "L2 in the gradient of kernels: decay times the weight."
+    )
+    patience: int = flag_field.option(
+        10, "Epochs without progress before the rate is divided by 10."
+    )
+    min_delta: float = flag_field.option(
+        1e-4, "The least fall of the monitored loss that is progress."
+    )
+    max_drops: int = flag_field.option(
+        1, "Times the rate is divided; the next plateau stops the run."
+    )
+    augment: bool = flag_field.option(
         True,
         "Rotate, shift, scale, brighten and reflect the crops; tasks with an option `augment` only"
         " where that is true.",
     )
-    augment_strength: float = _option(
+    augment_strength: float = flag_field.option(
         1.0, "Share of the paper's ranges of rotation, shift, scale and intensity."
     )
-    strategy: str = _option(
+    strategy: str = flag_field.option(
         "one",
         "Devices: one; mirrored over all visible GPUs; multiworker over the machines that TF_CONFIG"
         " names; auto is what there is.",
-        STRATEGIES,
+        choices=STRATEGIES,
     )
-    precision: str = _option(
+    precision: str = flag_field.option(
         "float32",
         "What layers compute in; weights stay float32. mixed_float16 needs a GPU and scales the"
         " loss.",
-        PRECISIONS,
+        choices=PRECISIONS,
     )
-    xla: bool = _option(False, "Compile the step with XLA; on one device.")
-    accumulate_steps: int = _option(
+    xla: bool = flag_field.option(False, "Compile the step with XLA; on one device.")
+    accumulate_steps: int = flag_field.option(
         1, "Batches whose mean gradient makes one update; pairs are those of one batch."
     )
-    clip_norm: float = _option(0.0, "Largest norm of the gradient of a batch; 0 is no limit.")
-    steps_per_epoch: int = _option(0, "Stop an epoch after so many steps; 0 is the whole epoch.")
-    checkpoint_steps: int = _option(0, "Steps between checkpoints; 0 is one per epoch.")
-    feature_draws: int = _option(
+    clip_norm: float = flag_field.option(
+        0.0, "Largest norm of the gradient of a batch; 0 is no limit."
+    )
+    steps_per_epoch: int = flag_field.option(
+        0, "Stop an epoch after so many steps; 0 is the whole epoch."
+    )
+    checkpoint_steps: int = flag_field.option(0, "Steps between checkpoints; 0 is one per epoch.")
+    feature_draws: int = flag_field.option(
         10,
         "Draws of augmented features that are computed once and reused over epochs when the"
         " encoder is frozen; 0 computes them anew every epoch.",
     )
-    reestimate_batches: int = _option(
+    reestimate_batches: int = flag_field.option(
         200,
         "Batches that batch norm sees before the first step with --init_from: its statistics become"
         " those of the new images. 0 keeps the old ones, and so does --freeze_encoder.",
     )
-    keep_checkpoints: int = _option(2, "Checkpoints kept.")
-    seed: int = _option(0, "Seed of weights, order, pairs and augmentation.")
+    keep_checkpoints: int = flag_field.option(2, "Checkpoints kept.")
+    seed: int = flag_field.option(0, "Seed of weights, order, pairs and augmentation.")
 
     def __post_init__(self):
         ones = ("epochs", "batch_size", "patience", "keep_checkpoints", "accumulate_steps")

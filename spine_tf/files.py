@@ -38,9 +38,9 @@ def atomic_write(path: str, mode: str = "w", permissions: int | None = None) -> 
             os.remove(temporary)
 
 
-def write_json(path: str, content: Any) -> None:
-    """Writes JSON with sorted keys, whole or not at all."""
-    with atomic_write(path) as file:
+def write_json(path: str, content: Any, permissions: int | None = None) -> None:
+    """Writes JSON with sorted keys, whole or not at all; see `atomic_write`."""
+    with atomic_write(path, permissions=permissions) as file:
         json.dump(content, file, indent=1, sort_keys=True)
         file.write("\n")
 

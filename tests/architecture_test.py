@@ -13,6 +13,7 @@ _BASE = {
     "commands",
     "config",
     "files",
+    "flag_field",
     "geometry",
     "gradings",
     "header_facts",

@@ -2,29 +2,26 @@
 
 import dataclasses
 
+from spine_tf import flag_field
 from spine_tf.data import splits
-
-
-def _option(default, text: str, **metadata):
-    return dataclasses.field(default=default, metadata={"help": text, **metadata})
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What is evaluated and how sure the numbers shall be. Each field is a flag of `evaluate`."""
 
-    split: str = _option("test", "Split that is evaluated.", choices=splits.SPLITS)
-    batch_size: int = _option(32, "Crops, images or slices per step.")
-    other_data: bool = _option(
+    split: str = flag_field.option("test", "Split that is evaluated.", choices=splits.SPLITS)
+    batch_size: int = flag_field.option(32, "Crops, images or slices per step.")
+    other_data: bool = flag_field.option(
         False,
         "The data set is another one than the model was trained on: evaluate all its records.",
     )
-    bootstrap: str = _option(
+    bootstrap: str = flag_field.option(
         "subject", "What the intervals are drawn over.", choices=("subject", "family")
     )
-    num_draws: int = _option(2000, "Bootstrap draws.")
-    seed: int = _option(0, "Seed of the bootstrap.")
-    tile_size: int = _option(
+    num_draws: int = flag_field.option(2000, "Bootstrap draws.")
+    seed: int = flag_field.option(0, "Seed of the bootstrap.")
+    tile_size: int = flag_field.option(
         0,
         "Rows and columns of the overlapping tiles in which slices are segmented; 0 is whole"
         " slices.",

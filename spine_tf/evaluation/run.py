@@ -101,9 +101,7 @@ def _origin(folds: list[fold.Fold], options: options_lib.Options) -> dict[str, A
         },
         "model_data": dict(folds[0].folder.data),
         "manifest_sha256": files.sha256(os.path.join(folds[0].test.folder, "manifest.json")),
-        "weights_sha256": [
-            files.sha256(os.path.join(one.folder.path, model_folder.WEIGHTS)) for one in folds
-        ],
+        "weights_sha256": [model_folder.weights_sha256(one.folder.path) for one in folds],
         "versions": model_folder.library_versions(),
     }
 

@@ -68,14 +68,14 @@ class Request:
         train = dataclasses.asdict(self.train_config)
         for name in _MAY_CHANGE:
             del train[name]
-        weights = os.path.join(self.init_from, model_folder.WEIGHTS) if self.init_from else ""
+        start = model_folder.weights_sha256(self.init_from) if self.init_from else ""
         identity = {
             "task": {"name": tasks.name_of(self.task), **dataclasses.asdict(self.task)},
             "model_config": dataclasses.asdict(self.model_config),
             "train_config": train,
             "protocol": self.protocol,
             "manifest_sha256": records.manifest_hash(self.data),
-            "init_from_sha256": files.sha256(weights) if weights else "",
+            "init_from_sha256": start,
             "freeze_encoder": self.freeze_encoder,
         }
         # As JSON gives it back.

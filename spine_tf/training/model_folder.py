@@ -131,6 +131,15 @@ def copy_encoder(source_dir: str, model: keras.Model) -> tuple[str, ...]:
         ) from error
 
 
+def weights_sha256(path: str) -> str:
+    """Returns the hash by which the weights of a model folder are known.
+
+    Raises:
+        FileNotFoundError: If it has none yet.
+    """
+    return files.sha256(os.path.join(path, WEIGHTS))
+
+
 def save_weights(path: str, model: keras.Model, is_chief: bool = True) -> None:
     """Writes the weights of the best epoch, whole or not at all.
 

@@ -106,7 +106,7 @@ def save(model_dir: str, init_from: str) -> None:
         content = {
             "format": FORMAT,
             "task": tasks.name_of(model_folder.load(init_from).task),
-            "weights_sha256": files.sha256(os.path.join(init_from, model_folder.WEIGHTS)),
+            "weights_sha256": model_folder.weights_sha256(init_from),
             "pretext_learned": verdict(init_from),
         }
         files.write_json(os.path.join(model_dir, START), content)

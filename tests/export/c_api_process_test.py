@@ -1,3 +1,4 @@
+import contextlib
 import os
 
 import numpy as np
@@ -21,7 +22,7 @@ def process(tmp_path_factory):
         input_signature=specs,
     )
     tf.saved_model.save(module, path, {"echo": echo})
-    with c_api_process.Process(path) as found:
+    with contextlib.closing(c_api_process.Process(path)) as found:
         yield found
 
 

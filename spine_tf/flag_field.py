@@ -1,0 +1,15 @@
+"""The field of a dataclass whose fields are flags. Imports nothing heavy."""
+
+import dataclasses
+from typing import Any
+
+
+def option(default: Any, text: str, **metadata: Any) -> Any:
+    """Returns a dataclass field that `cli.define_dataclass_flags` makes a flag of.
+
+    Args:
+        default: Its default.
+        text: What --help says.
+        **metadata: `choices`, the values that are allowed, or what else the flag's maker reads.
+    """
+    return dataclasses.field(default=default, metadata={"help": text, **metadata})
