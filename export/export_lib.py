@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from export import export_settings, model_card, saved_model, server_config, warmup
+from export import aside, export_settings, model_card, saved_model, server_config, warmup
 from spine_tf import calibrated, files, gradings, serving, tasks
 from spine_tf.data import crops
 from spine_tf.tasks.downstream import grading
@@ -46,11 +46,7 @@ def export(
     evaluation = model_card.read_evaluation(settings.evaluation, model_dir, weights_sha256)
     card = model_card.describe(folder, info, settings, evaluation)
     requests = warmup.requests(folder, settings.data_dir)
-    os.makedirs(export_dir, exist_ok=True)
-    # TF Serving takes folders whose names are numbers; this one it does not see.
-    temporary = os.path.join(export_dir, f".tmp-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    with aside.folder(export_dir) as temporary:
         serving.save(module, temporary)
         _write_extra(os.path.join(temporary, saved_model.EXTRA), card, requests)
         if calibration:
@@ -60,8 +56,6 @@ def export(
         files.write_json(os.path.join(temporary, saved_model.INFO), info)
         server_config.write(export_dir, settings.name)
         path = _rename_to_next(temporary, export_dir)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     for note in _notes(info, evaluation, requests):
         say(note)
     return path

@@ -1,10 +1,11 @@
 """One DICOM study to grades and a report."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Sequence
 
-from data_prep import detectors, rejection
+from data_prep import detectors, rejection, restart
 from export import (
     figure,
     grade_discs,
@@ -93,7 +94,8 @@ def grade(
         study_dir: Folder with one DICOM study, or what else `archive.open_input` takes.
         vertebrae_path: A `vertebrae/1` file or folder; None looks in the study and beside it.
         model: An export folder (its newest version) or one version.
-        output_dir: Where the files go; made if missing. Each is written whole or not at all.
+        output_dir: Where the files go; made if missing. Each is written whole or not at all, and
+            those of an earlier run are removed first, its structured report too.
         detector: That finds the vertebrae where there is no annotation, see `detectors.weights`.
         options: What is made besides.
 
@@ -169,13 +171,21 @@ def _compare(
 
 
 def _write(content: report.Content, output_dir: str) -> list[str]:
-    """Writes the files; those that link two studies are for their owner only."""
+    """Writes the files; those that link two studies are for their owner only.
+
+    What an earlier run left goes first: its report must not lie beside other grades.
+    """
+    facts = report.to_json(content)
+    texts = {CSV: report.to_csv(content), HTML: report_page.to_html(content)}
     os.makedirs(output_dir, exist_ok=True)
+    paths = [os.path.join(output_dir, name) for name in (CSV, JSON, HTML)]
+    for path in (*paths, os.path.join(output_dir, STRUCTURED_REPORT)):
+        restart.clear_temporaries([output_dir], os.path.basename(path))
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
     permissions = _OWNER_ONLY if content.comparison else None
-    csv_path, json_path, html_path = (os.path.join(output_dir, n) for n in (CSV, JSON, HTML))
-    files.write_json(json_path, report.to_json(content), permissions)
-    texts = {csv_path: report.to_csv(content), html_path: report_page.to_html(content)}
-    for path, text in texts.items():
-        with files.atomic_write(path, permissions=permissions) as file:
+    files.write_json(os.path.join(output_dir, JSON), facts, permissions)
+    for name, text in texts.items():
+        with files.atomic_write(os.path.join(output_dir, name), permissions=permissions) as file:
             file.write(text)
-    return [csv_path, json_path, html_path]
+    return paths

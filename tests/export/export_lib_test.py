@@ -57,7 +57,6 @@ def test_a_poller_sees_nothing_of_an_export_that_fails(model_dir, tmp_path, monk
     seen = []
 
     def save(module, path):
-        os.makedirs(path)
         with open(os.path.join(path, "saved_model.pb"), "wb"):
             seen.append(saved_model.versions(str(tmp_path)))
 

@@ -158,6 +158,16 @@ def test_nothing_of_the_patient_is_said(study, model, tmp_path, capfd):
         assert not [value for value in PATIENT.values() if len(value) > 3 and value in text]
 
 
+def test_none_of_an_earlier_run_stays_beside_new_grades(study, model, tmp_path):
+    for name in ("structured_report.dcm", "structured_report.dcm.tmp-1", "report.html"):
+        (tmp_path / name).write_text("of an earlier run")
+    (tmp_path / "notes.txt").write_text("of a person")
+    grade_lib.grade(study, None, model, str(tmp_path))
+    found = sorted(os.listdir(tmp_path))
+    assert found == ["grades.csv", "grades.json", "notes.txt", "report.html"]
+    assert "earlier run" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_without_highdicom_nothing_is_begun(study, model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     options = grade_lib.Options(structured_report=True)
