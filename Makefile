@@ -2,7 +2,7 @@
 # lock file, and made again when the lock file changes.
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-addons test-slow lint lock clean
+.PHONY: demo test test-addons test-slow lint docs lock clean
 
 DATA ?=
 DEMO_FLAGS ?=
@@ -43,6 +43,13 @@ lint: $(CURRENT)/.installed
 	$(CURRENT)/bin/ruff check .
 	$(CURRENT)/bin/ruff format --check .
 
+docs: $(CURRENT)/.installed
+	NO_MKDOCS_2_WARNING=1 $(CURRENT)/bin/mkdocs build --quiet --strict
+
+# Reads BUILD with the Bazel that is installed, without a network; docs/building.md.
+bazel-query: $(CURRENT)/.installed
+	$(CURRENT)/bin/python -m pytest -k bazel tests/build_test.py $(PYTEST_FLAGS)
+
 # One environment per stack: .locked holds what the lock file names, .installed adds this package.
 
 %/.installed: %/.locked setup.py pyproject.toml
@@ -68,7 +75,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" \
   $(LOCK)/bin/uv pip compile --quiet --no-config --universal $(LOCK_FLAGS) --extra test
 
 lock: $(LOCK)/.uv
-	$(COMPILE) --python-version 3.11 --output-file requirements/current.txt setup.py
+	$(COMPILE) --python-version 3.11 --extra docs --output-file requirements/current.txt setup.py
 	$(COMPILE) --python-version 3.10 --extra addons --output-file requirements/addons.txt setup.py
 
 $(LOCK)/.uv: Makefile

@@ -1,7 +1,12 @@
-"""Runs BUILD with stub rules: every script and every test file must be in it."""
+"""Runs BUILD with stub rules: every script and every test file must be in it.
+
+Where a Bazel is installed it reads BUILD, too (`make bazel-query`; docs/building.md).
+"""
 
 import ast
 import pathlib
+import shutil
+import subprocess
 
 import pytest
 
@@ -9,6 +14,33 @@ from spine_tf import commands
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _FOLDERS = ("spine_tf", "data_prep", "export")
+
+# rules_python and the packages of the lock file, as far as BUILD names them: nothing is downloaded.
+# py_test is no test here, because a test of Bazel 4 needs coverage tools from the network.
+_RULES = """
+def _nothing(ctx):
+    return []
+
+_ATTRS = {
+    "data": attr.label_list(allow_files = True),
+    "deps": attr.label_list(),
+    "imports": attr.string_list(),
+    "main": attr.label(allow_single_file = True),
+    "srcs": attr.label_list(allow_files = [".py"]),
+}
+
+py_library = rule(implementation = _nothing, attrs = _ATTRS)
+py_binary = rule(implementation = _nothing, attrs = _ATTRS, executable = True)
+py_test = py_binary
+"""
+_STAND_INS = {
+    "rules_python/WORKSPACE": "",
+    "rules_python/python/BUILD": "",
+    "rules_python/python/defs.bzl": _RULES,
+    "pypi/WORKSPACE": "",
+    "pypi/BUILD": "",
+    "pypi/requirements.bzl": "all_requirements = []\n",
+}
 
 
 def _glob(include, exclude=(), allow_empty=False):
@@ -99,3 +131,46 @@ def test_dependencies_point_one_way(targets):
     assert deps["spine_tf"] == []  # here: only the stub of all_requirements
     assert deps["data_prep"] == [":spine_tf"]
     assert deps["export"] == [":data_prep"]
+
+
+@pytest.fixture(name="query", scope="module")
+def _query(tmp_path_factory):
+    """Asks the installed Bazel, of a folder with links to this tree and an empty WORKSPACE."""
+    if not shutil.which("bazel"):
+        pytest.skip("bazel is not installed")
+    tmp = tmp_path_factory.mktemp("bazel")
+    for name, text in {**_STAND_INS, "tree/WORKSPACE": ""}.items():
+        (tmp / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp / name).write_text(text)
+    for path in _ROOT.iterdir():
+        if not path.name.startswith((".", "MODULE")):
+            (tmp / "tree" / path.name).symlink_to(path)
+
+    def ask(question):
+        stand_ins = [
+            f"--override_repository={name}={tmp / name}" for name in ("rules_python", "pypi")
+        ]
+        options = ["--batch", f"--output_user_root={tmp / 'out'}"]
+        done = subprocess.run(
+            ["bazel", *options, "query", *stand_ins, question],
+            cwd=tmp / "tree",
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.split())
+
+    return ask
+
+
+@pytest.mark.slow
+def test_bazel_finds_every_target(targets, query):
+    names = {f"//:{target['name']}" for rule in targets.values() for target in rule}
+    assert query("//...") == names
+
+
+@pytest.mark.slow
+def test_bazel_finds_every_dependency(targets, query):
+    sources = {f"//:{p}" for rule in targets.values() for t in rule for p in t["srcs"]}
+    found = query("deps(//...)")
+    assert sources <= found
