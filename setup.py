@@ -52,6 +52,12 @@ _EXTRAS = {
     "seg": ["highdicom>=0.24"],  # DICOM segmentations as input of convert-annotations
     "report": ["highdicom>=0.24"],  # the structured report of grade
     "dicomweb": ["dicomweb-client>=0.60"],
+    "docs": [  # the site and the notebook; in the lock of the current stack only
+        "ipykernel>=6.29",
+        "mkdocs-material>=9.6",
+        "mkdocstrings-python>=1.16",
+        "nbclient>=0.10",
+    ],
     "serving": ["tensorflow-serving-api>=2.15"],  # warmup requests of an export; the client
     "test": [
         "dicomweb-client>=0.60",

@@ -118,7 +118,7 @@ def evaluate(
     Returns:
         "images", "averaged" (names), "missing" (averaged classes without an image, which the means
         leave out), "mean" and "per_class" (metric -> interval), and "confusion": the names and the
-        rows [true][predicted].
+        rows `[true][predicted]`.
 
     Raises:
         ValueError: If an index is not that of a class.

@@ -200,7 +200,7 @@ def agreement(
 
     Returns:
         Every metric of `ordinal.METRICS` with its interval, class counts, and the confusion matrix
-        [true][predicted].
+        `[true][predicted]`.
     """
     per_unit = ordinal.confusion_per_unit(true, predicted, num_classes, units, counts.shape[1])
     confusion = (
