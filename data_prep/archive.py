@@ -1,8 +1,8 @@
-"""Where studies come from: a folder, a DICOMDIR, a zip file or a DICOMweb server.
+"""Where studies come from: a folder, a DICOMDIR, a zip file, a DICOMweb server, or s3:// and such.
 
 Each image has a name that is a path or reads like one: FOLDER/FILE, ARCHIVE.zip/MEMBER, or an
-address on a server. What is not a file of this machine is written to a temporary folder, which only
-its owner can read, while it is looked at: one image for its header, one series for its pixels.
+address. What is not a file of this machine is written to a temporary folder, which only its owner
+can read, while it is looked at: one image for its header, one series for its pixels.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from data_prep import (
     dicomdir,
     dicomweb,
     rejection,
+    remote_files,
     tfio_pixels,
     zip_archive,
 )
@@ -47,7 +48,7 @@ class Listing:
 
 
 def open_input(path: str) -> Listing:
-    """Lists a folder, a DICOMDIR, a zip file or a DICOMweb server.
+    """Lists a folder, a DICOMDIR, a zip file, a DICOMweb server or a folder of `remote_files`.
 
     Raises:
         FileNotFoundError: If there is no such folder or file.
@@ -57,11 +58,13 @@ def open_input(path: str) -> Listing:
     if dicomweb.is_address(path):
         series, unused = dicomweb.list_series(path)
         return Listing(series, unused=unused)
+    if remote_files.is_address(path):
+        return _list_fetched(remote_files.list_files(path))
     if dicomdir.is_dicomdir(path):
         found, missing = dicomdir.list_files(path)
         return Listing(found, dicom.list_files(os.path.dirname(path) or "."), missing)
     if zip_archive.is_zip(path):
-        return _list_zip(path)
+        return _list_fetched(zip_archive.list_members(path))
     if os.path.isfile(path):
         raise ValueError(
             f"{path}: must be a folder, a DICOMDIR, a zip file or an address (https://...)."
@@ -70,8 +73,8 @@ def open_input(path: str) -> Listing:
     return Listing(files, files)
 
 
-def _list_zip(path: str) -> Listing:
-    names = zip_archive.list_members(path)
+def _list_fetched(names: Sequence[str]) -> Listing:
+    """The listing of what is no file of this machine, with copies of what may be annotations."""
     kept = tempfile.TemporaryDirectory(prefix=_TEMPORARY)
     beside = []
     for number, name in enumerate(names):
@@ -79,7 +82,7 @@ def _list_zip(path: str) -> Listing:
             folder = os.path.join(kept.name, str(number))
             os.mkdir(folder)
             beside.append(os.path.join(folder, os.path.basename(name)))
-            zip_archive.extract(name, beside[-1])
+            _fetch([name], beside[-1:])
     return Listing(names, beside, kept=kept)
 
 
@@ -133,15 +136,16 @@ def local_files(names: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _is_remote(name: str) -> bool:
-    if dicomweb.is_address(name):
+    if dicomweb.is_address(name) or remote_files.is_address(name):
         return True
     return not os.path.lexists(name) and zip_archive.split(name) is not None
 
 
 def _fetch(names: Sequence[str], paths: Sequence[str]) -> None:
-    if dicomweb.is_address(names[0]):
-        dicomweb.fetch(names, paths)
-        return
+    for store in (dicomweb, remote_files):
+        if store.is_address(names[0]):
+            store.fetch(names, paths)
+            return
     for name, path in zip(names, paths, strict=True):
         zip_archive.extract(name, path)
 

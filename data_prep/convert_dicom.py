@@ -2,11 +2,11 @@
 
     spine-tf convert-dicom --input_dir=studies --output_dir=data
 
-Every file below --input_dir is looked at; it may also be a DICOMDIR, a zip file or a DICOMweb
-server. Without --num_processes there are as many as cores, if the work is worth it. Killed and
-started again with the same command, it goes on. One sagittal T2 series per study is chosen by its
-headers; OUTPUT_DIR/local/choices.txt says which, and the tags that decided. Annotations are
-matched by UID:
+Every file below --input_dir is looked at; it may also be a DICOMDIR, a zip file, a DICOMweb server
+or, with tensorflow-io, an address such as s3://BUCKET/FOLDER. Without --num_processes there are as
+many as cores, if the work is worth it. Killed and started again with the same command, it goes on.
+One sagittal T2 series per study is chosen by its headers; OUTPUT_DIR/local/choices.txt says which,
+and the tags that decided. Annotations are matched by UID:
 
     vertebrae   `vertebrae/1` JSON, by series_instance_uid; without it the detector finds them,
                 keeps its scores in OUTPUT_DIR/local/vertebrae, and rejects what it cannot name
@@ -38,8 +38,8 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "input_dir",
         None,
-        "DICOM studies: a folder, at any depth, a DICOMDIR, a zip file, or a DICOMweb server"
-        " (https://...).",
+        "DICOM studies: a folder, at any depth, a DICOMDIR, a zip file, a DICOMweb server"
+        " (https://...), or an address that tensorflow-io opens (s3://...).",
     )
     flags.DEFINE_string("output_dir", None, "Folder of the data set; made if missing.")
     cli.required("input_dir", "output_dir")
@@ -78,10 +78,18 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the conversion; returns the exit status."""
     del argv
-    from data_prep import beam_runner, convert_dicom_lib, dataset_lib, deidentify, tfio_pixels
+    from data_prep import (
+        beam_runner,
+        convert_dicom_lib,
+        dataset_lib,
+        deidentify,
+        remote_files,
+        tfio_pixels,
+    )
 
     values = flags.FLAGS
     tfio_pixels.check(values.decoder)
+    remote_files.check_is_local("output_dir", values.output_dir)
     runner = beam_runner.parse_runner(values.runner, values.beam_options)
     chosen = cli.dataclass_from_flags(settings.DicomSettings)
     is_given = flags.FLAGS["num_processes"].present

@@ -5,12 +5,9 @@ import dataclasses
 import functools
 import itertools
 import multiprocessing
-import multiprocessing.connection
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from data_prep import archive, dicom, dicom_header, rejection, series_stacks
+from data_prep import archive, dicom, dicom_header, rejection, restart, series_stacks
 
 _CHUNK = 64  # names that a process reads at a time
 
@@ -65,19 +62,10 @@ def _map(names: Sequence[str], num_processes: int, facts) -> Iterator[list[_Read
         yield from map(read, ([name] for name in names))
         return
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(num_processes, context, _end_with_parent) as pool:
+    with concurrent.futures.ProcessPoolExecutor(
+        num_processes, context, restart.end_with_parent
+    ) as pool:
         yield from pool.map(read, chunks)
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent has ended, however that was."""
-    sentinel = multiprocessing.parent_process().sentinel
-
-    def watch():
-        multiprocessing.connection.wait([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _read_all(names: Sequence[str], facts: Sequence[str]) -> list[_Read]:

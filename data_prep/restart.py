@@ -7,6 +7,8 @@ process has ended, so the next run never meets a worker of the one before.
 
 import contextlib
 import glob
+import multiprocessing
+import multiprocessing.connection
 import os
 import threading
 import time
@@ -71,6 +73,17 @@ def follow(parts_dir: str, run: str, main_pid: int) -> None:
     fcntl.flock(workers, fcntl.LOCK_SH)
     _held.append(workers)
     threading.Thread(target=_watch, args=(parts_dir, run), daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Ends this process when its parent has ended, however that was."""
+    sentinel = multiprocessing.parent_process().sentinel
+
+    def watch():
+        multiprocessing.connection.wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def clear_temporaries(folders: Sequence[str], name: str | None = None) -> None:

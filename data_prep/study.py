@@ -31,7 +31,9 @@ class StudyFiles:
     @property
     def folder(self) -> str:
         """The folder that all its files lie in."""
-        return os.path.commonpath([os.path.dirname(p) for s in self.series for p in s.paths])
+        found = os.path.commonpath([os.path.dirname(p) for s in self.series for p in s.paths])
+        is_address = "://" in self.series[0].paths[0]
+        return found.replace(":/", "://", 1) if is_address else found
 
     @property
     def patient_ids(self) -> set[str]:
