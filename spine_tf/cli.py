@@ -9,6 +9,7 @@ A script defines its flags in `define_flags()`, does its work in `main(argv)` an
 so that `--help` answers at once.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import enum
@@ -16,16 +17,15 @@ import logging
 import os
 import runpy
 import sys
-import textwrap
 import traceback
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from absl import flags
 
-from spine_tf import commands
+from spine_tf import commands, flag_help
 
 EXIT_DONE = 0  # all done, nothing rejected
 EXIT_FAILED = 1
@@ -34,6 +34,7 @@ EXIT_REJECTED = 3  # done, but some input that should have been usable was not
 EXIT_INTERRUPTED = 130
 
 _HELP_WORDS = ("--help", "-help", "-h", "--helpshort", "--helpfull")
+_TRACEBACK = "traceback"  # flag of every script
 _NOT_GIVEN = "must have a value other than None"  # absl's words for a required flag
 _TYPE_NAMES = {bool: "BOOL", int: "INT", float: "FLOAT", str: "TEXT"}
 
@@ -45,10 +46,21 @@ class UsageError(ValueError):
 # === Running a script ===
 
 
-def run(define_flags: Callable[[], None], main: Callable[[list[str]], int | None]) -> NoReturn:
-    """Runs a script on the arguments of this process and exits with its status."""
+def run(
+    define_flags: Callable[[], None], main: Callable[[list[str]], int | None], first: str = ""
+) -> NoReturn:
+    """Runs a script on the arguments of this process and exits with its status.
+
+    Args:
+        define_flags: See `call`.
+        main: See `call`.
+        first: Flag whose value may come first without its name; "" is none.
+    """
     _quiet_libraries()
-    sys.exit(call(define_flags, main, sys.argv[1:]))
+    arguments = sys.argv[1:]
+    if first and arguments and not arguments[0].startswith("-"):
+        arguments[0] = f"--{first}={arguments[0]}"
+    sys.exit(call(define_flags, main, arguments))
 
 
 def _quiet_libraries() -> None:
@@ -74,16 +86,24 @@ def call(
     Returns:
         The exit status. ValueError, OSError and ImportError are printed as one clear message.
     """
+    program = _program(main)
+    if any(word in _HELP_WORDS for word in arguments):
+        docstring = main.__globals__.get("__doc__") or ""
+        _show(flag_help.page(program, docstring, flag_facts(define_flags)), sys.stdout)
+        return EXIT_DONE
+    with _defined(define_flags) as own:
+        return _call_parsed(main, program, own, arguments)
+
+
+@contextlib.contextmanager
+def _defined(define_flags: Callable[[], None]) -> Iterator[list[str]]:
+    """Gives the names of a script's flags, which are forgotten when the block ends."""
     before = set(flags.FLAGS)
     try:
         define_flags()
-        flags.DEFINE_bool("traceback", False, "Show where in the code an error was raised.")
-        own = [name for name in flags.FLAGS if name not in before]
-        program = _program(main)
-        if any(word in _HELP_WORDS for word in arguments):
-            _show(_help(program, main.__globals__.get("__doc__") or "", own), sys.stdout)
-            return EXIT_DONE
-        return _call_parsed(main, program, own, arguments)
+        if _TRACEBACK not in flags.FLAGS:
+            flags.DEFINE_bool(_TRACEBACK, False, "Show where in the code an error was raised.")
+        yield [*(n for n in flags.FLAGS if n not in (*before, _TRACEBACK)), _TRACEBACK]
     finally:
         for name in [name for name in flags.FLAGS if name not in before]:
             delattr(flags.FLAGS, name)
@@ -111,7 +131,7 @@ def _call_parsed(main, program: str, own: Sequence[str], arguments: Sequence[str
 
 
 def _fail(error: Exception, status: int, remedy: str = "") -> int:
-    if "traceback" in flags.FLAGS and flags.FLAGS["traceback"].value:
+    if _TRACEBACK in flags.FLAGS and flags.FLAGS[_TRACEBACK].value:
         traceback.print_exception(type(error), error, error.__traceback__)
     message = _message(error)
     stop = "" if message.endswith((".", "!", "?")) else "."
@@ -150,35 +170,34 @@ def _program(main) -> str:
     return f"python -m {module}"
 
 
-def _help(program: str, docstring: str, own: Sequence[str]) -> str:
-    lines = [f"usage: {program} --flag=value ...", "", textwrap.dedent(docstring).strip(), ""]
-    lines.append("flags:")
-    for name in own:
-        lines.append(f"  {_signature(name)}")
-        lines += textwrap.wrap(
-            _help_text(name), 88, initial_indent=" " * 6, subsequent_indent=" " * 6
-        )
-    return "\n".join(lines)
+def flag_facts(define_flags: Callable[[], None]) -> list[flag_help.Fact]:
+    """Returns what a person sees of the flags that `define_flags` defines."""
+    with _defined(define_flags) as own:
+        return [_fact(name) for name in own]
 
 
-def _help_text(name: str) -> str:
-    text = flags.FLAGS[name].help or ""
-    if text.startswith("<") and ">: " in text:  # absl repeats the choices here
-        text = text.split(">: ", 1)[1]
-    return "" if text == "(no help available)" else text
-
-
-def _signature(name: str) -> str:
+def _fact(name: str) -> flag_help.Fact:
     flag = flags.FLAGS[name]
+    text = _help_text(flag.help or "")
     if flag.boolean:
-        return f"--{name}  or  --no{name}  (default: {'yes' if flag.default else 'no'})"
-    choices = getattr(flag.parser, "enum_values", None)
-    value = "|".join(choices) if choices else _value_name(flag.parser)
-    if _is_required(name):
-        return f"--{name}={value}  (required)"
-    if flag.default in (None, "", (), []):
-        return f"--{name}={value}"
-    return f"--{name}={value}  (default: {flag.default_as_str.strip(chr(39))})"
+        return flag_help.Fact(name, text, "", default="yes" if flag.default else "no")
+    default = "" if flag.default in (None, "", (), []) else flag.default_as_str.strip("'")
+    return flag_help.Fact(
+        name,
+        text,
+        _value_name(flag.parser),
+        tuple(getattr(flag.parser, "enum_values", None) or ()),
+        default,
+        _is_required(name),
+    )
+
+
+def _help_text(text: str) -> str:
+    """The text without what absl adds to it."""
+    if text.startswith("<") and ">: " in text:  # the choices
+        text = text.split(">: ", 1)[1]
+    text = text.split(";\n    repeat this option")[0]
+    return "" if text == "(no help available)" else text
 
 
 def _value_name(parser: flags.ArgumentParser) -> str:
@@ -352,7 +371,7 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in (*_HELP_WORDS, "help"):
-        _show(_commands_help(), sys.stdout if arguments else sys.stderr)
+        _show(commands.page(), sys.stdout if arguments else sys.stderr)
         return EXIT_DONE if arguments else EXIT_USAGE
     name, *rest = arguments
     if name not in commands.COMMANDS:
@@ -363,22 +382,6 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
     sys.argv = [f"spine-tf {name}", *rest]
     runpy.run_module(commands.COMMANDS[name][0], run_name="__main__", alter_sys=True)
     return EXIT_DONE
-
-
-def _commands_help() -> str:
-    width = max(map(len, commands.COMMANDS))
-    lines = [f"  {name:{width}}  {text}" for name, (_, text) in commands.COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: spine-tf COMMAND --flag=value ...",
-            "",
-            "commands:",
-            *lines,
-            "",
-            "`spine-tf COMMAND --help` lists the flags of a command.",
-            "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some input was rejected.",
-        ]
-    )
 
 
 if __name__ == "__main__":

@@ -39,4 +39,22 @@ COMMANDS = {
     "grade": ("export.grade_study", "Grades the discs of one DICOM study and writes a report."),
     "verify": ("export.verify", "Says whether two DICOM studies are of one person."),
     "demo": ("spine_tf.demo", "Runs the whole way once, on a synthetic cohort."),
+    "completion": ("spine_tf.completion", "Prints a script that completes commands in the shell."),
 }
+
+
+def page() -> str:
+    """Returns what `spine-tf --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: spine-tf COMMAND --flag=value ...",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`spine-tf COMMAND --help` lists the flags of a command.",
+            "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some input was rejected.",
+        ]
+    )

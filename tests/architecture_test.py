@@ -14,6 +14,7 @@ _BASE = {
     "config",
     "files",
     "flag_field",
+    "flag_help",
     "geometry",
     "gradings",
     "header_facts",
@@ -24,6 +25,7 @@ _BASE = {
 }
 _SCRIPTS = {
     "calibrate",
+    "completion",
     "train",
     "evaluate",
     "tune",

@@ -129,7 +129,7 @@ def test_help_shows_own_flags_and_exits_0(capsys):
     assert _call("--help") == (cli.EXIT_DONE, None)
     output = capsys.readouterr().out
     for line in (
-        "--name=TEXT  (required)",
+        "--name=TEXT  (required)\n",
         "What it is called.",
         "--epochs=INT  (default: 3)",
         "--shuffle  or  --noshuffle  (default: yes)",
@@ -229,25 +229,39 @@ def test_dispatch_runs_a_module_as_main(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == "spine-tf hello me\n"
 
 
+def test_a_value_may_come_first_without_its_name(monkeypatch, capsys):
+    def define_flags():
+        flags.DEFINE_string("who", "you", "Whom.")
+
+    for arguments in (["me"], ["--who=me"]):
+        monkeypatch.setattr(sys, "argv", ["script", *arguments])
+        with pytest.raises(SystemExit):
+            cli.run(define_flags, lambda argv: print(flags.FLAGS.who), first="who")
+        assert capsys.readouterr().out == "me\n"
+
+
 _HELP = """
 import sys
 from spine_tf import cli
-try:
-    cli.dispatch([sys.argv[1], "--help"])
-except SystemExit as stopped:
-    assert stopped.code == 0, stopped.code
+name = sys.argv[1]
+for flag, status in (("--help", 0), ("--tracebak", 2)):
+    try:
+        cli.dispatch([name, flag])
+    except SystemExit as stopped:
+        assert stopped.code == status, stopped.code
 heavy = {"tensorflow", "keras", "apache_beam", "matplotlib", "sklearn"} & set(sys.modules)
 assert not heavy, f"--help must not import {heavy}; import it inside main"
 """
 
 
 @pytest.mark.parametrize("name", list(commands.COMMANDS))
-def test_help_of_every_command_imports_nothing_heavy(name):
+def test_every_command_helps_without_importing_anything_heavy(name):
     process = subprocess.run(
         [sys.executable, "-c", _HELP, name], cwd=_ROOT, capture_output=True, text=True
     )
     assert process.returncode == 0, process.stderr
     assert process.stdout.startswith(f"usage: spine-tf {name} ")
+    assert "there is no flag --tracebak. Did you mean --traceback?" in process.stderr
 
 
 def test_status_reaches_the_shell():
