@@ -13,19 +13,22 @@ _PERCENTILES = (1.0, 99.0)
 _OUTLINE, _UNNAMED, _TEXT = (124, 199, 255), (255, 196, 61), (255, 255, 160)
 
 
-def draw(scan: volume.Volume, annotation: vertebrae.Annotation) -> bytes:
+def draw(
+    scan: volume.Volume, annotation: vertebrae.Annotation, pixel_mm: float = _PIXEL_MM
+) -> bytes:
     """Returns a PNG of the slice nearest to the middle of the vertebrae.
 
     Args:
         scan: The volume.
         annotation: Its vertebrae, named (blue) or not (yellow), or none at all.
+        pixel_mm: Size of the picture's pixels; larger where the picture would be over 1200 wide.
     """
     quads = [geometry.to_index(scan.affine, body.corners_mm) for body in annotation.vertebrae]
     number = float(np.median([quad[:, 0] for quad in quads])) if quads else len(scan.array) / 2
     plane = scan.array[int(np.clip(round(number), 0, len(scan.array) - 1))]
     spacing_mm = scan.spacing_mm[1:]
     size_mm = np.array(plane.shape) * spacing_mm
-    scale = min(1 / _PIXEL_MM, _MOST_PIXELS / size_mm.max())  # pixels of the picture for a mm
+    scale = min(1 / pixel_mm, _MOST_PIXELS / size_mm.max())  # pixels of the picture for a mm
     picture = _picture(plane, np.maximum(np.round(size_mm * scale).astype(int), 1))
     pen = ImageDraw.Draw(picture)
     for body, quad in zip(annotation.vertebrae, quads, strict=True):

@@ -1,4 +1,4 @@
-"""A picture per scan: the mid-slice of every crop, to look at before training."""
+"""Pictures of a scan to look at before training: every crop's mid-slice, the outlined vertebrae."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,15 +6,37 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data_prep import slice_qc
+from data_prep import overlay, slice_qc
+from spine_tf import vertebrae
 from spine_tf.data import crops, schema
 
+CROPS, OUTLINES = ".png", "-outlines.png"  # what the names of pictures end in
 _SHOWN_SCALE = 0.5
+_OUTLINES_PIXEL_MM = 0.8
 _GAP = 2
 
 
 # Pairs of discs are the pixels of the discs again.
 _ROWS = (schema.VERTEBRA_PAIRS, schema.DISC, schema.IMAGE_PAIRS)
+
+
+def pictures(
+    loaded: Any, examples: Mapping[str, Sequence[tf.train.Example]], settings: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """Returns the pictures of one scan.
+
+    Args:
+        loaded: What its records were made of; of a Volume and its Annotation there are outlines.
+        examples: As of `crop_sheet`.
+        settings: As of `crop_sheet`.
+
+    Returns:
+        CROPS or OUTLINES -> PNG.
+    """
+    found = {CROPS: crop_sheet(examples, settings)}
+    if isinstance(loaded, tuple) and isinstance(loaded[-1], vertebrae.Annotation):
+        found[OUTLINES] = overlay.draw(*loaded, pixel_mm=_OUTLINES_PIXEL_MM)
+    return found
 
 
 def crop_sheet(

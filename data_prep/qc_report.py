@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import page_template, rejection
+from data_prep import page_template, qc, rejection
 from spine_tf import files, levels
 from spine_tf.data import records
 
 QC, INDEX = "qc", "index.html"
-_MOST_SHEETS = 60  # a fifth of a megabyte each
+_MOST_SHEETS = 60  # a third of a megabyte each
 _UNUSUAL = 4.0  # robust standard deviations from the median of the data set
 _LEAST_SPREAD = 0.05  # of the median: what differs by less is not unusual
 _MASKED = re.compile(r"\S*/\S+|\b\d+(?:\.\d+){2,}\b|'[^']*'")
@@ -169,7 +169,7 @@ def write(
     found = scans(row for kind in kinds for row in _rows(output_dir, kind))
     odd = unusual(found)
     first = sorted(odd, key=lambda key: (-sum(odd[key].values()), key))
-    pictures = [key for key in first if os.path.exists(_picture(output_dir, key))]
+    pictures = [key for key in first if os.path.exists(_picture(output_dir, key, qc.CROPS))]
     subjects = len({scan.subject for scan in found})
     page = page_template.load(__file__, "qc.html").render(
         summary=f"{len(found)} scans of {subjects} subjects; {len(rejections)} rejections.",
@@ -186,11 +186,16 @@ def _rows(output_dir: str, kind: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
-def _picture(output_dir: str, key: str) -> str:
-    return os.path.join(output_dir, QC, f"{key}.png")
+def _picture(output_dir: str, key: str, ending: str) -> str:
+    return os.path.join(output_dir, QC, f"{key}{ending}")
 
 
 def _sheet(output_dir: str, key: str, reasons: Mapping[str, float]) -> dict[str, str]:
-    with open(_picture(output_dir, key), "rb") as file:
-        png = base64.b64encode(file.read()).decode()
-    return {"scan": key, "png": png, "reasons": "; ".join(reasons)}
+    """What the page shows of a scan; pictures as Base64, or "" where there is none."""
+    found = {"scan": key, "reasons": "; ".join(reasons)}
+    for name, ending in (("crops", qc.CROPS), ("outlines", qc.OUTLINES)):
+        path, found[name] = _picture(output_dir, key, ending), ""
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                found[name] = base64.b64encode(file.read()).decode()
+    return found

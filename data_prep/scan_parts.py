@@ -125,7 +125,8 @@ def _convert_scan(request: scan_request.ScanRequest, making: Making, origin: str
     result = {"origin": origin}
     output_dir = making.output_dir
     try:
-        examples = making.encode(making.load(request), request, making.settings)
+        loaded = making.load(request)
+        examples = making.encode(loaded, request, making.settings)
     except rejection.RejectedInput as error:
         result["rejection"] = dataclasses.asdict(error.rejection)
     except ValueError as error:
@@ -136,10 +137,11 @@ def _convert_scan(request: scan_request.ScanRequest, making: Making, origin: str
             kind: _write_part(output_dir, request.scan_key, kind, found)
             for kind, found in examples.items()
         }
-        picture = qc.crop_sheet(examples, dataclasses.asdict(making.settings))
-        path = os.path.join(output_dir, QC, f"{request.scan_key}.png")
-        with files.atomic_write(path, "wb") as file:
-            file.write(picture)
+        settings = dataclasses.asdict(making.settings)
+        for ending, picture in qc.pictures(loaded, examples, settings).items():
+            path = os.path.join(output_dir, QC, f"{request.scan_key}{ending}")
+            with files.atomic_write(path, "wb") as file:
+                file.write(picture)
     files.write_json(part_path(output_dir, request.scan_key, ".json"), result)
     return result
 

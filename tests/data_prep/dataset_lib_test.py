@@ -50,7 +50,8 @@ def test_the_folder(whole):
     names = {"index-disc.jsonl", "index-vertebra_pairs.jsonl", "splits.json", "manifest.json"}
     assert set(os.listdir(folder)) == {*shards, *names, "qc", "local"}
     keys = [request.scan_key for request in scans.make_requests("")]
-    assert set(os.listdir(folder / "qc")) == {"index.html", *(f"{key}.png" for key in keys)}
+    pictures = {f"{key}{ending}" for key in keys for ending in (".png", "-outlines.png")}
+    assert set(os.listdir(folder / "qc")) == {"index.html", *pictures}
     assert report.exit_status == 0 and report.num_scans == 7
     # Discs: two per scan. Bodies: three levels of four subjects.
     assert report.num_records == {"disc": 14, "vertebra_pairs": 12}
@@ -298,7 +299,7 @@ def test_pictures_can_be_traced_at_home(whole):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     header, *rows = path.read_text().splitlines()
     assert header == "scan,uid,path"
-    pictures = {picture.stem for picture in (whole[0] / "qc").glob("*.png")}
+    pictures = {path.stem.removesuffix("-outlines") for path in (whole[0] / "qc").glob("*.png")}
     assert {row.split(",")[0] for row in rows} == pictures
 
 

@@ -70,11 +70,13 @@ def test_page_is_whole_and_holds_no_uid_or_path(tmp_path):
     lines = [json.dumps(row) for key in ("aa", "bb") for row in rows(key, subject="s")]
     (tmp_path / "index-disc.jsonl").write_text("\n".join(lines) + "\n")
     (tmp_path / "qc" / "bb.png").write_bytes(b"picture")
+    (tmp_path / "qc" / "bb-outlines.png").write_bytes(b"outlines")
     rejected = [rejection.Rejection("/secret/path", "1.2.3.4", "has no date; see /secret/path")]
     qc_report.write(str(tmp_path), ["disc"], rejected, {"files: not DICOM": 3})
     page = (tmp_path / "qc" / "index.html").read_text()
     assert "2 scans of 1 subjects; 1 rejections" in page
     assert "has no date" in page and "files: not DICOM" in page
     assert "secret" not in page and "1.2.3.4" not in page
-    assert "data:image/png;base64,cGljdHVyZQ==" in page
+    outlines, crops = page.index("base64,b3V0bGluZXM="), page.index("base64,cGljdHVyZQ==")
+    assert outlines < crops and 'alt="outlines of bb"' in page
     assert "http" not in page and 'src="data:' in page  # nothing from elsewhere

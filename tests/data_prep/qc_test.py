@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from data_prep import qc
 from spine_tf.data import schema
+from tests import tiny_export
 from tests.spine_tf import small_data
 
 
@@ -62,3 +63,15 @@ def test_a_plain_image():
     picture = tf.io.decode_png(qc.crop_sheet(examples, settings)).numpy()[..., 0]
     assert picture.shape == (36 + 2, 18 + 2)  # shown at half of the size
     assert picture[:36, :18].min() == 127
+
+
+def test_outlines_of_an_annotated_volume_alone():
+    examples = {schema.DISC: _examples(schema.DISC, [0.5])}
+    scan, annotation = tiny_export.make_volume(), tiny_export.make_annotation()
+    found = qc.pictures((scan, annotation), examples, {"crop_scale": 0.5})
+    picture = tf.io.decode_png(found[qc.OUTLINES]).numpy()
+    # 230 x 1.25 mm and 110 x 1.1 mm as pixels of 0.8 mm.
+    assert picture.shape == (359, 151, 3)
+    assert np.all(picture == (124, 199, 255), axis=-1).any()  # an outline
+    assert found[qc.CROPS] == qc.crop_sheet(examples, {"crop_scale": 0.5})
+    assert set(qc.pictures(scan.array, examples, {"crop_scale": 0.5})) == {qc.CROPS}
