@@ -28,7 +28,7 @@ def draw(config: cohort.CohortConfig, index: int = 0) -> figure.Figure:
     height = len(levels.LUMBAR_VERTEBRAE) * _STEP - _GAP
     width = height * shown.width_mm / shown.height_mm
     page = sheet.Sheet(width + 5.1, _TOP + height + _MARGIN, "Extraction of VBs and IVDs")
-    _draw_slice(page, shown, (_MARGIN, _TOP, width, height))
+    _draw_scan(page, shown, (_MARGIN, _TOP, width, height))
     middle = _TOP + height / 2
     page.arrow((width + 0.25, middle), (width + 0.7, middle), sheet.GREY)
     bodies_left = width + 1.2
@@ -37,23 +37,29 @@ def draw(config: cohort.CohortConfig, index: int = 0) -> figure.Figure:
     return page.figure
 
 
-def _draw_slice(page: sheet.Sheet, shown: outlines.Figure, box: Sequence[float]) -> None:
+def _draw_scan(page: sheet.Sheet, shown: outlines.Figure, box: Sequence[float]) -> None:
     left, top, width, _ = box
     words = f"T2 slice {shown.slice_number} of {shown.num_slices}"
     page.text(left + width / 2, top - 0.22, words)
-    plane = tf.io.decode_png(base64.b64decode(shown.png), 1).numpy()[..., 0]
-    extent_mm = (0, shown.width_mm, shown.height_mm, 0)
-    axes = page.picture(box, plane, white=255, extent=extent_mm)
+    axes = draw_slice(page, shown, box)
     for item in shown.bodies:
-        _outline(axes, item, sheet.BODY_EDGE)
+        outline(axes, item, sheet.BODY_EDGE)
         axes.text(*item.label, item.name, color=sheet.BODY, fontsize=10, ha="center", va="center")
     for item in shown.discs:
-        _outline(axes, item, sheet.DISC_EDGE)
+        outline(axes, item, sheet.DISC_EDGE)
         x, y = item.label
         axes.text(x - 2, y, item.name, color=sheet.DISC, fontsize=9, ha="right", va="center")
 
 
-def _outline(axes: mpl_axes.Axes, item: outlines.Outline, edge: dict) -> None:
+def draw_slice(page: sheet.Sheet, shown: outlines.Figure, box: Sequence[float]) -> mpl_axes.Axes:
+    """Shows the slice in a box (left, top, width, height); returns axes in mm, to draw on."""
+    plane = tf.io.decode_png(base64.b64decode(shown.png), 1).numpy()[..., 0]
+    extent_mm = (0, shown.width_mm, shown.height_mm, 0)
+    return page.picture(box, plane, white=255, extent=extent_mm)
+
+
+def outline(axes: mpl_axes.Axes, item: outlines.Outline, edge: dict) -> None:
+    """Draws the outline of a body or disc; `edge` is of matplotlib's `fill`."""
     x, y = np.array([point.split(",") for point in item.points.split()], float).T
     axes.fill(x, y, facecolor="none", **edge)
 

@@ -9,12 +9,12 @@ import re
 from mkdocs.structure import files
 
 _ROOT = pathlib.Path(__file__).parents[2]
-_PACKAGES = ("spine_tf", "data_prep", "export")
+_PACKAGES = ("spine_tf", "data_prep", "export", "benchmarks")
 _LIST = re.compile(r"(?:[-*]|\d+\.) ")
 
 
 def on_files(found, config):
-    """Adds a page per package and module, and one per notebook with its pictures."""
+    """Adds a page per module, and one per notebook with its pictures."""
     for name, _ in _modules():
         found.append(_page(config, f"modules/{name}.md", f"# {name}\n\n::: {name}\n"))
     found.append(_page(config, "modules/index.md", _module_table()))

@@ -1,0 +1,110 @@
+"""What the documentation says is so: commands, files, messages, and the task it works out."""
+
+import functools
+import importlib
+import pathlib
+import re
+import shlex
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from spine_tf import cli, commands, tasks
+from spine_tf.data import records
+from tests.spine_tf import tiny_runs
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_DOCS = _ROOT / "docs"
+_PACKAGES = ("spine_tf", "data_prep", "export", "benchmarks", "tests")
+
+each_page = pytest.mark.parametrize(
+    "page", [_ROOT / "README.md", *sorted(_DOCS.glob("*.md"))], ids=lambda page: page.name
+)
+
+
+def _text(page):
+    return page.read_text(encoding="utf-8")
+
+
+def _commands(text):
+    """The `spine-tf` commands of code blocks as lists of words; lines end in a backslash or not."""
+    lines = re.sub(r"\\\n\s*", " ", text).splitlines()
+    blocks = [line.strip() for line in lines if re.match(r"(    )?\s*spine-tf [a-z]", line)]
+    return [shlex.split(line, comments=True) for line in blocks]
+
+
+@functools.cache
+def _flags(command):
+    module, _ = commands.COMMANDS[command]
+    facts = cli.flag_facts(importlib.import_module(module).define_flags)
+    return {fact.name for fact in facts}
+
+
+@each_page
+def test_commands_and_flags_exist(page):
+    for _, command, *words in _commands(_text(page)):
+        assert command in commands.COMMANDS, f"{page.name}: spine-tf {command}"
+        names = [word[2:].split("=")[0] for word in words if word.startswith("--")]
+        unknown = [n for n in names if {n, n.removeprefix("no")}.isdisjoint(_flags(command))]
+        assert not unknown, f"{page.name}: spine-tf {command} has no --{', --'.join(unknown)}"
+
+
+@each_page
+def test_files_that_are_named_exist(page):
+    named = set(re.findall(rf"`((?:{'|'.join(_PACKAGES)})/[\w/]+\.\w+)`", _text(page)))
+    assert not [name for name in named if not (_ROOT / name).exists()]
+
+
+def test_every_page_is_in_the_navigation():
+    nav = _text(_ROOT / "mkdocs.yml").split("nav:\n")[-1]
+    missing = {page.name for page in _DOCS.glob("*.md")} - set(re.findall(r"[\w/]+\.md", nav))
+    assert not missing, f"put {sorted(missing)} into the nav of mkdocs.yml"
+
+
+def _sources():
+    """The text of the code, with the lines of a message joined."""
+    paths = [path for name in _PACKAGES[:3] for path in (_ROOT / name).rglob("*.py")]
+    return re.sub(r'"\s*\n\s*f?"', "", "\n".join(map(_text, paths)))
+
+
+def test_messages_of_troubleshooting_are_those_of_the_code():
+    rows = re.findall(r"^\| `(.+?)` +\|", _text(_DOCS / "troubleshooting.md"), re.M)
+    known = _sources()
+    assert len(rows) > 40
+    assert not [row for row in rows if not all(part in known for part in row.split("..."))]
+
+
+# === The task that adding_a_task.md works out ===
+
+
+@pytest.fixture(name="slice_order")
+def _slice_order(monkeypatch):
+    """The task of the page, in the table of tasks."""
+    (code,) = re.findall(r"^```python\n(.+?)^```", _text(_DOCS / "adding_a_task.md"), re.M | re.S)
+    module = types.ModuleType("slice_order")
+    monkeypatch.setitem(sys.modules, "slice_order", module)  # dataclasses look there
+    exec(compile(code, "adding_a_task.md", "exec"), vars(module))
+    monkeypatch.setitem(tasks.TASKS, "slice_order", module.SliceOrder)
+    return module.SliceOrder
+
+
+@pytest.mark.usefixtures("untraced")
+def test_the_worked_out_task_trains(slice_order, tmp_path):
+    data = records.open_folder(tiny_runs.make_data(tmp_path / "data"))
+    made = tasks.make("slice_order", '{"reversed_percent": 30}')
+    folder = tiny_runs.train(
+        data.path, tmp_path / "model", task=made, model=tiny_runs.MODEL, steps_per_epoch=1
+    )
+    assert folder.task == slice_order(reversed_percent=30)
+    before, after = folder.build().get_weights(), folder.load_model().get_weights()
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
+    index = data.index(made.record_kind, made.protocol, "train")
+    assert sum(made.class_counts(index)["is_reversed"]) == len(index)
+    np.testing.assert_array_equal(made.plan(index, 4, seed=1), made.plan(index, 4, seed=1))
+
+
+def test_the_worked_out_task_says_what_it_refuses(slice_order):
+    with pytest.raises(ValueError, match="`reversed_percent` must be between 0 and 100, got 100"):
+        slice_order(reversed_percent=100)
