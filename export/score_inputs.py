@@ -9,8 +9,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -28,14 +26,13 @@ from data_prep import (
     scan_request,
     settings,
 )
-from export import score_columns
+from export import record_reader, score_columns
 from spine_tf import files, reference
 from spine_tf.data import records, schema
 
 RECORD_PIECE = 8  # batches
 SCAN_PIECE = 8  # scans
 _READ_TOGETHER = 32  # records
-_FRAME_HEADER_BYTES, _FRAME_FOOTER_BYTES = 12, 4  # of a TFRecord, around its content
 
 _Item = TypeVar("_Item")
 
@@ -142,9 +139,7 @@ def plan(inputs: Inputs, scales: Sequence[float], batch_size: int) -> Plan:
 class _Record:
     """Where one record is, and the cells of its row."""
 
-    file: str
-    offset: int
-    length: int
+    place: record_reader.Place
     facts: Mapping[str, Any]
 
 
@@ -162,19 +157,12 @@ class RecordSource:
         """Yields a disc per record; all have the one crop scale."""
         (scale,) = scales
         for some in batches(items, _READ_TOGETHER):
-            for item, content in zip(some, self._read(some), strict=True):
+            contents = record_reader.read(self.folder, [item.place for item in some])
+            for item, content in zip(some, contents, strict=True):
                 if content is None:
-                    yield Disc(item.facts, error=_damaged(item))
+                    yield Disc(item.facts, error=_damaged(item.place))
                 else:
                     yield Disc(item.facts, {scale: content})
-
-    def _read(self, items: Sequence[_Record]) -> list[bytes | None]:
-        """Their contents; None where the checksum is wrong."""
-        frames = [_frame(os.path.join(self.folder, item.file), item) for item in items]
-        contents = _contents(b"".join(frames))
-        if len(contents) == len(frames):
-            return contents
-        return [next(iter(_contents(frame)), None) for frame in frames]
 
 
 def _plan_records(data_dir: str, scales: Sequence[float], batch_size: int) -> Plan:
@@ -197,32 +185,14 @@ def _record(row: Mapping[str, Any]) -> _Record:
     strength = row["field_strength_t"][0]
     facts = _facts(row["key"], row["subject"], row["scan"][0], row["visit"][0], strength)
     facts |= {"level": row["level"]} | _labels(row["grades"])
-    return _Record(row["file"], row["offset"], row["length"], facts)
+    place = record_reader.Place(row["file"], row["offset"], row["length"])
+    return _Record(place, facts)
 
 
-def _frame(path: str, item: _Record) -> bytes:
-    with open(path, "rb") as file:
-        file.seek(item.offset - _FRAME_HEADER_BYTES)
-        return file.read(_FRAME_HEADER_BYTES + item.length + _FRAME_FOOTER_BYTES)
-
-
-def _contents(frames: bytes) -> list[bytes]:
-    """The records that TensorFlow reads, up to the first whose checksum is wrong."""
-    found = []
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(frames)
-        file.flush()
-        try:
-            found += tf.data.TFRecordDataset(file.name).as_numpy_iterator()
-        except tf.errors.DataLossError:
-            return []
-    return found
-
-
-def _damaged(item: _Record) -> str:
+def _damaged(place: record_reader.Place) -> str:
     return (
-        f"{item.file} at byte {item.offset - _FRAME_HEADER_BYTES}: the record is damaged, its"
-        " checksum is wrong; copy the data set again, or convert again"
+        f"{place}: the record is damaged, its checksum is wrong; copy the data set again, or"
+        " convert again"
     )
 
 

@@ -28,7 +28,7 @@ from export import (
     score_inputs,
     score_settings,
 )
-from spine_tf import files
+from spine_tf import allocator, files
 
 _LEAST_PIECES = 4  # that a process is worth
 
@@ -203,6 +203,7 @@ class _ScorePiece(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the models, and ends this worker when the main process has ended."""
+        allocator.keep_freed_memory()
         scoring = self._scoring
         if scoring.main_pid:
             restart.follow(scoring.parts_dir, scoring.run, scoring.main_pid)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import score_files, score_inputs, score_lib, score_settings
+from export import record_reader, score_files, score_inputs, score_lib, score_settings
 from tests import tiny_export
 from tests.export import loaded_once
 
@@ -121,7 +121,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_bytes(model, data, scored, tmp
     (tmp_path / "s.csv.tmp-12").write_text("half")
     (tmp_path / "other.csv.tmp-12").write_text("of somebody else")
     with monkeypatch.context() as patched:
-        patched.setattr(score_inputs.RecordSource, "_read", stop)  # parts are not made again
+        patched.setattr(record_reader, "read", stop)  # parts are not made again
         run(model, data, output)
     assert content(output) == content(scored[1])
     assert sorted(os.listdir(tmp_path)) == ["other.csv.tmp-12", "s.csv"]
