@@ -49,7 +49,8 @@ def main(argv: list[str]) -> int:
         phantom_seed=values.phantom_seed,
     )
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
-    plan = convert_detection_lib.plan(inputs, deidentify.load_or_make_key(key_file))
+    key = deidentify.load_or_make_key(key_file, keep=not chosen.dry_run)
+    plan = convert_detection_lib.plan(inputs, key)
     report = dataset_lib.convert(
         plan.requests,
         convert_detection_lib.load,

@@ -104,9 +104,9 @@ def main(argv: list[str]) -> int:
         values.detector,
     )
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
-    key = deidentify.load_or_make_key(key_file)
+    key = deidentify.load_or_make_key(key_file, keep=not chosen.dry_run)
     plan = convert_dicom_lib.plan(inputs, key)
-    _say(plan.lines, len(plan.requests), values.output_dir)
+    _say(plan.lines, len(plan.requests), "" if chosen.dry_run else values.output_dir)
     if not is_given:
         worth = beam_runner.worthwhile_processes(len(plan.requests), _SCANS_PER_PROCESS)
         chosen = dataclasses.replace(chosen, num_processes=worth)
@@ -125,7 +125,8 @@ def main(argv: list[str]) -> int:
         found=plan.files,
     )
     print(report)
-    print(deidentify.keep_message(key_file))
+    if not chosen.dry_run:
+        print(deidentify.keep_message(key_file))
     return report.exit_status
 
 
@@ -134,10 +135,11 @@ def _say(lines: Sequence[str], num_scans: int, output_dir: str) -> None:
     from spine_tf import files
 
     path = os.path.join(output_dir, _CHOICES)
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with files.atomic_write(path, permissions=0o600) as file:
-        file.writelines(f"{line}\n" for line in lines)
-    if num_scans <= _MOST_SHOWN:
+    if output_dir:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with files.atomic_write(path, permissions=0o600) as file:
+            file.writelines(f"{line}\n" for line in lines)
+    if num_scans <= _MOST_SHOWN or not output_dir:
         print("\n".join(lines))
     else:
         print(f"{num_scans} scans; {path} says which series was chosen and by which tags.")

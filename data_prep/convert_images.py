@@ -95,7 +95,8 @@ def main(argv: list[str]) -> int:
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     report = (_convert_images if is_of_images else _convert_volumes)(key_file)
     print(report)
-    print(deidentify.keep_message(key_file))
+    if not values.dry_run:
+        print(deidentify.keep_message(key_file))
     return report.exit_status
 
 
@@ -141,7 +142,8 @@ def _convert_images(key_file: str):
         chosen.kinds,
         chosen.classes,
     )
-    plan = convert_images_lib.plan(inputs, deidentify.load_or_make_key(key_file))
+    key = deidentify.load_or_make_key(key_file, keep=not chosen.dry_run)
+    plan = convert_images_lib.plan(inputs, key)
     print("".join(f"{line}\n" for line in plan.lines), end="")
     has_slices = settings.SLICES in chosen.kinds
     protocols = listed.protocols_of_slices(plan.requests, chosen) if has_slices else {}
@@ -178,7 +180,8 @@ def _convert_volumes(key_file: str):
         tuple(values.series),
         values.cases_csv,
     )
-    plan = convert_volumes_lib.plan(inputs, deidentify.load_or_make_key(key_file))
+    key = deidentify.load_or_make_key(key_file, keep=not chosen.dry_run)
+    plan = convert_volumes_lib.plan(inputs, key)
     return dataset_lib.convert(
         plan.requests,
         convert_volumes_lib.load,

@@ -45,7 +45,8 @@ def main(argv: list[str]) -> int:
     chosen = cli.dataclass_from_flags(settings.Settings)
     inputs = convert_spider_lib.Inputs(values.input_dir, values.sacrum, tuple(values.series))
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
-    plan = convert_spider_lib.plan(inputs, deidentify.load_or_make_key(key_file))
+    key = deidentify.load_or_make_key(key_file, keep=not chosen.dry_run)
+    plan = convert_spider_lib.plan(inputs, key)
     report = dataset_lib.convert(
         plan.requests,
         convert_spider_lib.load,

@@ -72,6 +72,7 @@ class Report:
     rejections: Sequence[rejection.Rejection]
     not_needed: Mapping[str, int]
     files: str = ""  # what became of all files, on a line
+    planned: Sequence[str] = ()  # what a dry run says
 
     @property
     def exit_status(self) -> int:
@@ -81,6 +82,7 @@ class Report:
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {kind}" for kind, count in self.num_records.items())
         lines = [f"{self.output_dir}: {self.num_scans} scans, records: {counts}."]
+        lines = [*self.planned] or lines
         lines += [self.files] if self.files else []
         lines += [f"not needed: {count} {what}" for what, count in sorted(self.not_needed.items())]
         lines += [f"rejected: {rejected}" for rejected in self.rejections]
@@ -129,11 +131,15 @@ def convert(
             or a split that there is not, or another conversion is writing to `output_dir`.
     """
     if not requests:
-        local_files.write_rejects(output_dir, rejections)
-        accounts.write(output_dir, found, {})
+        if not settings.dry_run:
+            local_files.write_rejects(output_dir, rejections)
+            accounts.write(output_dir, found, {})
         raise ValueError(_nothing("no scan to convert", rejections))
     _check_is_not_whole(output_dir, settings)
     made = _make_splits(requests, settings, protocols or {})
+    if settings.dry_run:
+        planned = _planned(requests, made, output_dir)
+        return Report(output_dir, len(requests), {}, rejections, not_needed or {}, planned=planned)
     origin = {"source": source} | ({"key_id": key_id} if key_id else {})
     parts_dir = os.path.join(output_dir, PARTS)
     with restart.claimed(parts_dir) as run:
@@ -148,6 +154,21 @@ def convert(
             rejected = _convert(requests, rejections, making, origin, runner, found, not_needed)
         shutil.rmtree(parts_dir)
     return _report(output_dir, rejected, not_needed or {})
+
+
+def _planned(requests: Sequence[ScanRequest], made: Mapping, output_dir: str) -> list[str]:
+    """What a dry run says: what is known from headers, before any pixel is read."""
+    subjects = len({request.subject_key for request in requests})
+    families = len({request.family_key for request in requests})
+    lines = [
+        f"{output_dir} would hold {len(requests)} scans of {subjects} subjects in {families}"
+        " families, as far as headers tell. Nothing was written."
+    ]
+    for name, split_of in made["protocols"].items():
+        counts = collections.Counter(split_of.values())
+        told = ", ".join(f"{counts[split]} {split}" for split in splits.SPLITS if counts[split])
+        lines.append(f"protocol {name}, families: {told or 'none'}")
+    return lines
 
 
 def _convert(
@@ -213,9 +234,9 @@ def _check_is_not_whole(output_dir: str, settings: settings_lib.Settings) -> Non
 
 
 def _settings_in_manifest(settings: settings_lib.Settings) -> dict:
-    """As JSON gives them back; the number of processes changes nothing."""
+    """As JSON gives them back; how it is run changes nothing."""
     found = dataclasses.asdict(settings)
-    del found["num_processes"]
+    del found["num_processes"], found["dry_run"]
     return json.loads(json.dumps(found))
 
 

@@ -56,11 +56,12 @@ def keep_message(key_file: str) -> str:
     return f"Keep {where}, and do not share it: it is the key of the pseudonyms."
 
 
-def load_or_make_key(path: str) -> bytes:
+def load_or_make_key(path: str, keep: bool = True) -> bytes:
     """Returns the key in a file; on first use makes it, readable by its owner only (mode 0600).
 
     Args:
         path: The key file: 64 hexadecimal digits; "" takes them from `KEY_VARIABLE`.
+        keep: Whether a new key is written to the file; not for a dry run.
 
     Returns:
         [32] bytes.
@@ -71,6 +72,8 @@ def load_or_make_key(path: str) -> bytes:
     if not path:
         return _parse(os.environ.get(KEY_VARIABLE, ""), f"{KEY_VARIABLE}: the variable")
     if not os.path.exists(path):
+        if not keep:
+            return secrets.token_bytes(_KEY_BYTES)
         os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
         with files.atomic_write(path, permissions=0o600) as file:
             file.write(secrets.token_hex(_KEY_BYTES) + "\n")

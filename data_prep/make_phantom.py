@@ -64,6 +64,8 @@ def main(argv: list[str]) -> int:
         one_visit_percent=values.one_visit_percent,
         three_visits_percent=values.three_visits_percent,
     )
+    if values.calibrate and values.dry_run:
+        raise cli.UsageError("--calibrate and --dry_run cannot both be given.")
     if values.calibrate:
         return _calibrate(config, values.output_dir, values.num_processes)
     if not values.output_dir:
@@ -72,6 +74,10 @@ def main(argv: list[str]) -> int:
         return _write_records(config, values)
     from data_prep import make_phantom_lib
 
+    if values.dry_run:
+        count = sum(1 for _ in make_phantom_lib.studies(config))
+        print(f"{values.output_dir} would hold {config.num_subjects} subjects, {count} studies.")
+        return cli.EXIT_DONE
     count = make_phantom_lib.write_cohort(config, values.output_dir, values.num_processes)
     print(f"{values.output_dir}: {config.num_subjects} subjects, {count} studies.")
     return cli.EXIT_DONE

@@ -249,7 +249,8 @@ def write_records(
     """
     from data_prep import dataset_lib
 
-    requests = scan_requests(config, deidentify.load_or_make_key(key_file))
+    key = deidentify.load_or_make_key(key_file, keep=not settings.dry_run)
+    requests = scan_requests(config, key)
     return dataset_lib.convert(requests, load, settings, output_dir, source="phantom")
 
 
@@ -269,7 +270,7 @@ def write_paper_records(
     """
     from data_prep import dataset_lib, paper_cohort
 
-    key = deidentify.load_or_make_key(key_file)
+    key = deidentify.load_or_make_key(key_file, keep=not settings.dry_run)
     requests = [r for config in paper_cohort.configs(seed) for r in scan_requests(config, key)]
     protocols = paper_cohort.make_protocols(
         ((r.family_key, r.subject_key, r.visit) for r in requests), settings.split_seed

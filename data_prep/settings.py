@@ -40,6 +40,7 @@ class Settings:
         (), "Counts such as 4,2: the same with so many training subjects, PROTOCOL_subjects4, ..."
     )
     num_processes: int = flag_field.option(1, "Worker processes.")
+    dry_run: bool = flag_field.option(False, flag_field.DRY_RUN)
 
     def __post_init__(self):
         if self.crop_scale not in (1.0, 0.5):

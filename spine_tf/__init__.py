@@ -1,6 +1,22 @@
 """Self-supervised learning and grading of lumbar spine MRI.
 
-Importing this package does not import TensorFlow. The names below are loaded when first asked for.
+Importing this package does not import TensorFlow. The names below are loaded when first asked for:
+
+    import spine_tf
+
+    data = spine_tf.open_data("data")
+    task = spine_tf.tasks.make("grading")
+    spine_tf.train_model(
+        spine_tf.Request(
+            task=task,
+            model_config=spine_tf.PRESETS["tiny"],
+            train_config=spine_tf.TrainConfig(epochs=5),
+            data=data,
+            protocol=task.protocol,
+            model_dir="model",
+        )
+    )
+    folder = spine_tf.load_model("model")
 """
 
 import importlib
@@ -8,27 +24,37 @@ from typing import Any
 
 __version__ = "0.1.0.dev0"
 
-# Public name -> module that holds it, or None for a module of that name.
+# Public name -> where it is; "module:name", or a module. Modules are imported when first asked for.
 _PLAIN = {
-    "geometry": None,
-    "gradings": None,
-    "levels": None,
-    "vertebrae": None,
-    "Annotation": "vertebrae",
-    "DiscLevel": "levels",
-    "Vertebra": "vertebrae",
-    "VertebraLevel": "levels",
-    "Volume": "volume",
+    "Annotation": "vertebrae:Annotation",
+    "DiscLevel": "levels:DiscLevel",
+    "ModelConfig": "config:ModelConfig",
+    "PRESETS": "config:PRESETS",
+    "TrainConfig": "config:TrainConfig",
+    "Vertebra": "vertebrae:Vertebra",
+    "VertebraLevel": "levels:VertebraLevel",
+    "Volume": "volume:Volume",
+    "config": "config",
+    "geometry": "geometry",
+    "gradings": "gradings",
+    "levels": "levels",
+    "vertebrae": "vertebrae",
 }
 _NEEDS_TENSORFLOW = {
-    "data": None,
-    "evaluation": None,
-    "losses": None,
-    "metrics": None,
-    "models": None,
-    "serving": None,
-    "tasks": None,
-    "training": None,
+    "Request": "training.loop:Request",  # what train_model takes
+    "Task": "tasks.task:Task",
+    "evaluate_model": "evaluation.run:evaluate",
+    "load_model": "training.model_folder:load",
+    "open_data": "data.records:open_folder",
+    "train_model": "training.loop:train",
+    "data": "data",
+    "evaluation": "evaluation",
+    "losses": "losses",
+    "metrics": "metrics",
+    "models": "models",
+    "serving": "serving",
+    "tasks": "tasks",
+    "training": "training",
 }
 
 __all__ = ["__version__", *_PLAIN, *_NEEDS_TENSORFLOW]
@@ -39,9 +65,9 @@ def __getattr__(name: str) -> Any:
         check_stack()
     elif name not in _PLAIN:
         raise AttributeError(f"module 'spine_tf' has no attribute {name!r}")
-    owner = (_PLAIN | _NEEDS_TENSORFLOW)[name]
-    module = importlib.import_module(f"spine_tf.{owner or name}")
-    return module if owner is None else getattr(module, name)
+    owner, _, attribute = (_PLAIN | _NEEDS_TENSORFLOW)[name].partition(":")
+    module = importlib.import_module(f"spine_tf.{owner}")
+    return getattr(module, attribute) if attribute else module
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+DRY_RUN = "Say what would be done, and write nothing."  # help of every --dry_run
+
 
 def option(default: Any, text: str, **metadata: Any) -> Any:
     """Returns a dataclass field that `cli.define_dataclass_flags` makes a flag of.

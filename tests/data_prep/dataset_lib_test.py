@@ -358,6 +358,22 @@ def test_header_facts_reach_every_record(tmp_path):
     assert {(*row["visit"], *row["header_facts"]["age"]) for row in rows} == {(0, 3), (1, 4)}
 
 
+def test_a_dry_run_says_what_there_would_be_and_writes_nothing(tmp_path):
+    requests = scans.make_requests("")
+    chosen = dataclasses.replace(scans.SETTINGS, dry_run=True)
+    report = _convert(tmp_path / "data", requests, chosen)
+    assert str(report).splitlines() == [
+        f"{tmp_path / 'data'} would hold 7 scans of 4 subjects in 4 families, as far as headers"
+        " tell. Nothing was written.",
+        *(line for line in report.planned if line.startswith("protocol ")),
+        "not needed: 2 axial series",
+    ]
+    assert len(report.planned) > 1 and report.exit_status == 0
+    with pytest.raises(ValueError, match="no scan to convert"):
+        _convert(tmp_path / "data", [], chosen)
+    assert not os.listdir(tmp_path)
+
+
 def test_nothing_to_convert(tmp_path):
     rejected = [rejection.Rejection("study", "", "it is empty")]
     with pytest.raises(ValueError, match="no scan to convert.\nrejected: study: it is empty"):

@@ -139,6 +139,14 @@ def test_script(tmp_path, monkeypatch, capsys):
     assert "3 subjects, 5 studies" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("more", [[], ["--direct_records"]])
+def test_a_dry_run_writes_nothing(more, tmp_path, capsys):
+    arguments = [f"--output_dir={tmp_path / 'made'}", "--num_subjects=6", "--dry_run", *more]
+    assert cli.call(make_phantom.define_flags, make_phantom.main, arguments) == 0
+    assert f"{tmp_path / 'made'} would hold" in capsys.readouterr().out
+    assert not os.listdir(tmp_path)  # no key either
+
+
 def test_script_without_output_dir():
     assert cli.call(make_phantom.define_flags, make_phantom.main, []) == 2
 
