@@ -90,7 +90,11 @@ def main(argv: list[str]) -> int:
         gradings=values.gradings,
         detector=values.detector,
         key_file=key_file,
+        keep_key=not settings.dry_run,
     )
+    if settings.dry_run:
+        print("\n".join(score_lib.planned(values.model, inputs, values.output, settings)))
+        return cli.EXIT_DONE
     report = score_lib.score(values.model, inputs, values.output, settings, runner)
     print(report)
     return report.exit_status

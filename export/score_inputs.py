@@ -49,6 +49,7 @@ class Inputs:
         gradings: CSV of the DICOM studies, for the labels; None looks beside them.
         detector: That finds the vertebrae of scans without annotation.
         key_file: Of the pseudonyms of scans, see `deidentify.load_or_make_key`.
+        keep_key: Whether a new key is kept.
     """
 
     data_dir: str | None = None
@@ -58,6 +59,7 @@ class Inputs:
     gradings: str | None = None
     detector: str = detectors.BUILTIN
     key_file: str = ""
+    keep_key: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +122,7 @@ def plan(inputs: Inputs, scales: Sequence[float], batch_size: int) -> Plan:
     """
     if inputs.data_dir:
         return _plan_records(inputs.data_dir, scales, batch_size)
-    key = deidentify.load_or_make_key(inputs.key_file)
+    key = deidentify.load_or_make_key(inputs.key_file, inputs.keep_key)
     if inputs.spider_dir:
         wanted = convert_spider_lib.Inputs(inputs.spider_dir, detector=inputs.detector)
         found, load = convert_spider_lib.plan(wanted, key), convert_spider_lib.load

@@ -146,6 +146,26 @@ def score(
     return Report(output, counts.rows // len(versions), len(counts.bad), seconds, plan.lines)
 
 
+def planned(
+    models: Sequence[str],
+    inputs: score_inputs.Inputs,
+    output: str,
+    settings: score_settings.Settings,
+) -> list[str]:
+    """Returns what `score` with these arguments would do; it reads no pixel and writes nothing."""
+    score_files.check_ending(output)
+    versions, infos = _find(models)
+    scales = sorted({score_batches.scale_of(info) for info in infos})
+    plan = score_inputs.plan(inputs, scales, settings.batch_size)
+    count = sum(map(len, plan.pieces))
+    names = ", ".join(" ".join(_identity(*pair)) for pair in zip(versions, infos, strict=True))
+    return [
+        *plan.lines,
+        f"{output} would hold {count} {plan.unit}, scored by {names}; {len(plan.failed)} cannot be"
+        " scored, as far as headers tell. Nothing was written.",
+    ]
+
+
 def _find(models: Sequence[str]) -> tuple[list[str], list[Mapping[str, Any]]]:
     versions = [saved_model.find_version(model) for model in models]
     infos = [saved_model.read_info(version) for version in versions]

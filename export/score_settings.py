@@ -14,6 +14,8 @@ class Settings:
         0, "Worker processes of one thread each; 0 is as many as the work is worth, one per core."
     )
 
+    dry_run: bool = flag_field.option(False, flag_field.DRY_RUN)
+
     def __post_init__(self):
         for name, least in (("batch_size", 1), ("num_processes", 0)):
             if getattr(self, name) < least:

@@ -18,7 +18,7 @@ train an encoder), grading (discs). docs/transfer.md has a command for each way 
 
 from absl import flags
 
-from spine_tf import allocator, cli, config
+from spine_tf import allocator, cli, config, flag_field
 
 _FLAGS = flags.FLAGS
 
@@ -31,8 +31,8 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "config",
         "",
-        "File with task, sizes and settings, best.json of spine-tf tune say; flags that are given"
-        " win over it.",
+        "File with task, sizes and settings, such as best.json of spine-tf tune; flags that are"
+        " given win over it.",
     )
     flags.DEFINE_string("data_dir", None, "Data set made by a convert command.", required=True)
     flags.DEFINE_string("model_dir", None, "Where the model goes.", required=True)
@@ -53,13 +53,14 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "protocol",
         "",
-        "Protocol of the data set's splits.json, grading240 say; empty is the task's own.",
+        "Protocol of the data set's splits.json, such as grading240; empty is the task's own.",
     )
     flags.DEFINE_bool(
         "json_lines",
         False,
         "Print one JSON object per epoch to stdout; what a person reads goes to stderr.",
     )
+    flags.DEFINE_bool("dry_run", False, flag_field.DRY_RUN)
     cli.define_dataclass_flags(config.TrainConfig)
 
 
@@ -87,15 +88,14 @@ def main(argv: list[str]) -> None:
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
     strategies.make(settings.strategy)  # several workers must find each other before all else
+    what = (made, model_config, settings, records.open_folder(_FLAGS.data_dir), _FLAGS.model_dir)
+    where = {name: _FLAGS[name].value for name in ("fold", "protocol", "init_from")}
+    if _FLAGS.dry_run:
+        print("\n".join(train_lib.planned(*what, **where)))
+        return
     train_lib.train_folds(
-        made,
-        model_config,
-        settings,
-        records.open_folder(_FLAGS.data_dir),
-        _FLAGS.model_dir,
-        fold=_FLAGS.fold,
-        protocol=_FLAGS.protocol,
-        init_from=_FLAGS.init_from,
+        *what,
+        **where,
         freeze_encoder=_FLAGS.freeze_encoder,
         feature_cache=_FLAGS.feature_cache,
         json_lines=_FLAGS.json_lines,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from spine_tf import config
 from spine_tf.data import records
 from spine_tf.tasks import task
-from spine_tf.training import journal, loop, projector
+from spine_tf.training import batches, journal, leakage, loop, projector
 from spine_tf.training import strategy as strategies
 
 ALL = "all"
@@ -44,6 +44,36 @@ def protocols(
             " folds."
         )
     return {name if fold == ALL else "": name for name in wanted}
+
+
+def planned(
+    made: task.Task,
+    model_config: config.ModelConfig,
+    train_config: config.TrainConfig,
+    data: records.DataFolder,
+    model_dir: str,
+    *,
+    fold: str = "",
+    protocol: str = "",
+    init_from: str = "",
+) -> list[str]:
+    """Returns what `train_folds` with these arguments would do, a line per model.
+
+    Raises:
+        ValueError: If it cannot be.
+    """
+    lines = []
+    for folder, name in protocols(made, data, fold, protocol).items():
+        if init_from:
+            lines += leakage.check(init_from, data, name)
+        found = batches.prepare(made, train_config, model_config.crop_scale, data, name)
+        counts = ", ".join(f"{len(index.rows)} {split}" for split, index in found.indices.items())
+        lines.append(
+            f"{os.path.join(model_dir, folder)}: protocol {name}, records: {counts}; at most"
+            f" {train_config.epochs} epochs of {found.num_steps('train')} steps of"
+            f" {train_config.batch_size}."
+        )
+    return lines
 
 
 def train_folds(

@@ -15,7 +15,7 @@ Exit status 3: some trials failed; 1: all of them.
 
 from absl import flags
 
-from spine_tf import allocator, cli, config
+from spine_tf import allocator, cli, config, flag_field
 from spine_tf.search import options
 
 _FLAGS = flags.FLAGS
@@ -31,7 +31,7 @@ def define_flags() -> None:
     flags.DEFINE_string("protocol", "", "Protocol of the split; empty is the task's own.")
     flags.DEFINE_string("init_from", "", "Model folder whose encoder is taken over.")
     flags.DEFINE_bool("freeze_encoder", False, "Train the fully connected layers only.")
-    flags.DEFINE_bool("dry_run", False, "Say what would be searched, and stop.")
+    flags.DEFINE_bool("dry_run", False, flag_field.DRY_RUN)
     cli.define_dataclass_flags(options.Options)
     cli.define_dataclass_flags(config.TrainConfig)
 

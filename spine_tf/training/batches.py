@@ -11,6 +11,7 @@ from spine_tf.data import augmentation, pipeline, records
 from spine_tf.tasks import task
 
 _VALIDATION_SEED = 1_000_003
+SPLITS = ("train", "validation")  # that a run reads
 
 
 class Batches:
@@ -114,6 +115,40 @@ class Batches:
         whole = copy.copy(self)
         whole._share = (0, 1)
         return next(whole.of_epoch("train", 0, number % self.num_steps("train")))[1]
+
+
+def prepare(
+    made: task.Task,
+    train_config: config.TrainConfig,
+    crop_scale: float,
+    data: records.DataFolder,
+    protocol: str,
+    share: tuple[int, int] = (0, 1),
+) -> Batches:
+    """Configures a task on a data set and returns its batches.
+
+    Args:
+        made: The task.
+        train_config: Settings of the run.
+        crop_scale: Scale of the crops that the network sees.
+        data: The data set.
+        protocol: Its protocol that is trained on.
+        share: See `Batches`.
+
+    Raises:
+        ValueError: If the task cannot be trained on the data set.
+    """
+    records.check_protocol(data, protocol)
+    indices = {split: data.index(made.record_kind, protocol, split) for split in SPLITS}
+    configured = made.configure(indices["train"])
+    configured.check(indices)
+    batches = Batches(configured, train_config, crop_scale, indices, share)
+    if not batches.num_steps("train"):
+        raise ValueError(
+            f"{data.path}: has no example for this task in the training split of {protocol!r}."
+            " Grading needs graded discs, longitudinal subjects with follow-ups."
+        )
+    return batches
 
 
 def normalised(batch: task.Batch) -> task.Batch:

@@ -136,20 +136,11 @@ def _ignore(*arguments) -> None:
 def _prepare(request: Request, strategy, say, on_epoch) -> "_Run":
     """Checks the request, builds the model and its folder."""
     settings, crop_scale = request.train_config, request.model_config.crop_scale
-    records.check_protocol(request.data, request.protocol)
-    indices = {
-        split: request.data.index(request.task.record_kind, request.protocol, split)
-        for split in ("train", "validation")
-    }
-    made = request.task.configure(indices["train"])
-    made.check(indices)
-    batches = batches_lib.Batches(made, settings, crop_scale, indices, strategies.share(strategy))
-    if not batches.num_steps("train"):
-        raise ValueError(
-            f"{request.data.path}: has no example for this task in the training split of"
-            f" {request.protocol!r}. Grading needs graded discs, longitudinal subjects with"
-            " follow-ups."
-        )
+    share = strategies.share(strategy)
+    batches = batches_lib.prepare(
+        request.task, settings, crop_scale, request.data, request.protocol, share
+    )
+    made, indices = batches.task, batches.indices
     # What cannot be is said before anything is written.
     for split in indices:
         strategies.part_size(strategy, batches.plan(split, 0).shape[1])

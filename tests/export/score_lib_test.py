@@ -77,6 +77,14 @@ def test_there_is_a_row_per_disc(model, scored):
     assert os.listdir(os.path.dirname(output)) == ["scores.csv"]
 
 
+def test_a_dry_run_says_what_would_be_scored(model, data, tmp_path):
+    output = str(tmp_path / "scores.csv")
+    inputs = score_inputs.Inputs(data_dir=data)
+    lines = score_lib.planned([model], inputs, output, score_settings.Settings())
+    assert lines[-1].startswith(f"{output} would hold ") and "0 cannot be scored" in lines[-1]
+    assert not os.listdir(tmp_path)
+
+
 def test_a_row_holds_grade_probabilities_and_label(scored):
     row = next(row for row in read(scored[1]) if row["level"] == "L2-L3")
     probabilities = np.array([float(row[f"pfirrmann_p{grade}"]) for grade in (1, 2, 3, 4, 5)])

@@ -1,6 +1,7 @@
 """The script, called for real."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -31,6 +32,17 @@ def _call(data_dir, model_dir, *more):
     arguments = [f"--data_dir={data_dir}", f"--model_dir={model_dir}", "--preset=tiny", *more]
     arguments += ["--epochs=1", "--batch_size=4", "--steps_per_epoch=1"]
     return cli.call(train.define_flags, train.main, arguments)
+
+
+def test_a_dry_run_says_what_would_be_trained(data_dir, tmp_path, capsys):
+    model_dir = tmp_path / "model"
+    assert _call(data_dir, model_dir, "--task=grading", "--fold=all", "--dry_run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"{model_dir / n}" for n in ("fold0", "fold1")
+    ]
+    assert lines[0].endswith("at most 1 epochs of 1 steps of 4.") and "protocol fold0" in lines[0]
+    assert not os.listdir(tmp_path)
 
 
 def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
