@@ -4,7 +4,7 @@
     python -m benchmarks.serving --data_dir=records --work_dir=work
 
 Every part measures its contenders in turn, several rounds in one run, and gives medians and the
-range; it writes its own entry of OUTPUT_DIR/serving.json, so a run may do some of the parts:
+range; it writes its own entry of OUTPUT_DIR/serving.json, "PART PRESET", so a run may do some:
 
     engines  the SavedModel beside the compiled Keras model, in float32 and bfloat16, and PyTorch's
              inference of the same network, on one batch in memory
@@ -68,11 +68,18 @@ def main(argv: list[str]) -> None:
         _write(name, found)
 
 
-def _write(part: str, found: object) -> None:
+def _write(part: str, found: dict) -> None:
     from benchmarks import results_file
 
-    command = f"python -m benchmarks.serving --parts={part}"
-    results_file.write(os.path.join(_FLAGS.output_dir, NAME), FORMAT, part, found, command)
+    names = ("parts", "preset", "batch_size", "repeats")
+    if part == "scoring":
+        names = ("parts", "scoring_preset", "scoring_batch_size", "scoring_repeats", "num_discs")
+    values = {name: _FLAGS[name].value for name in names} | {"parts": part}
+    command = " ".join(
+        ["python -m benchmarks.serving", *(f"--{name}={value}" for name, value in values.items())]
+    )
+    path = os.path.join(_FLAGS.output_dir, NAME)
+    results_file.write(path, FORMAT, f"{part} {found['preset']}", found, command)
 
 
 # === Engines ===

@@ -57,6 +57,6 @@ def test_every_part_runs_and_keeps_the_others(tmp_path, monkeypatch):
     assert cli.call(serving.define_flags, serving.main, arguments) == 0
     found = json.loads(path.read_text())
     assert found["other"] == 1
-    assert found["engines"]["found"]["saved_over_compiled_float32"]["median"] > 0
-    assert found["scan"]["found"]["discs"] == 6
-    assert found["scoring"]["found"]["score_over_best_loop"]["median"] > 0
+    assert found["engines tiny"]["found"]["saved_over_compiled_float32"]["median"] > 0
+    assert found["scan tiny"]["found"]["discs"] == 6
+    assert found["scoring tiny"]["found"]["score_over_best_loop"]["median"] > 0
