@@ -59,13 +59,13 @@ bazel-query: $(CURRENT)/.installed
 $(CURRENT)/.locked: requirements/current.txt
 	$(call require,$(PYTHON),Python 3.11$(comma) 3.12 or 3.13 (TensorFlow 2.21 has no newer wheels))
 	$(PYTHON) -m venv --clear $(CURRENT)
-	$(CURRENT)/bin/python -m pip install --quiet --requirement $<
+	$(CURRENT)/bin/python -m pip install --quiet --no-deps --no-compile --requirement $<
 	@touch $@
 
 $(ADDONS)/.locked: requirements/addons.txt
 	$(call require,$(PYTHON_ADDONS),Python 3.10 or 3.11 (TensorFlow 2.15.1 has no newer wheels))
 	$(PYTHON_ADDONS) -m venv --clear $(ADDONS)
-	$(ADDONS)/bin/python -m pip install --quiet --requirement $<
+	$(ADDONS)/bin/python -m pip install --quiet --no-deps --no-compile --requirement $<
 	@touch $@
 
 require = @test -n "$(1)" || { echo "error: this needs $(2), which was not found." >&2; exit 1; }
