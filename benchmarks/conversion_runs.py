@@ -19,6 +19,13 @@ from data_prep import convert_dicom_lib, dicom, make_phantom_lib
 from spine_tf.phantom import cohort
 
 _KEY = b"k" * 32
+# A process that is started counts what its parent holds, so this one, which is small, starts it.
+_STARTED = """
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +93,48 @@ def make_archive(work: Work) -> None:
     os.replace(temporary, work.archive_dir)
 
 
+def measure_memory(work: Work, num_files: int) -> dict:
+    """Converts the archive within a tree of so many files, with two processes.
+
+    Args:
+        work: What is measured.
+        num_files: Files of the tree, at least.
+
+    Returns:
+        Files, seconds, and the most memory of any one process.
+    """
+    make_archive(work)
+    tree_dir = make_tree(work, num_files)
+    run = _convert(work, 2, tree_dir)
+    return {
+        "files": len(dicom.list_files(tree_dir)),
+        "seconds": round(run.seconds, 1),
+        "peak_mib": round(run.peak_mib),
+    }
+
+
+def make_tree(work: Work, num_files: int) -> str:
+    """Makes a folder of the archive and further T1 series, with UIDs of their own."""
+    tree_dir = f"{work.archive_dir}-{num_files}"
+    if os.path.isdir(tree_dir):
+        return tree_dir
+    temporary = f"{tree_dir}.making"
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(work.archive_dir, temporary, copy_function=os.link)
+    there = dicom.list_files(temporary)
+    copied = [path for path in there if os.path.basename(os.path.dirname(path)) == "T1"]
+    for number in range(num_files - len(there)):
+        again, index = divmod(number, len(copied))
+        image = pydicom.dcmread(copied[index])
+        for name in ("SeriesInstanceUID", "SOPInstanceUID"):
+            entropy = [str(image[name].value), str(again)]
+            setattr(image, name, pydicom.uid.generate_uid(entropy_srcs=entropy))
+        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+        image.save_as(f"{copied[index]}.{again}")
+    os.replace(temporary, tree_dir)
+    return tree_dir
+
+
 def _num_subjects(work: Work) -> int:
     """The fewest subjects that have so many studies."""
     count = 1
@@ -140,31 +189,32 @@ class Run:
 
     Attributes:
         seconds: On the clock.
-        peak_gb: Most memory of any one of its processes; what this process holds counts, too.
+        peak_mib: Most memory of any one of its processes.
         output_bytes: Of the data set.
     """
 
     seconds: float
-    peak_gb: float
+    peak_mib: float
     output_bytes: int = 0
 
 
 def _run(command: Sequence[str]) -> Run:
     environment = os.environ | contender.thread_limits(1)
     begun = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
+    done = subprocess.run(
+        [sys.executable, "-c", _STARTED, *command], env=environment, stdout=subprocess.PIPE
+    )
+    if done.returncode:
         raise ValueError(f"{' '.join(command[:3])} failed; try it by itself.")
-    return Run(time.perf_counter() - begun, usage.ru_maxrss / 2**20)
+    return Run(time.perf_counter() - begun, int(done.stdout) / 2**10)
 
 
-def _convert(work: Work, num_processes: int) -> Run:
+def _convert(work: Work, num_processes: int, input_dir: str = "") -> Run:
     output_dir = os.path.join(work.work_dir, "data")
     shutil.rmtree(output_dir, ignore_errors=True)
     run = _run(
         [sys.executable, "-m", "data_prep.convert_dicom"]
-        + [f"--input_dir={work.archive_dir}", f"--output_dir={output_dir}"]
+        + [f"--input_dir={input_dir or work.archive_dir}", f"--output_dir={output_dir}"]
         + [f"--key_file={work.work_dir}/key", f"--crop_scale={work.crop_scale}"]
         + [f"--num_processes={num_processes}"]
     )
@@ -176,7 +226,7 @@ def _dcm2niix(work: Work, folders: Sequence[str]) -> Run:
     shutil.rmtree(output_dir, ignore_errors=True)
     os.makedirs(output_dir)
     runs = [_run(["dcm2niix", "-f", "%j", "-o", output_dir, folder]) for folder in folders]
-    return Run(sum(run.seconds for run in runs), max(run.peak_gb for run in runs))
+    return Run(sum(run.seconds for run in runs), max(run.peak_mib for run in runs))
 
 
 _size = os.path.getsize
@@ -201,10 +251,8 @@ def _result(
         },
         "one_process_over_bare": contender.ratios(one, bare),
         "one_process_over_two": contender.ratios(one, two),
-        "peak_gb": {
-            name: round(max(run.peak_gb for run in runs), 3)
-            for name, runs in commands.items()
-            if name != "dcm2niix"  # smaller than this process
+        "peak_mib": {
+            name: round(max(run.peak_mib for run in runs)) for name, runs in commands.items()
         },
         "bytes_per_study": {
             "archive": round(sum(map(_size, files)) / len(requests)),

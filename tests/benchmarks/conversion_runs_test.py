@@ -1,4 +1,5 @@
 import os
+import sys
 
 import pydicom
 import pytest
@@ -26,6 +27,18 @@ def test_the_archive_holds_compressed_studies_and_is_kept(work):
 
 
 @pytest.mark.slow
+def test_a_tree_has_further_files_of_the_same_studies(work):
+    num_files = len(dicom.list_files(work.archive_dir)) + 40
+    tree_dir = conversion_runs.make_tree(work, num_files)
+    assert len(dicom.list_files(tree_dir)) == num_files
+    plans = [
+        convert_dicom_lib.plan(convert_dicom_lib.Inputs(folder), b"k" * 32)
+        for folder in (work.archive_dir, tree_dir)
+    ]
+    assert len(plans[0].requests) == len(plans[1].requests) and not plans[1].rejections
+
+
+@pytest.mark.slow
 def test_the_plain_loop_has_its_stages(work):
     plan = convert_dicom_lib.plan(convert_dicom_lib.Inputs(work.archive_dir), b"k" * 32)
     assert 2 <= len(plan.requests) <= 3 and not plan.rejections
@@ -41,9 +54,14 @@ def test_the_result_relates_what_was_measured(tmp_path):
         work,
         [1, 2],
         {"headers": [1.0], "decode": [1.0, 2.0], "crops": [3.0, 2.0]},
-        {"1 processes": [run(6.0, 0.5, 40), run(8.0, 0.6, 40)], "2 processes": [run(4.0, 0.7)] * 2},
+        {"1 processes": [run(6.0, 500, 40), run(8.0, 600, 40)], "2 processes": [run(4.0, 700)] * 2},
     )
     assert found["one_process_over_bare"]["median"] == 1.75  # of 6 / 4 and 8 / 4
     assert found["one_process_over_two"]["median"] == 1.75
-    assert found["peak_gb"] == {"1 processes": 0.6, "2 processes": 0.7}
+    assert found["peak_mib"] == {"1 processes": 600, "2 processes": 700}
     assert found["bytes_per_study"]["data set"] == 20
+
+
+def test_the_memory_of_a_command_is_its_own():
+    run = conversion_runs._run([sys.executable, "-c", "x = bytes(2**27)"])
+    assert 128 < run.peak_mib < 200 and run.seconds > 0
