@@ -1,14 +1,17 @@
 """What identifies a patient does not come out: planted strings, all commands, all bytes.
 
 DICOM PS3.15, table E.1-1 (Basic Application Level Confidentiality Profile) lists the attributes
-that identify. This test plants a string of its own into every attribute of the standard whose kind
-of value can hold a name, a text, a number of a person, a device, a date or a time; all attributes
-of that table but UIDs are among them or in `_NUMBERS`.
+that identify. This test plants a value of its own into every attribute of the standard whose kind
+of value can hold a name, a text, a number of a person, a device, a date, a time or a number of more
+than 16 bits; of the numbers those that describe the image itself stay. That is all of the table but
+UIDs, what is too short to be searched for (PatientSex, PatientAge, PregnancyStatus) and bulk data.
 """
 
 import importlib
 import json
+import re
 import stat
+import struct
 
 import pydicom
 import pydicom.datadict
@@ -19,7 +22,9 @@ from tests import tiny_export
 
 _TEXTS = "AE LO LT PN SH ST UC UT UR CS".split()
 _TIMES = {"DA": "1937{:04d}", "TM": "{:06d}.7391", "DT": "1937{:04d}{:06d}.7391", "AS": "{:03d}Y"}
-_NUMBERS = {"PatientWeight": "83.4179", "PatientSize": "1.79463", "MedicalAlerts": "QZalertsQZ"}
+_OF_THE_PATIENT = {"PatientWeight": "83.4179268153", "PatientSize": "1.79463521773"}
+_WHOLE, _DECIMAL, _BINARY = "IS SL UL SV UV".split(), ["DS"], "FL FD".split()
+_OF_THE_IMAGE = (0x0018, 0x0020, 0x0028, 0x5200, 0x7FE0)  # groups whose numbers describe it
 # What a sagittal T2 image is known by; none of it is in the table.
 _KEPT = set(
     "SpecificCharacterSet ImageType Modality ScanningSequence SequenceVariant ScanOptions"
@@ -27,24 +32,26 @@ _KEPT = set(
 )
 # Attributes of the table, of every kind of value, to see that the rule above finds them.
 _OF_THE_TABLE = (
-    "AccessionNumber AcquisitionDate AdmittingDiagnosesDescription AdditionalPatientHistory"
-    " BranchOfService ClinicalTrialSubjectID ConsultingPhysicianName CountryOfResidence"
-    " CurrentPatientLocation DeviceSerialNumber EthnicGroup FillerOrderNumberImagingServiceRequest"
-    " InstitutionAddress InstitutionName InsurancePlanIdentification IssuerOfPatientID"
-    " MedicalRecordLocator MilitaryRank NameOfPhysiciansReadingStudy Occupation OperatorsName"
-    " OtherPatientIDs OtherPatientNames PatientAddress PatientAge PatientBirthDate PatientBirthName"
-    " PatientBirthTime PatientComments PatientID PatientMotherBirthName PatientName PatientSex"
-    " PatientTelephoneNumbers PatientReligiousPreference PerformingPhysicianName ProtocolName"
-    " ReferringPhysicianName RegionOfResidence RequestingPhysician ResponsiblePerson StationAETitle"
-    " SeriesDescription SmokingStatus StationName StudyComments StudyDate StudyDescription StudyID"
-    " StudyTime TextComments TimezoneOffsetFromUTC VerifyingObserverName"
+    "AccessionNumber AcquisitionDate AcquisitionDateTime AcquisitionTime AdditionalPatientHistory"
+    " AdmittingDiagnosesDescription BranchOfService ClinicalTrialSubjectID ConsultingPhysicianName"
+    " CountryOfResidence CurrentPatientLocation DeviceSerialNumber EthnicGroup"
+    " ExaminedBodyThickness FillerOrderNumberImagingServiceRequest InstitutionAddress"
+    " InstitutionName InsurancePlanIdentification IssuerOfPatientID"
+    " LongitudinalTemporalOffsetFromEvent MedicalAlerts MedicalRecordLocator MilitaryRank"
+    " NameOfPhysiciansReadingStudy Occupation OperatorsName OtherPatientIDs OtherPatientNames"
+    " PatientAddress PatientAge PatientBirthDate PatientBirthName PatientBirthTime PatientComments"
+    " PatientID PatientMotherBirthName PatientName PatientReligiousPreference PatientSex"
+    " PatientSize PatientTelephoneNumbers PatientWeight PerformingPhysicianName ProtocolName"
+    " ReferringPhysicianName RegionOfResidence RequestingPhysician ResponsiblePerson"
+    " SeriesDescription SmokingStatus StationAETitle StationName StudyComments StudyDate"
+    " StudyDescription StudyID StudyTime TextComments TimezoneOffsetFromUTC VerifyingObserverName"
 ).split()
 _FOLDER, _UIDS = "QZfolderQZ", "1.2.826.97531"
 
 
 def _planted():
     """Keyword -> a value that is nowhere else."""
-    found = dict(_NUMBERS)
+    found = dict(_OF_THE_PATIENT)
     for tag, (vr, _, _, _, keyword) in sorted(pydicom.datadict.DicomDictionary.items()):
         number = len(found)
         if not keyword or tag >> 16 in (0, 2) or keyword in _KEPT:
@@ -55,9 +62,41 @@ def _planted():
             # Months and days stay within the calendar; the year or the fraction is what is found.
             date, time = 101 + number % 28, number % 60
             found[keyword] = _TIMES[vr].format(*(date, time) if vr != "TM" else (time,))
+        elif tag >> 16 not in _OF_THE_IMAGE:
+            value = _number(vr, number)
+            found |= {} if value is None else {keyword: found.get(keyword, value)}
     found |= {"StudyDate": "19370119", "PatientBirthDate": "19170119", "PatientSex": "M"}
     found |= {"PatientAge": "020Y", "PatientID": "QZsomebodyQZ", "PatientName": "QZname^QZfirst"}
     return found
+
+
+def _number(vr, number):
+    """A number for a kind of value that holds more than 16 bits, or None."""
+    if vr in _WHOLE:
+        return 739104000 + number
+    if vr in _DECIMAL:
+        return f"{number}.73910427"
+    return 739100.5 + number if vr in _BINARY else None  # a number of 32 bits, too
+
+
+def _written(value):
+    """How a planted value would be written: as text, a date also with dashes, or as bytes."""
+    text = str(value)
+    if isinstance(value, float):
+        packed = [struct.pack(f"{order}{kind}", value) for order in "<>" for kind in "fd"]
+        return [text.encode(), *(bits for bits in packed if len(bits) > 4)]
+    if re.fullmatch("1937[0-9]{4}|1917[0-9]{4}", text):
+        return [text.encode(), f"{text[:4]}-{text[4:6]}-{text[6:]}".encode()]
+    return [text.encode()]
+
+
+def _holds(content, value):
+    """Whether bytes hold a planted value; digits within a longer number are not it."""
+    if value not in content:
+        return False
+    is_number = re.fullmatch(rb"[0-9.]+", value)
+    border = rb"(?<![0-9.])%s(?![0-9])" if is_number else rb"%s"
+    return bool(re.search(border % re.escape(value), content))
 
 
 _PLANTED = _planted()
@@ -78,7 +117,7 @@ def _write_study(folder, number):
     inside = pydicom.Dataset()
     for keyword in ("PatientName", "ReferringPhysicianName", "InstitutionName"):
         setattr(inside, keyword, f"QZinside{keyword}QZ")
-    for path in (folder / "T2").iterdir():
+    for path in sorted((folder / "T2").iterdir()):
         dataset = pydicom.dcmread(path)
         for keyword, value in _PLANTED.items():
             setattr(dataset, keyword, value)
@@ -98,20 +137,37 @@ def _run(command, **options):
 
 
 def _run_all(studies, work):
-    """Runs the whole way; returns the exit statuses."""
+    """Runs the whole way and what else reads studies; returns the exit statuses."""
     data, model, export = work / "data", work / "model", work / "export"
     tiny = {"preset": "tiny", "epochs": 1, "batch_size": 2, "steps_per_epoch": 1}
+    small = {"crop_scale": 0.5, "num_shards": 1}
+    facts = {"header_facts": "sex,age,weight"}
     asked = json.dumps({"gradings": ["pfirrmann"]})
     where = {"data_dir": data, "model_dir": model}
+    images = {"images_csv": studies / "images.csv", "image_dir": studies, "output_dir": work / "2d"}
     return [
-        _run("convert-dicom", input_dir=studies, output_dir=data, crop_scale=0.5, num_shards=1),
+        _run("convert-dicom", input_dir=studies, output_dir=data, **small, **facts),
+        _run("detect", input_dir=studies, output_dir=work / "found"),
+        _run("convert-detection", dicom_dir=studies, output_dir=work / "slices", num_shards=1),
+        _run("convert-images", **images, **small, **facts),
         _run("train", task="grading", task_options=asked, **where, **tiny),
         _run("evaluate", output_dir=work / "evaluation", **where),
         _run("calibrate", error_rate=0.5, **where),
         _run("export", export_dir=export, **where),
         _run("score", model=export, data_dir=data, output=work / "scores.csv"),
+        _run("drift", scored=work / "scores.csv", model=export, output_dir=work / "drift"),
         _run("grade", study_dir=studies / "0", model=export, output_dir=work / "report"),
     ]
+
+
+def _write_table(studies):
+    """A table for convert-images: an image of each of six studies, of three subjects."""
+    paths = [sorted((studies / str(number) / "T2").iterdir())[5] for number in range(6)]
+    rows = [
+        f"{path.relative_to(studies)},QZsubject{number % 3}QZ,{400 * number},sagittal"
+        for number, path in enumerate(paths)
+    ]
+    (studies / "images.csv").write_text("\n".join(["image,subject,days,label", *rows]) + "\n")
 
 
 @pytest.mark.slow
@@ -119,26 +175,29 @@ def test_no_attribute_of_a_patient_comes_out(tmp_path, capfd):
     studies, work = tmp_path / _FOLDER, tmp_path / "work"
     for number in range(6):
         _write_study(studies / str(number), number)
+    _write_table(studies)
     _write_study(studies / "broken", 9)
     sorted((studies / "broken" / "T2").iterdir())[3].unlink()
-    assert _run_all(studies, work) == [cli.EXIT_REJECTED] + [cli.EXIT_DONE] * 6
+    rejected, done = [cli.EXIT_REJECTED] * 3, [cli.EXIT_DONE] * 8
+    assert _run_all(studies, work) == rejected + done
     printed = "".join(capfd.readouterr())
     written = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
     # Values of a few digits come up by chance.
-    values = {name: value.encode() for name, value in _PLANTED.items() if len(value) > 6}
-    values |= {"in a sequence": b"QZinside", "private": b"QZprivate", "creator": b"QZcreator"}
+    values = {name: _written(value) for name, value in _PLANTED.items() if len(str(value)) > 6}
+    values |= {"in a sequence": [b"QZinside"], "private": [b"QZprivate"], "a row": [b"QZsubject"]}
+    values |= {"creator": [b"QZcreator"]}
     found = [
         f"{name} in {where}"
         for where, content in [*written.items(), ("what is printed", printed.encode())]
-        for name, value in values.items()
-        if value in content
+        for name, forms in values.items()
+        if any(_holds(content, form) for form in forms)
     ]
     assert found == []
     for path, content in written.items():
         where = path.relative_to(work)
-        if where.parts[:2] == ("data", "local"):
+        if where.parts[1:2] == ("local",):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, where
-        elif where.parts[0] != "report":  # it is of one study, and names it by its UIDs
+        elif where.parts[0] not in ("report", "found"):  # they name their studies by UIDs
             assert _UIDS.encode() not in content and _FOLDER.encode() not in content, where
     assert _FOLDER.encode() in written[work / "data" / "local" / "rejects.jsonl"]
     # The key lies beside the data set, and nowhere in it.
