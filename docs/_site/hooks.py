@@ -9,14 +9,22 @@ import re
 from mkdocs.structure import files
 
 _ROOT = pathlib.Path(__file__).parents[2]
-_PACKAGES = ("spine_tf", "data_prep", "export", "benchmarks")
-_LIST = re.compile(r"(?:[-*]|\d+\.) ")
+_LIBRARY = ("spine_tf", "data_prep", "export")
+_PACKAGES = (*_LIBRARY, "benchmarks")
+_MODULE = """---
+search: {{exclude: true}}
+---
+# {0}
+
+::: {0}
+"""  # every name of the code would drown the prose; modules/index.md is found
+_LIST = re.compile(r"(?:[-*]|1\.) ")
 
 
 def on_files(found, config):
     """Adds a page per module, and one per notebook with its pictures."""
-    for name, _ in _modules():
-        found.append(_page(config, f"modules/{name}.md", f"# {name}\n\n::: {name}\n"))
+    for name, _ in _modules(_LIBRARY):
+        found.append(_page(config, f"modules/{name}.md", _MODULE.format(name)))
     found.append(_page(config, "modules/index.md", _module_table()))
     for path in sorted((_ROOT / "docs" / "notebooks").glob("*.ipynb")):
         _add_notebook(found, config, path)
@@ -39,7 +47,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def _in_list(line):
-    return _LIST.match(line) or line.startswith(" ")
+    return re.match(r"(?:[-*]|\d+\.)? ", line)
 
 
 def _link(page, found):
@@ -57,22 +65,27 @@ def _page(config, uri, content):
     return files.File.generated(config, uri, content=content)
 
 
-def _modules():
+def _modules(packages):
     """(dotted name, path) of every module."""
-    for package in _PACKAGES:
+    for package in packages:
         for path in sorted((_ROOT / package).rglob("*.py")):
             name = ".".join(path.relative_to(_ROOT).with_suffix("").parts)
             yield name.removesuffix(".__init__"), path
 
 
 def _module_table():
-    lines = ["# Modules", "", "From the docstrings. What others may rely on: `spine_tf.__all__`."]
+    lines = [
+        "# Modules",
+        "",
+        "Every file with its first line; of the library, a page from its docstrings.",
+    ]
     for package in _PACKAGES:
         lines += ["", f"## {package}", "", "| module | what |", "| --- | --- |"]
-        for name, path in _modules():
+        for name, path in _modules([package]):
             summary = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
-            if summary and name.split(".")[0] == package:
-                lines.append(f"| [{name}]({name}.md) | {summary} |".replace("[n]", "`[n]`"))
+            shown = f"[{name}]({name}.md)" if package in _LIBRARY else name
+            if summary:
+                lines.append(f"| {shown} | {summary} |".replace("[n]", "`[n]`"))
     return "\n".join(lines)
 
 
