@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pydicom
 import pydicom.uid
 
@@ -23,7 +24,8 @@ _KEY = b"k" * 32
 _STARTED = """
 import resource, subprocess, sys
 status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_maxrss, used.ru_utime + used.ru_stime)
 sys.exit(status)
 """
 
@@ -63,18 +65,19 @@ def measure(work: Work, repeats: int) -> dict:
     make_archive(work)
     begun = time.perf_counter()
     plan = convert_dicom_lib.plan(convert_dicom_lib.Inputs(work.archive_dir), _KEY)
-    stages: dict[str, list[float]] = {"headers": [time.perf_counter() - begun]}
+    headers = time.perf_counter() - begun
+    stages: dict[str, list[contender.Time]] = {}
     commands: dict[str, list[Run]] = {}
     for _ in range(repeats):
-        for name, seconds in _in_process(plain_loop, plan.requests, work.crop_scale).items():
-            stages.setdefault(name, []).append(seconds)
+        for name, taken in _in_process(plain_loop, plan.requests, work.crop_scale).items():
+            stages.setdefault(name, []).append(taken)
         for num_processes in (1, 2):
             run = _convert(work, num_processes)
             commands.setdefault(f"{num_processes} processes", []).append(run)
         if shutil.which("dcm2niix"):
             run = _dcm2niix(work, [request.path for request in plan.requests])
             commands.setdefault("dcm2niix", []).append(run)
-    return _result(work, plan.requests, stages, commands)
+    return _result(work, plan.requests, headers, stages, commands)
 
 
 def make_archive(work: Work) -> None:
@@ -145,7 +148,7 @@ def _num_subjects(work: Work) -> int:
         count += max(1, work.num_studies // 50)
 
 
-def plain_loop(requests: Sequence, crop_scale: float) -> dict[str, float]:
+def plain_loop(requests: Sequence, crop_scale: float) -> dict[str, contender.Time]:
     """Decodes and crops the chosen scans one after the other.
 
     Args:
@@ -153,21 +156,25 @@ def plain_loop(requests: Sequence, crop_scale: float) -> dict[str, float]:
         crop_scale: Scale of stored crops.
 
     Returns:
-        Seconds of decoding and of cropping; the first scan is done once before, to warm up.
+        Time of decoding and of cropping; the first scan is done once before, to warm up.
     """
     from data_prep import scan_crops
 
-    seconds = {"decode": 0.0, "crops": 0.0}
+    spent = {"decode": np.zeros(2), "crops": np.zeros(2)}
     for number, request in enumerate([requests[0], *requests]):
-        begun = time.perf_counter()
+        begun = _now()
         scan, annotation = convert_dicom_lib.load(request)
-        decoded = time.perf_counter()
+        decoded = _now()
         scan_crops.disc_crops(scan, annotation, crop_scale)
         scan_crops.vertebra_crops(scan, annotation, crop_scale)
         if number:
-            seconds["decode"] += decoded - begun
-            seconds["crops"] += time.perf_counter() - decoded
-    return seconds
+            spent["decode"] += decoded - begun
+            spent["crops"] += _now() - decoded
+    return {name: contender.Time(*map(float, found)) for name, found in spent.items()}
+
+
+def _now() -> np.ndarray:
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def _in_process(function, *arguments):
@@ -189,11 +196,13 @@ class Run:
 
     Attributes:
         seconds: On the clock.
+        processor_seconds: Of all its processes, which other work disturbs less.
         peak_mib: Most memory of any one of its processes.
         output_bytes: Of the data set.
     """
 
     seconds: float
+    processor_seconds: float
     peak_mib: float
     output_bytes: int = 0
 
@@ -206,7 +215,8 @@ def _run(command: Sequence[str]) -> Run:
     )
     if done.returncode:
         raise ValueError(f"{' '.join(command[:3])} failed; try it by itself.")
-    return Run(time.perf_counter() - begun, int(done.stdout) / 2**10)
+    peak_kib, processor_seconds = done.stdout.split()
+    return Run(time.perf_counter() - begun, float(processor_seconds), int(peak_kib) / 2**10)
 
 
 def _convert(work: Work, num_processes: int, input_dir: str = "") -> Run:
@@ -226,7 +236,11 @@ def _dcm2niix(work: Work, folders: Sequence[str]) -> Run:
     shutil.rmtree(output_dir, ignore_errors=True)
     os.makedirs(output_dir)
     runs = [_run(["dcm2niix", "-f", "%j", "-o", output_dir, folder]) for folder in folders]
-    return Run(sum(run.seconds for run in runs), max(run.peak_mib for run in runs))
+    return Run(
+        sum(run.seconds for run in runs),
+        sum(run.processor_seconds for run in runs),
+        max(run.peak_mib for run in runs),
+    )
 
 
 _size = os.path.getsize
@@ -235,22 +249,29 @@ _size = os.path.getsize
 def _result(
     work: Work,
     requests: Sequence,
-    stages: Mapping[str, Sequence[float]],
+    headers: float,
+    stages: Mapping[str, Sequence[contender.Time]],
     commands: Mapping[str, Sequence[Run]],
 ) -> dict:
-    seconds = {name: [run.seconds for run in runs] for name, runs in commands.items()}
-    one, two = seconds["1 processes"], seconds["2 processes"]
-    bare = [sum(parts) for parts in zip(stages["decode"], stages["crops"], strict=True)]
+    both = list(zip(stages["decode"], stages["crops"], strict=True))
+    bare_wall = [decode.wall + crops.wall for decode, crops in both]
+    bare_processor = [decode.cpu + crops.cpu for decode, crops in both]
+    walls = contender.walls(stages) | {k: [r.seconds for r in v] for k, v in commands.items()}
+    processor = {name: [time.cpu for time in found] for name, found in stages.items()}
+    processor |= {k: [r.processor_seconds for r in v] for k, v in commands.items()}
     files = dicom.list_files(work.archive_dir)
     return {
         "studies": len(requests),
         "files": len(files),
         "crop_scale": work.crop_scale,
-        "seconds": {
-            name: contender.summary(found) for name, found in {**stages, **seconds}.items()
-        },
-        "one_process_over_bare": contender.ratios(one, bare),
-        "one_process_over_two": contender.ratios(one, two),
+        "headers_seconds": round(headers, 2),
+        "seconds": {name: contender.summary(found) for name, found in walls.items()},
+        "processor_seconds": {name: contender.summary(found) for name, found in processor.items()},
+        "one_process_over_bare": contender.ratios(walls["1 processes"], bare_wall),
+        "one_process_over_bare_processor": contender.ratios(
+            processor["1 processes"], bare_processor
+        ),
+        "one_process_over_two": contender.ratios(walls["1 processes"], walls["2 processes"]),
         "peak_mib": {
             name: round(max(run.peak_mib for run in runs)) for name, runs in commands.items()
         },
