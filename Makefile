@@ -2,7 +2,7 @@
 # lock file, and made again when the lock file changes.
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-addons test-slow lint docs lock clean
+.PHONY: demo test test-addons test-slow lint types docs bazel-query lock clean
 
 DATA ?=
 DEMO_FLAGS ?=
@@ -29,7 +29,7 @@ PYTEST = -m pytest -n $(WORKERS) --dist loadfile
 demo: $(CURRENT)/.installed
 	$(CURRENT)/bin/spine-tf demo $(if $(DATA),--data_dir="$(DATA)") $(DEMO_FLAGS)
 
-test: lint
+test: lint docs
 	$(CURRENT)/bin/python $(PYTEST) -m "not slow" $(PYTEST_FLAGS)
 
 # Benchmarks are experiments, and are run on the current stack.
@@ -42,6 +42,10 @@ test-slow: $(CURRENT)/.installed
 lint: $(CURRENT)/.installed
 	$(CURRENT)/bin/ruff check .
 	$(CURRENT)/bin/ruff format --check .
+
+# What is checked and what not yet: pyproject.toml, tool.mypy.
+types: $(CURRENT)/.installed
+	$(CURRENT)/bin/mypy
 
 docs: $(CURRENT)/.installed
 	NO_MKDOCS_2_WARNING=1 $(CURRENT)/bin/mkdocs build --quiet --strict

@@ -5,6 +5,8 @@ import importlib
 import pathlib
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 import types
 
@@ -108,3 +110,50 @@ def test_the_worked_out_task_trains(slice_order, tmp_path):
 def test_the_worked_out_task_says_what_it_refuses(slice_order):
     with pytest.raises(ValueError, match="`reversed_percent` must be between 0 and 100, got 100"):
         slice_order(reversed_percent=100)
+
+
+# === The way in the README ===
+
+# What makes it small enough for a test; the last value of a flag that is given twice counts.
+_SMALL = {
+    "convert-dicom": ["--crop_scale=0.5", "--held_out_fraction=0.2"],
+    "train": ["--preset=tiny", "--epochs=1", "--steps_per_epoch=4", "--batch_size=8"],
+    "check-model": ["--max_latency_ms=60000"],
+}
+
+
+def _run(folder, *words):
+    made = subprocess.run(
+        [sys.executable, "-m", "spine_tf.cli", *words], cwd=folder, capture_output=True, text=True
+    )
+    assert made.returncode == 0, f"spine-tf {' '.join(words)}\n{made.stdout}\n{made.stderr}"
+
+
+@pytest.mark.slow
+def test_the_way_in_the_readme(tmp_path):
+    _run(tmp_path, "make-phantom", "--output_dir=archive", "--num_subjects=12", "--seed=1")
+    study = next(path.parent for path in (tmp_path / "archive" / "studies").rglob("*.dcm"))
+    shutil.copytree(study, tmp_path / "study")
+    shutil.copy(tmp_path / "archive" / "vertebrae.json", tmp_path)
+    block = _text(_ROOT / "README.md").split("<!-- way -->")[1].split("\n\n")[0]
+    way = _commands(block)
+    assert [words[1] for words in way[:3]] == ["convert-dicom", "train", "train"]
+    assert len(way) == 10
+    for _, command, *words in way:
+        _run(tmp_path, command, *words, *_SMALL.get(command, []))
+    assert (tmp_path / "serving" / "models.config").exists()
+    assert (tmp_path / "scores.csv").read_text().count("\n") > 20
+    assert "<html" in (tmp_path / "report" / "report.html").read_text()
+
+
+# === The notebook ===
+
+_NOTEBOOK = _DOCS / "notebooks" / "phantom_to_report.ipynb"
+
+
+@pytest.mark.slow
+def test_the_notebook_runs():
+    client = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    notebook = importlib.import_module("nbformat").read(_NOTEBOOK, as_version=4)
+    resources = {"metadata": {"path": str(_ROOT)}}
+    client.NotebookClient(notebook, timeout=1800, resources=resources).execute()

@@ -32,7 +32,7 @@ def on_files(found, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Lets lists begin without an empty line, links pages that are named, and tags stay tags."""
+    """Lets lists begin without an empty line, links pages that are named; tags are no links."""
     lines, in_code, previous = [], False, ""
     for line in markdown.split("\n"):
         in_code ^= line.startswith("```")
@@ -43,7 +43,7 @@ def on_page_markdown(markdown, page, config, files):
             line = re.sub(r"(?<![`\w/(\[])docs/(\w+)\.md", _link(page, files), line)
         lines.append(line)
         previous = line
-    return "\n".join(lines)
+    return "\n".join(lines).replace(".ipynb)", ".md)")
 
 
 def _in_list(line):
@@ -96,6 +96,8 @@ def _add_notebook(found, config, path):
         source = "".join(cell["source"])
         parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
         for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                continue
             text, data = "".join(output.get("text", [])), output.get("data", {})
             if "image/png" in data:
                 name = f"{folder}/{number}.png"
