@@ -54,7 +54,7 @@ def calibrate(
         training["embedding"],
         (validation["intensity"], validation["embedding"]),
     )
-    content = {
+    content: dict[str, Any] = {
         "weights_sha256": model_folder.weights_sha256(folder.path),
         "data": dict(folder.data),
         "protocol": folder.protocol,

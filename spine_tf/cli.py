@@ -181,7 +181,7 @@ def _fact(name: str) -> flag_help.Fact:
     text = _help_text(flag.help or "")
     if flag.boolean:
         return flag_help.Fact(name, text, "", default="yes" if flag.default else "no")
-    default = "" if flag.default in (None, "", (), []) else flag.default_as_str.strip("'")
+    default = "" if flag.default in (None, "", (), []) else str(flag.default_as_str).strip("'")
     return flag_help.Fact(
         name,
         text,
@@ -223,7 +223,7 @@ def whole_numbers(name: str) -> list[int]:
     Raises:
         UsageError: If one is not a whole number.
     """
-    texts = flags.FLAGS[name].value
+    texts = flags.FLAGS[name].value or []
     try:
         return sorted({int(text) for text in texts})
     except ValueError as error:
@@ -276,7 +276,7 @@ def _define_flag(field: dataclasses.Field, annotation: Any, default: Any) -> Non
         required(field.name)
 
 
-_DEFINE = {
+_DEFINE: dict[Any, Callable[..., Any]] = {
     bool: flags.DEFINE_bool,
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -354,7 +354,7 @@ def _default(field: dataclasses.Field) -> Any:
         return None
     if field.default is not dataclasses.MISSING:
         return field.default
-    return field.default_factory()
+    return field.default_factory()  # type: ignore[operator]  # it is not MISSING
 
 
 # === The `spine-tf` command ===

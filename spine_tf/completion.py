@@ -124,7 +124,7 @@ def _zsh(facts: _Facts) -> str:
 
 
 def _zsh_words(fact: flag_help.Fact) -> list[str]:
-    text = _short(fact).translate(str.maketrans({c: f"\\{c}" for c in "[]:\\"}))
+    text = _short(fact).translate({ord(c): f"\\{c}" for c in "[]:\\"})
     if not fact.value:
         return [f"--{fact.name}[{text}]", f"--no{fact.name}"]
     values = f"({' '.join(fact.choices)})" if fact.choices else "_files"

@@ -1,6 +1,7 @@
 """Configurations: what a model and a training run are made of. No TensorFlow here."""
 
 import dataclasses
+from typing import Any
 
 from spine_tf import flag_field
 
@@ -59,7 +60,7 @@ class ModelConfig:
         return tuple(max(1, round(n * self.width)) for n in (96, 256, 512, 512, 512))
 
 
-_HALF = dict(crop_scale=0.5, conv4_padding=1)
+_HALF: dict[str, Any] = dict(crop_scale=0.5, conv4_padding=1)
 PRESETS = {
     "paper": ModelConfig(norm="lrn"),
     "full": ModelConfig(),

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -67,7 +68,12 @@ class Step:
 
 
 def _train(task: str, data: str, model: str, epochs: int, **more) -> Step:
-    settings = {"preset": "tiny", "optimizer": "adam", "learning_rate": 0.001, "epochs": epochs}
+    settings: dict[str, Any] = {
+        "preset": "tiny",
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "epochs": epochs,
+    }
     return Step("train", {"task": task, "data_dir": data, "model_dir": model, **settings, **more})
 
 

@@ -5,6 +5,7 @@ the patient's left, y to the back, z to the head.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 # Index axis of a canonical sagittal volume -> (patient axis, sign): slices run right to left
 # (+x), rows head to foot (-z), columns front to back (+y).
@@ -44,7 +45,7 @@ def spacing_mm(affine: np.ndarray) -> np.ndarray:
     return np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)
 
 
-def to_patient(affine: np.ndarray, index: np.ndarray) -> np.ndarray:
+def to_patient(affine: np.ndarray, index: npt.ArrayLike) -> np.ndarray:
     """Maps [..., 3] (slice, row, column) indices to [..., 3] mm."""
     affine = np.asarray(affine)
     return np.asarray(index) @ affine[:3, :3].T + affine[:3, 3]

@@ -8,6 +8,7 @@ validation. In a served graph that is three matrix products.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import IO, Any
 
 import numpy as np
 import tensorflow as tf
@@ -74,9 +75,10 @@ class Reference:
         """Returns the same with facts of training discs."""
         return dataclasses.replace(self, rows=rows)
 
-    def save(self, path: str) -> None:
+    def save(self, path: str | IO[bytes]) -> None:
         """Writes everything as .npz to a path or an open file."""
-        np.savez(path, **{name: getattr(self, name) for name in _ARRAYS}, **self.rows)
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in _ARRAYS}
+        np.savez(path, **(arrays | dict(self.rows)))
 
 
 def load(path: str) -> Reference:
@@ -150,7 +152,10 @@ def fit(
         )
     size = min(MAX_COMPONENTS, embedding.shape[1], len(embedding) - 1)
     analysis = decomposition.PCA(size, svd_solver="full").fit(embedding.astype(np.float64))
-    arrays = {"embedding_mean": analysis.mean_, "components": analysis.components_.T}
+    arrays: dict[str, Any] = {
+        "embedding_mean": analysis.mean_,
+        "components": analysis.components_.T,
+    }
     watched = np.concatenate([intensity, (embedding - analysis.mean_) @ arrays["components"]], 1)
     arrays |= {"mean": watched.mean(0), "whitening": _whitening(watched), "limit": 1.0}
     found = Reference(**{name: np.asarray(a, np.float32) for name, a in arrays.items()})

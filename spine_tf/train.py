@@ -16,6 +16,8 @@ person at two times, and their levels), strong (eight gradings of discs and leve
 train an encoder), grading (discs). docs/transfer.md has a command for each way to an encoder.
 """
 
+from typing import Any
+
 from absl import flags
 
 from spine_tf import allocator, cli, config, flag_field
@@ -89,7 +91,7 @@ def main(argv: list[str]) -> None:
     tf.config.experimental.enable_op_determinism()
     strategies.make(settings.strategy)  # several workers must find each other before all else
     what = (made, model_config, settings, records.open_folder(_FLAGS.data_dir), _FLAGS.model_dir)
-    where = {name: _FLAGS[name].value for name in ("fold", "protocol", "init_from")}
+    where: dict[str, Any] = {name: _FLAGS[name].value for name in ("fold", "protocol", "init_from")}
     if _FLAGS.dry_run:
         print("\n".join(train_lib.planned(*what, **where)))
         return

@@ -15,6 +15,7 @@ import collections
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -190,7 +191,7 @@ def _parse_vertebra(item) -> Vertebra:
 
 def to_json(annotation: Annotation) -> dict:
     """Returns the `vertebrae/1` object of an annotation, ready for `json.dump`."""
-    content = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "series_instance_uid": annotation.series_instance_uid,
         "frame": "DICOM patient coordinates (LPS), mm",
@@ -202,7 +203,7 @@ def to_json(annotation: Annotation) -> dict:
     if annotation.reason:
         content["reason"] = annotation.reason
     for vertebra in annotation.vertebrae:
-        item = {
+        item: dict[str, Any] = {
             "level": vertebra.level.value if vertebra.level else None,
             "corners_mm": np.round(vertebra.corners_mm, 2).tolist(),
         }

@@ -92,7 +92,7 @@ def network_input(
     shape = kind.network_shape(inputs.crop_scale)
     if inputs.augment is None:
         return _middle(image, shape)
-    return _augmented(image, slice_is_valid, mask, shape, inputs, seed)
+    return _augmented(image, slice_is_valid, mask, shape, inputs.augment, seed)
 
 
 def _middle(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
@@ -100,8 +100,7 @@ def _middle(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     return tf.slice(image, begin, shape)
 
 
-def _augmented(image, slice_is_valid, mask, shape, inputs: InputConfig, seed) -> tf.Tensor:
-    options = inputs.augment
+def _augmented(image, slice_is_valid, mask, shape, options: AugmentConfig, seed) -> tf.Tensor:
     draws = tf.random.stateless_uniform([5], seed, -1.0, 1.0)
     margin = (image.shape[0] - shape[0]) // 2
     most = min(options.shift_slices, margin)

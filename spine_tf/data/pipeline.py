@@ -7,11 +7,12 @@ the plan: a record looks the same in one epoch of any subset that holds it.
 
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from spine_tf.data import augmentation, crops, records, schema
+from spine_tf.data import augmentation, records, schema
 
 _PREFETCH = 4
 
@@ -20,8 +21,8 @@ def compile_preprocess(
     kind: str,
     stored_scale: float,
     preprocess: Callable,
-    inputs: augmentation.InputConfig,
-    crop_kind: crops.CropKind | None = None,
+    inputs: augmentation.InputConfig | None,
+    crop_kind: Any = None,
 ) -> Callable:
     """Compiles parsing and preprocessing of one item, once for all epochs of a run.
 

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf import files, gradings
-from spine_tf.data import crops, schema, slice_schema, splits
+from spine_tf.data import crops, schema, splits
 
 MANIFEST = "manifest.json"
 SPLITS = "splits.json"
@@ -77,7 +77,7 @@ class Index:
     kind: str
     crop_scale: float
     rows: tuple[Mapping[str, Any], ...]
-    crop_kind: crops.CropKind | slice_schema.SliceKind | None = None
+    crop_kind: Any = None  # a crops.CropKind or slice_schema.SliceKind
 
     def __len__(self) -> int:
         return len(self.rows)

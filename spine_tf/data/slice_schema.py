@@ -214,7 +214,7 @@ def facts(example: tf.train.Example) -> dict:
     label map. `foreground_pixels` counts those of the image itself.
     """
     feature = example.features.feature
-    found = {name: features.texts(feature[name])[0] for name in _TEXT}
+    found: dict[str, Any] = {name: features.texts(feature[name])[0] for name in _TEXT}
     found |= {"scan": [found["scan"]], "case": found["scan"]}
     found |= {name: feature[name].int64_list.value[0] for name in ("position", "num_positions")}
     found |= {name: list(feature[name].int64_list.value) for name in ("visit", "days", "inside")}

@@ -337,4 +337,4 @@ def _simulate_swap(order, identity, config, rng) -> int:
     patches = [tuple(map(slice, corner, corner + size)) for corner in (first, second)]
     before = sum(np.count_nonzero(order[patch] != identity[patch]) for patch in patches)
     order[patches[0]], order[patches[1]] = order[patches[1]], order[patches[0]].copy()
-    return sum(np.count_nonzero(order[patch] != identity[patch]) for patch in patches) - before
+    return int(sum(np.count_nonzero(order[patch] != identity[patch]) for patch in patches)) - before

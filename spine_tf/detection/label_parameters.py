@@ -180,7 +180,7 @@ def _measure(column: Mapping[str, np.ndarray]) -> dict:
     spacing_mm = column_geometry.median_spacing_mm(corners_mm)
     pairs = column_geometry.pair_features(corners_mm, spacing_mm)
     places = [ROLES.index(name) for name in names]
-    found = dict(
+    found: dict[tuple[int, ...], np.ndarray] = dict(
         zip(((p,) for p in places), column_geometry.body_features(corners_mm), strict=True)
     )
     for a, above in enumerate(places):

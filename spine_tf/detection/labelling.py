@@ -239,9 +239,8 @@ def _spacing_doubt(corners_mm: np.ndarray, names: Sequence[str], num_lumbar: int
     steps = np.diff([order.index(name) for name in names])
     distances = np.linalg.norm(np.diff(centres, axis=0), axis=1) / steps
     relative = distances / np.median(distances)
-    for i in np.flatnonzero(
-        (relative < settings.least_spacing) | (relative > settings.most_spacing)
-    ):
+    is_odd = (relative < settings.least_spacing) | (relative > settings.most_spacing)
+    for i in np.flatnonzero(is_odd).tolist():
         return (
             f"implausible spacing: {names[i]} and {names[i + 1]} would be {relative[i]:.2f} times"
             " the median distance apart"

@@ -4,7 +4,7 @@ Source: methods 1.9, P15. Percentile bootstrap; a draw takes as many units as th
 replacement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,7 @@ def _rounded(value: float) -> float:
     return round(float(value), 6)
 
 
-def text(found: dict[str, Any]) -> str:
+def text(found: Mapping[str, Any]) -> str:
     """Returns "0.812 [0.790, 0.834]" for a result of `interval`."""
     if found["value"] is None:
         return "-"

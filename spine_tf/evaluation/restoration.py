@@ -53,7 +53,7 @@ def evaluate(
     def ratio(upper: str, lower: str, reason: str) -> dict[str, Any]:
         return bootstrap.ratio(columns[upper], columns[lower], units, counts, reason)
 
-    results = {
+    results: dict[str, Any] = {
         "images": len(table),
         "subjects": len({row["subject"] for row in table}),
         restoration_ratio.EVERYWHERE: ratio("restored_error", "given_error", _UNCHANGED),

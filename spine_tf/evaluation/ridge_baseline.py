@@ -87,9 +87,8 @@ def _quad_height(corners_mm: np.ndarray) -> float:
     """Mean height of the quad over its mean width."""
     front_top, back_top, back_bottom, front_bottom = np.asarray(corners_mm, np.float64)
     height = np.linalg.norm((front_top + back_top - front_bottom - back_bottom) / 2)
-    return float(
-        height / max(np.linalg.norm((back_top + back_bottom - front_top - front_bottom) / 2), 1e-6)
-    )
+    width = float(np.linalg.norm((back_top + back_bottom - front_top - front_bottom) / 2))
+    return float(height / max(width, 1e-6))
 
 
 def index_features(index: records.Index) -> np.ndarray:

@@ -99,7 +99,7 @@ def case_row(
     row = {}
     for name, labels in regions.items():
         masks = [np.isin(labelled, labels) for labelled in (prediction, truth)]
-        found = overlap(*masks) | {"hd95_mm": hd95_mm(*masks, spacing_mm)}
+        found = overlap(*masks) | {"hd95_mm": hd95_mm(masks[0], masks[1], spacing_mm)}
         for which, mask in zip(("predicted", "true"), masks, strict=True):
             found[f"{which}_mm3"] = float(mask.sum() * np.prod(spacing_mm))
         row |= {f"{name}_{measure}": value for measure, value in found.items()}

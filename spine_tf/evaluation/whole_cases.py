@@ -7,7 +7,7 @@ Source: Chen 2019, brain tumour segmentation; methods 3.7 (whole slices; measure
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class WholeCase:
         prediction: As `truth`.
     """
 
-    facts: dict[str, Any]
+    facts: Mapping[str, Any]
     positions: np.ndarray
     images: Sequence[np.ndarray]
     truth: np.ndarray
@@ -86,7 +86,7 @@ def labelled_cases(index: records.Index) -> dict[tuple[str, str], list[int]]:
     }
 
 
-def _check_sizes(rows: Sequence[dict[str, Any]]) -> None:
+def _check_sizes(rows: Sequence[Mapping[str, Any]]) -> None:
     sizes = {(row["rows"], row["columns"]) for row in rows}
     if len(sizes) > 1:
         raise ValueError(
@@ -143,7 +143,7 @@ def tiles_of(tile_size: int) -> tiling.Tiling:
     return tiling.Tiling((tile_size, tile_size), overlap, margin, multiple)
 
 
-def _stacked(rows: Sequence[dict[str, Any]], planes: Sequence[np.ndarray]) -> np.ndarray:
+def _stacked(rows: Sequence[Mapping[str, Any]], planes: Sequence[np.ndarray]) -> np.ndarray:
     """[all slices from the first to the last, rows, columns] uint8, 0 where one is missing."""
     first, last = rows[0]["position"], rows[-1]["position"]
     stack = np.zeros((last - first + 1, *planes[0].shape), np.uint8)

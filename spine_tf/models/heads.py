@@ -87,7 +87,7 @@ def classifier(
     conv5 = encoder_model(crop)["conv5"]
     outputs = {}
     for number, (output, classes) in enumerate(num_classes.items()):
-        options = {"prefix": f"{output}_", "seed": seed + 100 * number}
+        options: dict[str, Any] = {"prefix": f"{output}_", "seed": seed + 100 * number}
         embedded = embedding(conv5, model_config, **options)
         outputs[output] = logits(embedded, classes, model_config, **options)
     return keras.Model({"crop": crop}, outputs, name=name)

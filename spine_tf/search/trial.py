@@ -13,13 +13,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
 from spine_tf import run_config
 from spine_tf.data import records
 from spine_tf.search import objective, outcome, space
-from spine_tf.tasks import task
 from spine_tf.training import frozen_features, journal, loop, model_folder
 
 MODEL, PROBE = "model", "probe"
@@ -51,7 +51,7 @@ class Setup:
     protocol: str
     init_from: str = ""
     freeze_encoder: bool = False
-    probe: task.Task | None = None
+    probe: Any = None  # a task.Task
     probe_epochs: int = 1
 
     def request(self, settings: run_config.RunConfig, model_dir: str) -> loop.Request:

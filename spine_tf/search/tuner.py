@@ -5,7 +5,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras_tuner
 from keras_tuner import errors
@@ -14,7 +14,7 @@ from keras_tuner.engine import base_tuner
 from spine_tf.search import outcome, processes, progress
 from spine_tf.search import trial as trials
 
-Trial = keras_tuner.engine.trial.Trial
+Trial: TypeAlias = keras_tuner.engine.trial.Trial
 _KERAS_TUNER = "keras_tuner"  # its folder in WORK_DIR
 _IDLE_S = 1.0
 

@@ -70,7 +70,7 @@ class ImageTask(task.Task):
 
     # === Sizes ===
 
-    def configure(self, index: records.Index) -> "ImageTask":
+    def configure(self, index: records.Index) -> Any:
         if self.anatomy != SLICE or self.image_shape:
             return self
         sizes = {(row["rows"], row["columns"]) for row in index.rows}

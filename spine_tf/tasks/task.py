@@ -6,7 +6,7 @@ metrics share keys. Adding a task is one file and one line in `tasks/__init__.py
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -185,7 +185,7 @@ def labelled_batch(batch: Tensors, names: Sequence[str]) -> Batch:
     return Batch({"crop": batch["crop"]}, labels, weights)
 
 
-def check_keys(batch: Batch, outputs: Mapping[str, Any], losses: Mapping[str, Any]) -> None:
+def check_keys(batch: Batch, outputs: Mapping[str, Any], losses: Iterable[str]) -> None:
     """Checks that outputs, labels, weights and losses name the same things.
 
     Raises:

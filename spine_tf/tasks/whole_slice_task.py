@@ -6,7 +6,7 @@ Source: Chen 2019, tasks A and B; methods 3.5 and 3.6.
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -54,7 +54,7 @@ class WholeSliceTask(image_task.ImageTask):
                 f"`image_size` must be 0 or a multiple of {_STEP}, got {self.image_size!r}."
             )
 
-    def configure(self, index: records.Index) -> "WholeSliceTask":
+    def configure(self, index: records.Index) -> Any:
         if self.image_shape:
             return self
         largest = (max(index.column(name), default=1) for name in ("rows", "columns"))

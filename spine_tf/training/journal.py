@@ -134,7 +134,8 @@ def best_row(history: Sequence[Mapping[str, float]], min_delta: float) -> Mappin
         history: Rows of metrics.csv.
         min_delta: The least fall of the loss that is progress, as the run had it.
     """
-    best, lowest = {}, math.inf
+    best: Mapping[str, float] = {}
+    lowest = math.inf
     for row in history:
         loss = row.get("val_loss", row["loss"])
         if loss < lowest - min_delta:

@@ -9,6 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -69,7 +70,7 @@ class Request:
         for name in _MAY_CHANGE:
             del train[name]
         start = model_folder.weights_sha256(self.init_from) if self.init_from else ""
-        identity = {
+        identity: dict[str, Any] = {
             "task": {"name": tasks.name_of(self.task), **dataclasses.asdict(self.task)},
             "model_config": dataclasses.asdict(self.model_config),
             "train_config": train,

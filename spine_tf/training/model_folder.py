@@ -51,7 +51,7 @@ class ModelFolder:
     """
 
     path: str
-    task: task.Task
+    task: Any  # a task.Task; who reads a field knows whose it is
     model_config: config.ModelConfig
     train_config: config.TrainConfig
     statistics: records.Statistics

@@ -73,7 +73,12 @@ def write_validation(
         batch_size=folder.train_config.batch_size,
     )
     images = found.pop(_THUMBNAIL)
-    write(folder.path, found, metadata([index.rows[i] for i in items[:, 0]], items[:, 1]), images)
+    write(
+        folder.path,
+        found,
+        metadata([index.rows[i] for i in items[:, 0]], items[:, 1].tolist()),
+        images,
+    )
     return True
 
 

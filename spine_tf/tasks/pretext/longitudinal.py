@@ -268,9 +268,13 @@ class Longitudinal(task.Task):
         level = heads.logits(embedded, len(self.level_names), model_config, seed=seed)
         outputs = {"embedding": embedded, "level": level}
         for number, name in enumerate(self.header_facts):
-            options = {"prefix": f"{name}_", "seed": seed + 100 * (number + 1)}
-            num_classes = header_facts.FACTS[name].num_classes
-            outputs[name] = heads.logits(embedded, num_classes, model_config, **options)
+            outputs[name] = heads.logits(
+                embedded,
+                header_facts.FACTS[name].num_classes,
+                model_config,
+                prefix=f"{name}_",
+                seed=seed + 100 * (number + 1),
+            )
         return keras.Model(crop, outputs, name="tower")
 
     def losses(self, statistics: records.Statistics) -> dict[str, keras.losses.Loss]:
