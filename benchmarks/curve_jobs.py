@@ -21,8 +21,13 @@ from spine_tf.evaluation import run
 from spine_tf.training import loop
 
 GRADING = "disc_degeneration"
-SIAMESE, STRONG = "siamese", "strong"
-_TASKS = {SIAMESE: "longitudinal", STRONG: "strong"}
+SIAMESE, STRONG, RESTORATION = "siamese", "strong", "restoration"
+# Pre-training -> its task and protocol. Restoration sees the bodies that the Siamese network sees.
+_PRETRAININGS = {
+    SIAMESE: ("longitudinal", splits.LONGITUDINAL),
+    STRONG: ("strong", splits.GRADING),
+    RESTORATION: ("context_restoration", splits.LONGITUDINAL),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +49,8 @@ REGIMES = {
     "strong": Regime(STRONG, True),
     "frozen_random": Regime("", True),
     "longitudinal_finetuned": Regime(SIAMESE, False),
+    "context_restoration": Regime(RESTORATION, False),
 }
-RESERVED = {"context_restoration": "the regime is not built yet"}
 _FIRST_REGIMES = ("scratch", "longitudinal_frozen", "strong")
 _FIRST_SIZES = (670, 240)
 
@@ -97,7 +102,7 @@ class Plan:
     """Everything that the jobs share.
 
     Attributes:
-        stages: "siamese", "strong" and "grading".
+        stages: "siamese", "strong", "restoration" and "grading".
         model_config: Sizes of the network.
         test_dir: Data set of further subjects, on which every grading model is tested once.
         work_dir: Where models and results go.
@@ -189,8 +194,6 @@ def _why_not(job: Job, plan: Plan) -> str:
         return f"{job.needs.name} is missing"
     if not plan.stages.get(job.kind, plan.stages["grading"]).data_dir:
         return "there is no data set for it"
-    if _TASKS.get(job.kind, "grading") not in tasks.TASKS:
-        return "the task is not built yet"
     return ""
 
 
@@ -206,17 +209,18 @@ def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> None:
 
 
 def _request(job: Job, plan: Plan) -> loop.Request:
-    stage = plan.stages[job.kind if not job.num_subjects else "grading"]
-    made = tasks.make("grading" if job.num_subjects else _TASKS[job.kind], _json(stage))
-    regime = REGIMES[job.kind] if job.num_subjects else Regime("", False)
+    if job.num_subjects:
+        stage, regime = plan.stages["grading"], REGIMES[job.kind]
+        task, protocol = "grading", paper_cohort.protocol_name(job.num_subjects)
+    else:
+        stage, regime = plan.stages[job.kind], Regime("", False)
+        task, protocol = _PRETRAININGS[job.kind]
     return loop.Request(
-        task=made,
+        task=tasks.make(task, json.dumps(stage.task_options)),
         model_config=plan.model_config,
         train_config=dataclasses.replace(stage.train_config, seed=job.seed),
         data=records.open_folder(stage.data_dir),
-        protocol=paper_cohort.protocol_name(job.num_subjects)
-        if job.num_subjects
-        else made.protocol,
+        protocol=protocol,
         model_dir=plan.folder(job),
         init_from=plan.folder(job.needs) if job.needs else "",
         freeze_encoder=regime.is_frozen,
@@ -224,12 +228,8 @@ def _request(job: Job, plan: Plan) -> loop.Request:
     )
 
 
-def _json(stage: Stage) -> str:
-    return json.dumps(stage.task_options)
-
-
 def _evaluate(job: Job, plan: Plan) -> dict[str, Any]:
-    """Verification of the longitudinal model on its test subjects; nothing of the strong one."""
+    """Verification of the longitudinal model on its test subjects; nothing of the others."""
     if job.kind != SIAMESE:
         return {}
     options = options_lib.Options(num_draws=plan.num_draws)

@@ -195,7 +195,6 @@ def collect(
     scans = {found["num_subjects"]: found["num_scans"] for found in graded}
     reasons = {job: not_run.get(job, "not reached yet") for job in jobs if not plan.result(job)}
     left_out = [{"name": job.name, "reason": reason} for job, reason in reasons.items()]
-    left_out += [{"name": name, "reason": why} for name, why in curve_jobs.RESERVED.items()]
     content = {
         "points": [],
         "contrasts": [],

@@ -28,7 +28,8 @@ from spine_tf import allocator, cli, config
 
 _FLAGS = flags.FLAGS
 NAME = "learning_curve"
-_STAGES = {"siamese": (60, 32), "strong": (60, 32), "grading": (60, 128)}  # epochs, batch size
+# Epochs and batch size.
+_STAGES = {"siamese": (60, 32), "strong": (60, 32), "restoration": (60, 32), "grading": (60, 128)}
 
 
 def define_flags() -> None:
@@ -85,11 +86,13 @@ def main(argv: list[str]) -> int:
 def _plan():
     from benchmarks import curve_jobs
 
-    folders = {"siamese": _FLAGS.data_dir, "strong": _FLAGS.strong_dir, "grading": _FLAGS.data_dir}
-    options = {"grading": {"gradings": [curve_jobs.GRADING]}}
+    options = {
+        "grading": {"gradings": [curve_jobs.GRADING]},
+        "restoration": {"anatomy": "vertebra"},
+    }
     stages = {
         name: curve_jobs.Stage(
-            data_dir=folders[name],
+            data_dir=_FLAGS.strong_dir if name == curve_jobs.STRONG else _FLAGS.data_dir,
             train_config=_settings(name),
             task_options=options.get(name, {}) | json.loads(_FLAGS[f"{name}_options"].value),
         )

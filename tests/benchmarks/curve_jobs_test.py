@@ -14,7 +14,9 @@ Job = curve_jobs.Job
 def _plan(work_dir, data_dir="data", strong_dir="strong", **settings):
     train = config.TrainConfig(**{"epochs": 1, "batch_size": 4, "steps_per_epoch": 1} | settings)
     folders = {"siamese": data_dir, "strong": strong_dir, "grading": data_dir}
+    folders["restoration"] = data_dir
     options = {"siamese": {"margin": 1.0}, "strong": {"gradings": ["disc_bulging"]}}
+    options["restoration"] = {"anatomy": "vertebra"}
     options["grading"] = {"gradings": ["disc_degeneration"]}
     stages = {
         name: curve_jobs.Stage(str(folder), train, options.get(name, {}))
@@ -26,16 +28,16 @@ def _plan(work_dir, data_dir="data", strong_dir="strong", **settings):
 def test_the_most_telling_jobs_come_first():
     jobs = curve_jobs.ordered(list(curve_jobs.REGIMES), [240, 361, 670], [0, 1])
     names = [job.name for job in jobs]
-    assert len(names) == len(set(names)) == 2 * (2 + 5 * 3)
+    assert len(names) == len(set(names)) == 2 * (3 + 6 * 3)
     first = [
-        *("siamese-pretraining-seed0", "strong-pretraining-seed0"),
+        *(f"{name}-pretraining-seed0" for name in ("restoration", "siamese", "strong")),
         *("scratch-670-seed0", "longitudinal_frozen-670-seed0", "strong-670-seed0"),
         *("scratch-240-seed0", "longitudinal_frozen-240-seed0", "strong-240-seed0"),
         *("scratch-361-seed0", "longitudinal_frozen-361-seed0", "strong-361-seed0"),
         *("frozen_random-670-seed0", "longitudinal_finetuned-670-seed0"),
     ]
     assert names[: len(first)] == first
-    assert all(job.seed == 0 for job in jobs[:17]) and all(job.seed == 1 for job in jobs[17:])
+    assert all(job.seed == 0 for job in jobs[:21]) and all(job.seed == 1 for job in jobs[21:])
     assert [job.name for job in curve_jobs.ordered(["scratch"], [240], [2])] == [
         "scratch-240-seed2"
     ]
@@ -94,10 +96,11 @@ def test_what_is_asked_of_the_loop(regime, tmp_path, monkeypatch):
     request = curve_jobs._request(Job(regime, 2, 361), plan)
     assert request.protocol == "grading361" and request.train_config.seed == 2
     sources = {"strong": "strong", "scratch": "", "frozen_random": ""}
+    sources["context_restoration"] = "restoration"
     source = sources.get(regime, "siamese")
     expected = str(tmp_path / f"{source}-pretraining-seed2") if source else ""
     assert request.init_from == expected
-    assert request.freeze_encoder == (regime not in ("scratch", "longitudinal_finetuned"))
+    assert request.freeze_encoder == ("frozen" in regime or regime == "strong")
 
 
 @pytest.mark.slow
@@ -106,7 +109,8 @@ def test_a_job_is_trained_and_tested(tmp_path):
     strong_dir = tiny_runs.make_data(tmp_path / "strong", family_of=range(50, 60))
     _with_protocol(tmp_path / "set", "grading240")
     plan = _plan(tmp_path / "work", data_dir, strong_dir, epochs=2)
-    jobs = curve_jobs.ordered(["longitudinal_frozen", "strong"], [240], [1])
+    regimes = ["longitudinal_frozen", "strong", "context_restoration"]
+    jobs = curve_jobs.ordered(regimes, [240], [1])
     not_run = curve_jobs.run_all(jobs, plan, 1.0, lambda line: None, lambda found: None)
     assert not_run == {} and all(plan.result(job) for job in jobs)
     found = plan.result(Job("longitudinal_frozen", 1, 240))
