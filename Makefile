@@ -79,7 +79,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" \
   $(LOCK)/bin/uv pip compile --quiet --no-config --universal $(LOCK_FLAGS) --extra test
 
 lock: $(LOCK)/.uv
-	$(COMPILE) --python-version 3.11 --extra docs --output-file requirements/current.txt setup.py
+	$(COMPILE) --python-version 3.11 --extra docs --extra types --output-file requirements/current.txt setup.py
 	$(COMPILE) --python-version 3.10 --extra addons --output-file requirements/addons.txt setup.py
 
 $(LOCK)/.uv: Makefile

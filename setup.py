@@ -18,6 +18,7 @@ def _version() -> str:
 _REQUIREMENTS = [
     "absl-py>=2.1",
     "apache-beam>=2.60",
+    "google-crc32c>=1.5",
     "jinja2>=3.1",
     "keras>=2.15",
     "keras-tuner>=1.4.8",
@@ -59,6 +60,7 @@ _EXTRAS = {
         "nbclient>=0.10",
     ],
     "serving": ["tensorflow-serving-api>=2.15"],  # warmup requests of an export; the client
+    "types": ["mypy>=2.0"],  # in the lock of the current stack only
     "test": [
         "dicomweb-client>=0.60",
         "highdicom>=0.24",
