@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import json
 import pathlib
 import re
 import shlex
@@ -132,7 +133,7 @@ def _run(folder, *words):
 @pytest.mark.slow
 def test_the_way_in_the_readme(tmp_path):
     _run(tmp_path, "make-phantom", "--output_dir=archive", "--num_subjects=12", "--seed=1")
-    study = next(path.parent for path in (tmp_path / "archive" / "studies").rglob("*.dcm"))
+    study = min((tmp_path / "archive" / "studies").glob("*/visit-0"))
     shutil.copytree(study, tmp_path / "study")
     shutil.copy(tmp_path / "archive" / "vertebrae.json", tmp_path)
     block = _text(_ROOT / "README.md").split("<!-- way -->")[1].split("\n\n")[0]
@@ -149,6 +150,15 @@ def test_the_way_in_the_readme(tmp_path):
 # === The notebook ===
 
 _NOTEBOOK = _DOCS / "notebooks" / "phantom_to_report.ipynb"
+
+
+def test_the_committed_notebook_was_executed_and_names_no_folder():
+    content = _text(_NOTEBOOK)
+    cells = [cell for cell in json.loads(content)["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] for cell in cells[1:])
+    assert sum("image/png" in output.get("data", {}) for c in cells for output in c["outputs"]) == 5
+    assert len(content) < 800_000
+    assert not re.search(r"/(tmp|home|root|work|usr)/", content)
 
 
 @pytest.mark.slow
