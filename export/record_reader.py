@@ -2,15 +2,9 @@
 
 import dataclasses
 import os
-import tempfile
 from collections.abc import Sequence
 
-import tensorflow as tf
-
-try:
-    import google_crc32c
-except ImportError:  # TensorFlow verifies, 1 to 2 ms a record slower
-    google_crc32c = None
+import google_crc32c
 
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4  # of a TFRecord, around its content
 _MASK = 0xA282EAD8
@@ -41,13 +35,7 @@ def read(folder: str, places: Sequence[Place]) -> list[bytes | None]:
         folder: The data set.
         places: Of the records.
     """
-    frames = [_frame(folder, place) for place in places]
-    if google_crc32c:
-        return [_content(frame) for frame in frames]
-    contents = _contents(b"".join(frames))
-    if len(contents) == len(frames):
-        return contents
-    return [next(iter(_contents(frame)), None) for frame in frames]
+    return [_content(_frame(folder, place)) for place in places]
 
 
 def _frame(folder: str, place: Place) -> bytes:
@@ -62,14 +50,3 @@ def _content(frame: bytes) -> bytes | None:
     checksum = google_crc32c.value(content)
     masked = (((checksum >> 15) | (checksum << 17)) + _MASK) & 0xFFFFFFFF
     return content if masked == int.from_bytes(frame[-_FOOTER_BYTES:], "little") else None
-
-
-def _contents(frames: bytes) -> list[bytes]:
-    """The records that TensorFlow reads; none if the checksum of one is wrong."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(frames)
-        file.flush()
-        try:
-            return list(tf.data.TFRecordDataset(file.name).as_numpy_iterator())
-        except tf.errors.DataLossError:
-            return []
