@@ -2,7 +2,7 @@
 # lock file, and made again when the lock file changes.
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-addons test-slow lint types docs bazel-query lock clean
+.PHONY: demo test test-addons test-slow test-slow-addons lint types docs bazel-query lock clean
 
 DATA ?=
 DEMO_FLAGS ?=
@@ -38,6 +38,9 @@ test-addons: $(ADDONS)/.installed
 
 test-slow: $(CURRENT)/.installed
 	$(CURRENT)/bin/python -m pytest -m slow $(PYTEST_FLAGS)
+
+test-slow-addons: $(ADDONS)/.installed
+	$(ADDONS)/bin/python -m pytest -m slow --ignore=tests/benchmarks $(PYTEST_FLAGS)
 
 lint: $(CURRENT)/.installed
 	$(CURRENT)/bin/ruff check .

@@ -61,10 +61,10 @@ def main(argv: list[str]) -> None:
 
 def _write(part: str, found: object) -> None:
     """Puts a part into training.json beside the other ones."""
-    from benchmarks import results_file
+    from benchmarks import job_list, results_file
 
-    command = f"python -m benchmarks.training --parts={part}"
-    results_file.write(os.path.join(_FLAGS.output_dir, NAME), FORMAT, part, found, command)
+    path, command = os.path.join(_FLAGS.output_dir, NAME), job_list.command("training")
+    results_file.write(path, FORMAT, part, found, command)
 
 
 def _is_half(preset: str) -> bool:

@@ -39,7 +39,9 @@ class Settings:
     train_subjects: tuple[int, ...] = flag_field.option(
         (), "Counts such as 4,2: the same with so many training subjects, PROTOCOL_subjects4, ..."
     )
-    num_processes: int = flag_field.option(1, "Worker processes.")
+    num_processes: int = flag_field.option(
+        1, "Worker processes; convert-dicom takes as many as the work is worth if not given."
+    )
     dry_run: bool = flag_field.option(False, flag_field.DRY_RUN)
 
     def __post_init__(self):

@@ -1,4 +1,4 @@
-"""Making a frozen dataclass from the values that JSON holds."""
+"""JSON objects: a frozen dataclass from one, and what two of them differ in."""
 
 import dataclasses
 import math
@@ -40,3 +40,21 @@ def check(field: dataclasses.Field, value: Any) -> None:
     if not fits:
         wanted = _KINDS.get(kind, "a finite number")
         raise ValueError(f"`{field.name}` must be {wanted}, got {value!r}.")
+
+
+def differences(there: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Returns the fields that two JSON objects differ in, each with both values.
+
+    Args:
+        there: The one that is there.
+        now: The one that is asked for.
+        prefix: What stands before the names.
+    """
+    found = []
+    for name in sorted({*there, *now}):
+        one, other = there.get(name), now.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found += differences(one, other, f"{prefix}{name}.")
+        elif one != other:
+            found.append(f"{prefix}{name} ({one!r} there, {other!r} now)")
+    return found

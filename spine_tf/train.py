@@ -13,9 +13,12 @@ level_weight, header_facts (sex, age, weight). Of grading and strong: gradings.
 
 The same command goes on where a run was stopped. Tasks: longitudinal (vertebral bodies of one
 person at two times, and their levels), strong (eight gradings of discs and levels of bodies, to
-train an encoder), grading (discs). docs/transfer.md has a command for each way to an encoder.
+train an encoder), grading (discs); the pretexts context_restoration, autoencoder,
+context_prediction, relative_positions and jigsaw; of slices classification, localisation,
+segmentation and detection. docs/transfer.md has a command for each way to an encoder.
 """
 
+import sys
 from typing import Any
 
 from absl import flags
@@ -27,7 +30,7 @@ _FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_string("task", "", "longitudinal, strong or grading.")
+    flags.DEFINE_string("task", "", "One of the tasks above.")
     flags.DEFINE_string("task_options", "{}", "JSON object of the task's fields.")
     flags.DEFINE_enum("preset", "small", list(config.PRESETS), "Size of the network.")
     flags.DEFINE_string(
@@ -89,6 +92,8 @@ def main(argv: list[str]) -> None:
     settings = cli.dataclass_from_flags(config.TrainConfig)
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
+    if workers := strategies.waited_for(settings.strategy):
+        print(f"waits until all of {', '.join(workers)} have started", file=sys.stderr, flush=True)
     strategies.make(settings.strategy)  # several workers must find each other before all else
     what = (made, model_config, settings, records.open_folder(_FLAGS.data_dir), _FLAGS.model_dir)
     where: dict[str, Any] = {name: _FLAGS[name].value for name in ("fold", "protocol", "init_from")}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from spine_tf import config
 from spine_tf.data import records
 from spine_tf.tasks import task
-from spine_tf.training import batches, journal, leakage, loop, projector
+from spine_tf.training import batches, journal, leakage, loop, projector, step
 from spine_tf.training import strategy as strategies
 
 ALL = "all"
@@ -67,6 +67,7 @@ def planned(
         if init_from:
             lines += leakage.check(init_from, data, name)
         found = batches.prepare(made, train_config, model_config.crop_scale, data, name)
+        step.check(train_config, strategies.make(train_config.strategy), found.sizes)
         counts = ", ".join(f"{len(index.rows)} {split}" for split, index in found.indices.items())
         lines.append(
             f"{os.path.join(model_dir, folder)}: protocol {name}, records: {counts}; at most"

@@ -23,7 +23,7 @@ _FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_string("task", None, "longitudinal, strong or grading.", required=True)
+    flags.DEFINE_string("task", None, "One of the tasks of spine-tf train.", required=True)
     flags.DEFINE_string("task_options", "{}", "JSON object of the task's fields.")
     flags.DEFINE_enum("preset", "small", list(config.PRESETS), "Size of the network.")
     flags.DEFINE_string("data_dir", None, "Data set made by a convert command.", required=True)

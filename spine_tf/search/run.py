@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from spine_tf import files, run_config, tasks
+from spine_tf import files, json_fields, run_config, tasks
 from spine_tf.data import records
 from spine_tf.search import (
     objective,
@@ -189,11 +189,11 @@ def _claim(setup: trial.Setup, chosen: options.Options, role: str) -> None:
     identity = _identity(setup, chosen)
     if os.path.exists(path):
         found = files.read_json(path, FORMAT)
-        changed = [name for name in identity if found.get(name) != identity[name]]
+        changed = json_fields.differences(found, identity)
         if changed:
             raise ValueError(
-                f"`work_dir` must be new or of the same search, got {setup.work_dir}, whose"
-                f" {', '.join(changed)} differ. Choose another folder."
+                f"`work_dir` must be new or of the same search, got {setup.work_dir}, which differs"
+                f" in {'; '.join(changed)}. Choose another folder."
             )
     elif role != processes.WORKER:
         os.makedirs(setup.work_dir, exist_ok=True)
@@ -255,5 +255,6 @@ def report(
     if chosen:
         say(f"best: trial {chosen.trial}, {setup.objective} {chosen.objective:.4f}")
         say(f"  {progress.text(chosen.values)}")
-        say(f"train it: spine-tf train --config={os.path.join(setup.work_dir, results.BEST)}")
+        best = os.path.join(setup.work_dir, results.BEST)
+        say(f"train it: spine-tf train --config={best} --data_dir=... --model_dir=...")
     return len(failed)

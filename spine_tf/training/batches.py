@@ -106,6 +106,11 @@ class Batches:
         return [self.indices[split].rows[number]["key"] for number in numbers]
 
     @property
+    def sizes(self) -> list[int]:
+        """Examples of a whole batch of each split."""
+        return [self.plan(split, 0).shape[1] for split in self.indices]
+
+    @property
     def is_chief(self) -> bool:
         """Whether this worker writes the model folder."""
         return self._share[0] == 0

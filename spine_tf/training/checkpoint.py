@@ -130,8 +130,11 @@ class Checkpoints:
                 self._write(os.path.join(folder, "other"))
             return
         os.makedirs(self._folder, exist_ok=True)
-        self._write(os.path.join(self._folder, _name(self._state)))
-        for path in saved(self._folder)[keep:]:
+        written = os.path.join(self._folder, _name(self._state))
+        self._write(written)
+        paths = saved(self._folder)
+        number = paths.index(written)  # newer ones are damaged: the run did not go on from them
+        for path in paths[:number] + paths[number + keep :]:
             os.remove(path + _INDEX)  # first, so that a half removed one is none
             for part in glob.glob(glob.escape(path) + ".data-*"):
                 os.remove(part)

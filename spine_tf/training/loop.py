@@ -5,7 +5,6 @@ been. With several workers each runs this loop in step with the others; only the
 """
 
 import dataclasses
-import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -14,12 +13,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from spine_tf import config, files, tasks
+from spine_tf import config, json_fields, tasks
 from spine_tf.data import records
 from spine_tf.tasks import task
 from spine_tf.training import batches as batches_lib
 from spine_tf.training import (
     checkpoint,
+    failed_batch,
     frozen_features,
     journal,
     leakage,
@@ -33,7 +33,6 @@ from spine_tf.training import precision as precisions
 from spine_tf.training import step as step_lib
 from spine_tf.training import strategy as strategies
 
-_FAILED = "failed_batch.json"
 _MAY_CHANGE = ("epochs", "strategy", "checkpoint_steps", "keep_checkpoints")
 
 
@@ -112,8 +111,6 @@ def train(
     """
     settings = request.train_config
     strategy = strategies.make(settings.strategy)  # before any operation of TensorFlow
-    precisions.check(settings.precision)
-    step_lib.check(settings, strategy)
     if not strategies.is_chief(strategy):
         say = on_epoch = _ignore
     try:
@@ -143,12 +140,10 @@ def _prepare(request: Request, strategy, say, on_epoch) -> "_Run":
     )
     made, indices = batches.task, batches.indices
     # What cannot be is said before anything is written.
-    for split in indices:
-        strategies.part_size(strategy, batches.plan(split, 0).shape[1])
+    step_lib.check(settings, strategy, batches.sizes)
     if request.init_from:
         for note in leakage.check(request.init_from, request.data, request.protocol):
             say(note)
-    optimizers.make(settings.optimizer, settings.learning_rate)
     statistics = records.statistics(indices["train"], made.class_counts(indices["train"]))
     if request.init_from:  # an encoder goes with the means it subtracts
         means = model_folder.load(request.init_from).statistics.slice_means
@@ -201,37 +196,48 @@ def _folder(request: Request, made, statistics, build, batches, say) -> model_fo
     identity = request.identity()
     if os.path.exists(os.path.join(request.model_dir, model_folder.CONFIG)):
         folder = model_folder.load(request.model_dir)
-        if folder.request != identity:
-            changed = [name for name in identity if folder.request.get(name) != identity[name]]
-            raise ValueError(
-                f"`model_dir` must be new or of the same run, got {request.model_dir}, whose"
-                f" {', '.join(changed)} differ. Choose another folder."
-            )
+        _check_same(folder, identity)
         folder = dataclasses.replace(folder, train_config=request.train_config)
-        if batches.is_chief:
-            model_folder.save_config(folder)
-        return folder
-    # A model of its own: a trained one may be spread over devices, and batch norm moves.
-    made = made.calibrate(build, batches.first)
-    if made != batches.task:
-        say("set from the data: " + _changes(batches.task, made))
-    folder = model_folder.ModelFolder(
-        path=request.model_dir,
-        task=made,
-        model_config=request.model_config,
-        train_config=request.train_config,
-        statistics=statistics,
-        protocol=request.protocol,
-        data=model_folder.describe_data(request.data),
-        versions=model_folder.library_versions(),
-        request=identity,
-    )
+    else:
+        # A model of its own: a trained one may be spread over devices, and batch norm moves.
+        made = made.calibrate(build, batches.first)
+        if made != batches.task:
+            say("set from the data: " + _changes(batches.task, made))
+        folder = model_folder.ModelFolder(
+            path=request.model_dir,
+            task=made,
+            model_config=request.model_config,
+            train_config=request.train_config,
+            statistics=statistics,
+            protocol=request.protocol,
+            data=model_folder.describe_data(request.data),
+            versions=model_folder.library_versions(),
+            request=identity,
+        )
     if batches.is_chief:
-        model_folder.save_config(folder)
+        # Each time, and config.json last: a run that was killed here is not known by less.
+        os.makedirs(folder.path, exist_ok=True)
         families = {split: index.column("family") for split, index in batches.indices.items()}
         leakage.save(folder.path, request.init_from, families, leakage.key_ids(request.data))
         pretext_mark.save(folder.path, request.init_from)
+        model_folder.save_config(folder)
     return folder
+
+
+def _check_same(folder: model_folder.ModelFolder, identity: Mapping[str, Any]) -> None:
+    """Raises ValueError where a folder is of another run, or of the other stack."""
+    changed = json_fields.differences(folder.request, identity)
+    if changed:
+        raise ValueError(
+            f"`model_dir` must be new or of the same run, got {folder.path}, which differs in"
+            f" {'; '.join(changed)}. Choose another folder."
+        )
+    begun, now = folder.versions["keras"], keras.__version__
+    if begun.split(".")[0] != now.split(".")[0]:
+        raise ValueError(
+            f"`model_dir` must be of a run of this stack, got {folder.path}, which was begun with"
+            f" Keras {begun}; this is {now}. Go on with that stack, or choose another folder."
+        )
 
 
 class _Run:
@@ -322,8 +328,7 @@ class _Run:
                     tensorboard.write_input_images(path, epoch, image)
                 losses = self._steps.train(batch, is_last=is_last)
                 losses = {name: float(value) for name, value in losses.items()}
-                if not math.isfinite(losses["loss"]):
-                    self._stop_at(step, losses)
+                self._check_finite("train", epoch, step, losses)
                 state.step.assign(step + 1)
                 state.add_losses(losses)
                 bar.update()
@@ -334,30 +339,30 @@ class _Run:
                     self._save()
                     self._is_due = False
 
-    def _stop_at(self, step: int, losses: Mapping[str, float]) -> None:
-        """Raises ValueError for a loss that is not finite, with the records of the batch."""
-        epoch = int(self._state.epoch)
-        keys = self._batches.keys("train", epoch, step)
-        path = os.path.join(self.folder.path, _FAILED)
-        if self._is_chief:
-            files.write_json(path, {"epoch": epoch, "step": step, "records": keys})
-        shown = ", ".join(keys[:4]) + (" and more" if len(keys) > 4 else "")
-        raise ValueError(
-            f"the loss must be finite, got {losses} at epoch {epoch + 1}, step {step + 1}, with the"
-            f" records {shown} (all of them: {path}). Lower --learning_rate or give --clip_norm,"
-            " and choose another --model_dir."
+    def _check_finite(self, split: str, epoch: int, step: int, losses: Mapping) -> None:
+        """Stops at a loss that is not finite; `epoch` is that of the batch."""
+        failed_batch.check(
+            losses,
+            self.folder.path,
+            split=split,
+            epoch=int(self._state.epoch),
+            step=step,
+            records=self._batches.keys(split, epoch, step),
+            is_chief=self._is_chief,
         )
 
     def _validate(self) -> dict[str, float]:
         metrics = self.folder.task.metrics()
         sums: dict[str, float] = {}
         steps = 0
-        for _, batch in self._batches.of_epoch("validation", 0):
+        for step, batch in self._batches.of_epoch("validation", 0):
             losses, outputs = self._steps.test(batch)
             task.check_keys(batch, outputs, self._steps.loss_names[1:])
+            losses = {name: float(value) for name, value in losses.items()}
+            self._check_finite("validation", 0, step, losses)
             steps += 1
             for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(value)
+                sums[name] = sums.get(name, 0.0) + value
             for name, found in metrics.items():
                 present = tf.cast(batch.weights[name] > 0, tf.float32)
                 for metric in found:

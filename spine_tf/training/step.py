@@ -4,7 +4,7 @@ Losses come per example; a step takes their weighted mean over the global batch,
 devices does not change the result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -14,13 +14,20 @@ from spine_tf.data import records
 from spine_tf.models import dropout
 from spine_tf.tasks import task
 from spine_tf.training import optimizers
+from spine_tf.training import precision as precisions
 from spine_tf.training import strategy as strategies
 
 Losses = dict[str, tf.Tensor]
 
 
-def check(settings: config.TrainConfig, strategy: tf.distribute.Strategy) -> None:
-    """Raises ValueError where XLA is asked for on several devices."""
+def check(
+    settings: config.TrainConfig, strategy: tf.distribute.Strategy, batch_sizes: Iterable[int]
+) -> None:
+    """Raises ValueError where settings cannot be on this machine, or batches cannot be split."""
+    precisions.check(settings.precision)
+    optimizers.make(settings.optimizer, settings.learning_rate)
+    for size in batch_sizes:
+        strategies.part_size(strategy, size)
     if settings.xla and strategy.num_replicas_in_sync > 1:
         raise ValueError(
             "`xla` must be off on several devices, whose sums cannot be compiled, got"
@@ -181,7 +188,10 @@ class Steps:
         return {"loss": total, **parts}
 
     def _gradients(self, batch: task.Batch) -> tuple[Losses, list[tf.Tensor]]:
-        """Losses, and gradients of the scaled loss, both a share of the whole batch's."""
+        """Losses, and gradients of the scaled loss, both a share of the whole batch's.
+
+        The total is NaN where a gradient is not finite, so that this batch is blamed, not the next.
+        """
         with tf.GradientTape() as tape:
             losses = self._parts(batch, self._forward(batch, training=True))
             total = losses["loss"] + self._decay() / self._strategy.num_replicas_in_sync
@@ -189,6 +199,9 @@ class Steps:
         gradients = tape.gradient(
             scaled, self._variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
+        if self._settings.precision != precisions.MIXED_FLOAT16:  # there the optimizer looks
+            is_finite = tf.math.is_finite(tf.add_n([tf.reduce_sum(one) for one in gradients]))
+            losses["loss"] = tf.where(is_finite, losses["loss"], float("nan"))
         return losses, gradients
 
     def _decay(self) -> tf.Tensor:

@@ -96,6 +96,12 @@ def _workers() -> list[str]:
     return workers
 
 
+def waited_for(name: str) -> list[str]:
+    """Returns the addresses of all workers if `make` will wait until they have all started."""
+    workers = _workers() if name in ("auto", "multiworker") else []
+    return workers if len(workers) > 1 else []
+
+
 def share(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     """Returns (number of this worker, number of workers)."""
     resolver = strategy.cluster_resolver

@@ -37,3 +37,14 @@ def test_what_is_left_out_keeps_its_default():
 def test_what_cannot_be(values, message):
     with pytest.raises(ValueError, match=message):
         json_fields.make(Thing, values, "thing")
+
+
+def test_differences_are_named_with_both_values():
+    there = {"a": {"b": 1, "c": 2.0}, "d": [1], "e": "x"}
+    now = {"a": {"b": 1, "c": 3.0}, "d": [2], "f": None}
+    assert json_fields.differences(there, there) == []
+    assert json_fields.differences(there, now) == [
+        "a.c (2.0 there, 3.0 now)",
+        "d ([1] there, [2] now)",
+        "e ('x' there, None now)",
+    ]

@@ -133,6 +133,16 @@ def test_a_damaged_checkpoint_is_skipped_with_a_warning(tmp_path, ending, damage
     assert "epoch000003-step00000000: skipped, it is damaged (" in line
 
 
+def test_a_damaged_checkpoint_is_not_kept_in_place_of_a_whole_one(tmp_path):
+    _save_three(tmp_path)
+    folder = tmp_path / "checkpoints"
+    (folder / "epoch000003-step00000000.index").write_bytes(b"")
+    made = _checkpoints(tmp_path, _parts())
+    assert made.restore(lambda line: None)
+    made.save(keep=1)
+    assert {path.name.split(".")[0] for path in folder.iterdir()} == {"epoch000002-step00000000"}
+
+
 def test_where_all_are_damaged_the_run_does_not_begin_anew(tmp_path):
     _save_three(tmp_path)
     for path in (tmp_path / "checkpoints").glob("*.index"):

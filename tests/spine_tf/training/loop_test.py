@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -96,9 +97,9 @@ def test_a_finished_run_stays_as_it_is(source, data_dir):
 
 
 def test_another_run_in_the_same_folder_is_refused(source, data_dir):
-    with pytest.raises(ValueError, match="must be new or of the same run.*train_config differ"):
+    with pytest.raises(ValueError, match=r"of the same run.*learning_rate \(0.1 there, 0.5 now\)"):
         tiny_runs.train(data_dir, source.path, **FIRST_STEP | {"learning_rate": 0.5})
-    with pytest.raises(ValueError, match="task, .*protocol differ. Choose another folder"):
+    with pytest.raises(ValueError, match="'longitudinal' now.*. Choose another folder"):
         tiny_runs.train(data_dir, source.path, "longitudinal")
 
 
@@ -143,10 +144,41 @@ def test_a_loss_that_is_not_finite_stops_the_run(data_dir, tmp_path):
     ):
         tiny_runs.train(data_dir, tmp_path, model=tiny_runs.PLAIN, learning_rate=1e30)
     failed = json.loads((tmp_path / "failed_batch.json").read_text())
-    assert (failed["epoch"], failed["step"]) == (0, 1)
+    assert (failed["split"], failed["epoch"], failed["step"]) == ("train", 0, 1)
     index = records.open_folder(data_dir).index("disc", "grading", "train")
     plan = tiny_runs.make_task("grading").plan(index, 4, seed=0)
     assert sorted(failed["records"]) == sorted({index.rows[item]["key"] for item in plan[1, :, 0]})
+
+
+def test_a_validation_loss_that_is_not_finite_stops_the_run_unsaved(data_dir, tmp_path):
+    settings = FIRST_STEP | {"model": tiny_runs.PLAIN, "learning_rate": 1e30}
+    for _ in range(2):  # and again where the same command is given again
+        with pytest.raises(ValueError, match="finite.* in validation at epoch 1, step 1"):
+            tiny_runs.train(data_dir, tmp_path, **settings)
+    assert json.loads((tmp_path / "failed_batch.json").read_text())["split"] == "validation"
+    assert not (tmp_path / "checkpoints").exists() and not (tmp_path / "metrics.csv").exists()
+
+
+def test_a_run_that_was_killed_at_its_first_files_knows_its_families(
+    data_dir, tmp_path, first_epoch
+):
+    source, other = first_epoch[0].path, tmp_path / "other"
+    other.mkdir()
+    shutil.copy(os.path.join(source, "config.json"), other)
+    tiny_runs.train(data_dir, other, **FIRST_STEP)
+    with open(os.path.join(source, "families.json"), encoding="utf-8") as file:
+        assert (other / "families.json").read_text() == file.read()
+
+
+def test_a_run_of_the_other_stack_is_refused(data_dir, tmp_path, first_epoch):
+    shutil.copytree(first_epoch[0].path, tmp_path / "other")
+    path = tmp_path / "other" / "config.json"
+    content = json.loads(path.read_text())
+    content["versions"]["keras"] = "1.2.3"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="of this stack.*begun with Keras 1.2.3"):
+        tiny_runs.train(data_dir, tmp_path / "other", **FIRST_STEP)
+    assert json.loads(path.read_text()) == content
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,15 @@ def test_a_tf_config_that_is_none(monkeypatch, text):
             strategy.make(name)
 
 
+def test_who_is_waited_for(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert strategy.waited_for("auto") == []
+    text = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}'
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert strategy.waited_for("auto") == strategy.waited_for("multiworker") == ["a:1", "b:1"]
+    assert strategy.waited_for("one") == []
+
+
 def test_one_device_takes_the_whole_batch():
     one = strategy.make("one")
     batch = {"x": tf.constant([1.0, 2.0, 3.0])}
