@@ -4,14 +4,12 @@ import contextlib
 import json
 import os
 import shutil
-import socket
-import subprocess
-import time
 import urllib.request
+
+from tests.data_prep import server_process
 
 ABSENT = "orthanc and orthanc-dicomweb are not installed"
 _PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
-_START_SECS = 60
 
 
 def binary():
@@ -20,18 +18,10 @@ def binary():
     return found if found and os.path.exists(_PLUGIN) else None
 
 
-def _free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        return [item.getsockname()[1] for item in sockets]
-
-
 @contextlib.contextmanager
 def running(folder):
     """Starts a server whose data lie in `folder`; gives its address, and stops it."""
-    http_port, dicom_port = _free_ports(2)
+    http_port, dicom_port = server_process.free_ports(2)
     config = {
         "StorageDirectory": str(folder / "db"),
         "IndexDirectory": str(folder / "db"),
@@ -43,26 +33,10 @@ def running(folder):
         "DicomWeb": {"Enable": True},
     }
     (folder / "orthanc.json").write_text(json.dumps(config))
-    with open(folder / "orthanc.log", "w") as log:
-        server = subprocess.Popen([binary(), folder / "orthanc.json"], stdout=log, stderr=log)
-    try:
-        address = f"http://127.0.0.1:{http_port}"
-        _wait(f"{address}/system", server, folder / "orthanc.log")
+    address = f"http://127.0.0.1:{http_port}"
+    command = [binary(), folder / "orthanc.json"]
+    with server_process.running(command, f"{address}/system", folder / "orthanc.log"):
         yield address
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait(address, server, log):
-    end = time.monotonic() + _START_SECS
-    while True:
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(address).close()
-            return
-        if server.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"Orthanc does not start: {log.read_text()[-2000:]}")
-        time.sleep(0.1)
 
 
 def store(address, path):
