@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from benchmarks import frozen_features
 from spine_tf import cli, config
 from tests.spine_tf import small_data, tiny_runs
@@ -17,6 +19,7 @@ def test_speed_ups_by_hand():
     assert found["speed_up"] == 10.0 and found["speed_up_60_epochs"] == 4.0
 
 
+@pytest.mark.slow
 def test_measures_and_writes(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(config.PRESETS, "tiny", tiny_runs.MODEL)
     data_dir = small_data.make(tmp_path / "set", disc_names=("L4-L5",))

@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import pytest
 from PIL import Image
 
 from benchmarks import organ_sheets
@@ -11,6 +12,7 @@ from spine_tf import cli
 _DOCS = pathlib.Path(__file__).parents[2] / "docs"
 
 
+@pytest.mark.slow
 def test_writes_both_sheets(tmp_path):
     arguments = ("--num_examinations=1", "--num_cases=1", f"--output_dir={tmp_path}")
     assert cli.call(organ_sheets.define_flags, organ_sheets.main, arguments) == 0

@@ -164,6 +164,7 @@ def models(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_every_pretext_that_is_there_has_a_row(models):
     figure = restored.draw(str(models), str(models / "data"), 1)
     assert len(_images(figure)) == 4 * 3
@@ -172,17 +173,20 @@ def test_every_pretext_that_is_there_has_a_row(models):
     assert "prediction" not in words  # there is no such model
 
 
+@pytest.mark.slow
 def test_the_truth_is_one_image(models):
     shown = _images(restored.draw(str(models), str(models / "data"), 1))
     np.testing.assert_array_equal(shown[2], shown[5])  # of restoration and autoencoder
     np.testing.assert_array_equal(shown[3], shown[5])  # an autoencoder is given the truth
 
 
+@pytest.mark.slow
 def test_more_images_than_subjects(models):
     with pytest.raises(ValueError, match="`num_images` must be at most .*, got 99"):
         restored.draw(str(models), str(models / "data"), 99)
 
 
+@pytest.mark.slow
 def test_of_several_models_the_first_with_weights(models, tmp_path):
     for number in range(3):
         shutil.copytree(models / "jigsaw-seed0", tmp_path / f"run{number}")
@@ -202,6 +206,7 @@ def _run(*arguments):
     return cli.call(restoration_figures.define_flags, restoration_figures.main, arguments)
 
 
+@pytest.mark.slow
 def test_script_writes_small_equal_files(tmp_path):
     contents = []
     for name in ("one", "two"):

@@ -118,6 +118,7 @@ def test_good_volumes_are_converted_beside_bad_ones(tmp_path, capfd):
     assert parsed["foreground"].numpy().sum() == part.rows[0]["foreground_pixels"]
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_slices(tmp_path):
     for name in "abcd":
         volume_samples.write_case(tmp_path / "in", name, ("ct",))

@@ -62,6 +62,7 @@ def test_an_image_is_what_tensorflow_writes(tmp_path):
     assert found.metadata == expected.metadata
 
 
+@pytest.mark.slow
 def test_the_package_tensorboard_is_not_needed_to_write(tmp_path):
     command = [sys.executable, "-c", _WITHOUT_TENSORBOARD, str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True)
