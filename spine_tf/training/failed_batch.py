@@ -1,15 +1,15 @@
 """A batch whose loss or gradient is not finite: which records it holds, for whoever looks why."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from spine_tf import files
 
 NAME = "failed_batch.json"
 
 
-def check(
+def stop(
     losses: Mapping[str, float],
     model_dir: str,
     *,
@@ -18,8 +18,8 @@ def check(
     step: int,
     records: Sequence[str],
     is_chief: bool = True,
-) -> None:
-    """Stops a run whose loss is not finite.
+) -> NoReturn:
+    """Ends a run whose loss is not finite.
 
     Args:
         losses: "loss", the total, and its parts.
@@ -31,10 +31,8 @@ def check(
         is_chief: Whether this worker writes.
 
     Raises:
-        ValueError: If the total is not finite.
+        ValueError: Always; it names the batch.
     """
-    if math.isfinite(losses["loss"]):
-        return
     path = os.path.join(model_dir, NAME)
     if is_chief:
         place = {"split": split, "epoch": epoch, "step": step}

@@ -5,6 +5,7 @@ been. With several workers each runs this loop in step with the others; only the
 """
 
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -341,7 +342,9 @@ class _Run:
 
     def _check_finite(self, split: str, epoch: int, step: int, losses: Mapping) -> None:
         """Stops at a loss that is not finite; `epoch` is that of the batch."""
-        failed_batch.check(
+        if math.isfinite(losses["loss"]):
+            return
+        failed_batch.stop(
             losses,
             self.folder.path,
             split=split,
