@@ -1,6 +1,6 @@
 """Speed of convert-dicom: the whole command over the bare decoding and cropping that it must do.
 
-    python -m benchmarks.conversion --work_dir=work --parts=speed,memory
+    python -m benchmarks.conversion --work_dir=work --parts=speed --parts=memory
 
 Makes an archive of phantom studies compressed as JPEG 2000 (kept in --work_dir for the next time).
 
