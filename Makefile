@@ -2,7 +2,8 @@
 # lock file, and made again when the lock file changes.
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-addons test-slow test-slow-addons lint types docs bazel-query lock clean
+.PHONY: demo test test-addons test-slow test-slow-addons lint types docs bazel-query \
+  environments lock clean
 
 DATA ?=
 DEMO_FLAGS ?=
@@ -58,6 +59,9 @@ bazel-query: $(CURRENT)/.installed
 	$(CURRENT)/bin/python -m pytest -k bazel tests/build_test.py $(PYTEST_FLAGS)
 
 # One environment per stack: .locked holds what the lock file names, .installed adds this package.
+# With --jobs=2 both are made at once.
+
+environments: $(CURRENT)/.locked $(ADDONS)/.locked
 
 %/.installed: %/.locked setup.py pyproject.toml
 	$*/bin/python -m pip install --quiet --no-deps --editable .

@@ -215,38 +215,11 @@ class GradingModule(CropModule):
         Returns:
             What is said of every grading, and key and level [batch] string.
         """
-        crop, key, level = tf.map_fn(
-            self._parse,
-            _shaped(examples, EXAMPLES_INPUT),
-            fn_output_signature=(
-                tf.TensorSpec(self.crop_shape, tf.float32),
-                tf.TensorSpec([], tf.string),
-                tf.TensorSpec([], tf.string),
-            ),
-        )
+        serialized = _shaped(examples, EXAMPLES_INPUT)
+        found = schema.parse_disc_pixels(serialized, self._inputs.stored_scale)
+        key, level = found["key"], found["level"]
+        crop = augmentation.middle(found["image"], crops.DISC, self._inputs)
         return self.run_crops(crop) | self._was_graded(level) | {"key": key, "level": level}
-
-    def _parse(self, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        found = schema.parse(schema.DISC, serialized, self._inputs.stored_scale)
-        rules = [
-            tf.debugging.Assert(
-                found["schema_version"] == schema.SCHEMA_VERSION,
-                [f"`schema_version` must be {schema.SCHEMA_VERSION}, got", found["schema_version"]],
-            ),
-            tf.debugging.Assert(
-                found["kind"] == schema.DISC, ["`kind` must be disc, got", found["kind"]]
-            ),
-        ]
-        with tf.control_dependencies(rules):
-            image = augmentation.network_input(
-                tf.identity(found["image"]),
-                found["slice_is_valid"],
-                found["pixel_is_valid"],
-                crops.DISC,
-                self._inputs,
-                seed=tf.zeros([2], tf.int32),
-            )
-        return image, found["key"], found["level"]
 
     def grade_scan(
         self, volume: tf.Tensor, affine: tf.Tensor, corners_mm: tf.Tensor, levels: tf.Tensor

@@ -18,7 +18,10 @@ import pydicom.datadict
 import pytest
 
 from spine_tf import cli, commands
+from spine_tf.evaluation import options, run
 from tests import tiny_export
+from tests.data_prep import other_annotations_test
+from tests.spine_tf import small_data, untrained
 
 _TEXTS = "AE LO LT PN SH ST UC UT UR CS".split()
 _TIMES = {"DA": "1937{:04d}", "TM": "{:06d}.7391", "DT": "1937{:04d}{:06d}.7391", "AS": "{:03d}Y"}
@@ -46,6 +49,7 @@ _OF_THE_TABLE = (
     " SeriesDescription SmokingStatus StationAETitle StationName StudyComments StudyDate"
     " StudyDescription StudyID StudyTime TextComments TimezoneOffsetFromUTC VerifyingObserverName"
 ).split()
+_OF_PEOPLE = (0x0008, 0x0010, 0x0012, 0x0032, 0x0038)  # groups a SEG can be read without
 _FOLDER, _UIDS = "QZfolderQZ", "1.2.826.97531"
 
 
@@ -136,13 +140,40 @@ def _run(command, **options):
     return cli.call(module.define_flags, module.main, arguments)
 
 
-def _run_all(studies, work):
+def _write_seg(folder):
+    """Writes a DICOM segmentation with planted values; returns the folder."""
+    folder.mkdir()
+    path = folder / "seg.dcm"
+    other_annotations_test.write_seg(folder.parent / "series", path)
+    dataset = pydicom.dcmread(path)
+    for keyword, value in _PLANTED.items():
+        if pydicom.datadict.tag_for_keyword(keyword) >> 16 in _OF_PEOPLE:
+            setattr(dataset, keyword, value)
+    dataset.save_as(path)
+    return folder
+
+
+def _verification(folder):
+    """A longitudinal model and an evaluation of it, for verify."""
+    names = {"vertebra_names": tuple(tiny_export.NAMES[:4]), "disc_names": ("L1-L2",)}
+    first = small_data.make(folder / "first", (2,) * 12, **names)
+    second = small_data.make(folder / "second", (2,) * 12, seed=1, **names)
+    model = untrained.save(folder / "siamese", first, "longitudinal")
+    chosen = options.Options(other_data=True, num_draws=20)
+    run.evaluate(model, second, str(folder / "evaluation"), chosen)
+    return {"model": model, "evaluation": folder / "evaluation"}
+
+
+def _run_all(studies, segs, work, verification):
     """Runs the whole way and what else reads studies; returns the exit statuses."""
     data, model, export = work / "data", work / "model", work / "export"
+    (work / "annotations").mkdir(parents=True)
     tiny = {"preset": "tiny", "epochs": 1, "batch_size": 2, "steps_per_epoch": 1}
     small = {"crop_scale": 0.5, "num_shards": 1}
     facts = {"header_facts": "sex,age,weight"}
-    asked = json.dumps({"gradings": ["pfirrmann"]})
+    grading = {"task": "grading", "task_options": json.dumps({"gradings": ["pfirrmann"]})}
+    annotated = {"input_dir": segs, "output": work / "annotations" / "vertebrae.json"}
+    verdict = {"output": work / "verdict.json"}
     where = {"data_dir": data, "model_dir": model}
     images = {"images_csv": studies / "images.csv", "image_dir": studies, "output_dir": work / "2d"}
     return [
@@ -150,10 +181,14 @@ def _run_all(studies, work):
         _run("detect", input_dir=studies, output_dir=work / "found"),
         _run("convert-detection", dicom_dir=studies, output_dir=work / "slices", num_shards=1),
         _run("convert-images", **images, **small, **facts),
-        _run("train", task="grading", task_options=asked, **where, **tiny),
+        _run("convert-annotations", format="seg", **annotated),
+        _run("verify", study_a=studies / "0", study_b=studies / "1", **verification, **verdict),
+        _run("tune", **grading, data_dir=data, work_dir=work / "search", max_trials=1, **tiny),
+        _run("train", **grading, **where, **tiny),
         _run("evaluate", output_dir=work / "evaluation", **where),
         _run("calibrate", error_rate=0.5, **where),
         _run("export", export_dir=export, **where),
+        _run("check-model", export_dir=export, **where),
         _run("score", model=export, data_dir=data, output=work / "scores.csv"),
         _run("drift", scored=work / "scores.csv", model=export, output_dir=work / "drift"),
         _run("grade", study_dir=studies / "0", model=export, output_dir=work / "report"),
@@ -178,8 +213,11 @@ def test_no_attribute_of_a_patient_comes_out(tmp_path, capfd):
     _write_table(studies)
     _write_study(studies / "broken", 9)
     sorted((studies / "broken" / "T2").iterdir())[3].unlink()
-    rejected, done = [cli.EXIT_REJECTED] * 3, [cli.EXIT_DONE] * 8
-    assert _run_all(studies, work) == rejected + done
+    verification = _verification(tmp_path)
+    segs = _write_seg(tmp_path / f"{_FOLDER}2")
+    capfd.readouterr()
+    statuses = _run_all(studies, segs, work, verification)
+    assert statuses == [cli.EXIT_REJECTED] * 3 + [cli.EXIT_DONE] * 12
     printed = "".join(capfd.readouterr())
     written = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
     # Values of a few digits come up by chance.

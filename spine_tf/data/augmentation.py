@@ -87,17 +87,30 @@ def network_input(
     Returns:
         [9, rows, columns] float32 in [0, 2], of `kind.network_shape(inputs.crop_scale)`.
     """
+    if inputs.augment is None:
+        return middle(image, kind, inputs)
     image = crops.reduce_scale(image, inputs.reduction)
     mask = crops.reduce_scale(tf.cast(pixel_is_valid, tf.float32), inputs.reduction)
     shape = kind.network_shape(inputs.crop_scale)
-    if inputs.augment is None:
-        return _middle(image, shape)
     return _augmented(image, slice_is_valid, mask, shape, inputs.augment, seed)
 
 
-def _middle(image: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
-    begin = [(have - want) // 2 for have, want in zip(image.shape, shape, strict=True)]
-    return tf.slice(image, begin, shape)
+def middle(images: tf.Tensor, kind: crops.CropKind, inputs: InputConfig) -> tf.Tensor:
+    """Returns the network inputs of stored crops without augmentation: their middles.
+
+    Args:
+        images: [..., 15, rows, columns] float32 in [0, 2], as stored.
+        kind: What was cropped.
+        inputs: Scales.
+
+    Returns:
+        [..., 9, rows, columns] float32, of `kind.network_shape(inputs.crop_scale)`.
+    """
+    reduced = crops.reduce_scale(images, inputs.reduction)
+    shape = kind.network_shape(inputs.crop_scale)
+    begin = [(have - want) // 2 for have, want in zip(reduced.shape[-3:], shape, strict=True)]
+    inside = tuple(slice(at, at + want) for at, want in zip(begin, shape, strict=True))
+    return reduced[(..., *inside)]
 
 
 def _augmented(image, slice_is_valid, mask, shape, options: AugmentConfig, seed) -> tf.Tensor:

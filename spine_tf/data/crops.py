@@ -380,10 +380,12 @@ def crop_marked_discs(
 
 
 def reduce_scale(image: tf.Tensor, factor: int) -> tf.Tensor:
-    """Averages [..., rows, columns] float32 over blocks of `factor` by `factor` pixels."""
+    """Averages [..., rows, columns] float32 over blocks of `factor` by `factor` pixels.
+
+    Rows and columns are known when the graph is made; the axes before them need not be.
+    """
     if factor == 1:
         return image
-    shape = tf.shape(image)
-    rows, columns = shape[-2] // factor, shape[-1] // factor
-    blocks = tf.concat([shape[:-2], [rows, factor, columns, factor]], 0)
+    rows, columns = image.shape[-2] // factor, image.shape[-1] // factor
+    blocks = tf.concat([tf.shape(image)[:-2], [rows, factor, columns, factor]], 0)
     return tf.reduce_mean(tf.reshape(image, blocks), [-3, -1])

@@ -245,6 +245,41 @@ def parse(
     return parsed
 
 
+def parse_disc_pixels(serialized: tf.Tensor, crop_scale: float) -> dict[str, tf.Tensor]:
+    """Parses the pixels of many `disc` records at once, for serving.
+
+    One operation parses them all, and what a model does not look at stays unparsed: that takes a
+    tenth of the time of `parse` on one record after the other.
+
+    Args:
+        serialized: [batch] string, each a serialized tf.train.Example.
+        crop_scale: The data set's crop scale; it fixes the shape of a crop.
+
+    Returns:
+        image [batch, 15, rows, columns] float32 in [0, 2], key and level [batch] string. Running it
+        refuses records of another kind or schema.
+    """
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("kind", "key", "level")}
+    spec["schema_version"] = tf.io.FixedLenFeature([], tf.int64)
+    # A list, so that a record with more visits is refused for its kind and not for its length.
+    spec["image"] = tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True)
+    parsed = tf.io.parse_example(serialized, spec)
+    versions, kinds = parsed["schema_version"], parsed["kind"]
+    rules = [
+        tf.debugging.Assert(
+            tf.reduce_all(versions == SCHEMA_VERSION),
+            [f"`schema_version` must be {SCHEMA_VERSION}, got", versions],
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all(kinds == DISC), [f"`kind` must be {DISC}, got", kinds], summarize=10
+        ),
+    ]
+    with tf.control_dependencies(rules):
+        content = tf.reshape(parsed["image"], tf.shape(kinds))
+    image = decode_pixels(content, CROP_KINDS[DISC].stored_shape(crop_scale))
+    return {"image": image, "key": parsed["key"], "level": parsed["level"]}
+
+
 def _stored_rows(record_kind: tf.Tensor, joined: str, crop_scale: float) -> tf.Tensor:
     """Rows of a stored crop, by the kind of its record."""
     parts = JOINED[joined]

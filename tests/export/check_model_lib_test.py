@@ -145,7 +145,7 @@ def test_a_swapped_class_order_is_found(good, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("signature", ["scan", "records"])
 def test_crops_shifted_by_8_pixels_are_found(good, tmp_path, monkeypatch, signature):
-    cut, middle = serving.scan_discs.cut, serving.augmentation.network_input
+    cut, middle = serving.scan_discs.cut, serving.augmentation.middle
 
     def shifted_cut(*arguments):
         disc, crop = cut(*arguments)
@@ -155,8 +155,8 @@ def test_crops_shifted_by_8_pixels_are_found(good, tmp_path, monkeypatch, signat
         if signature == "scan":
             patch.setattr(serving.scan_discs, "cut", shifted_cut)
         else:
-            shifted = lambda *args, **names: tf.roll(middle(*args, **names), 8, 2)  # noqa: E731
-            patch.setattr(serving.augmentation, "network_input", shifted)
+            shifted = lambda *args, **names: tf.roll(middle(*args, **names), 8, -1)  # noqa: E731
+            patch.setattr(serving.augmentation, "middle", shifted)
             monkeypatch.setattr(export_lib.warmup, "requests", lambda *_: requests)
         requests = export_lib.warmup.read(
             os.path.join(good[2], "1", saved_model.EXTRA, export_lib.warmup.FILE)

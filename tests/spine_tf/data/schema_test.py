@@ -53,6 +53,29 @@ def test_round_trip_of_a_disc():
     assert found["grading/disc_bulging"] == -1
 
 
+def test_discs_that_are_parsed_at_once_are_those_that_are_parsed_one_by_one():
+    fields = [{"level": "L4-L5"}, {"level": "L5-S1", "visit": 2}]
+    examples = [
+        schema.encode(
+            schema.DISC, small_data.crop(schema.DISC, _image(schema.DISC, seed), **fields[seed])
+        ).SerializeToString()
+        for seed in range(2)
+    ]
+    found = schema.parse_disc_pixels(tf.constant(examples), 0.5)
+    assert found["key"].numpy().tolist() == [b"s00/0/L4-L5", b"s00/2/L5-S1"]
+    assert found["level"].numpy().tolist() == [b"L4-L5", b"L5-S1"]
+    for example, image in zip(examples, found["image"], strict=True):
+        np.testing.assert_array_equal(image, schema.parse(schema.DISC, example, 0.5)["image"])
+
+
+def test_discs_that_are_parsed_at_once_must_all_be_discs():
+    disc = schema.encode(schema.DISC, small_data.crop(schema.DISC, _image(schema.DISC)))
+    bodies = schema.merge_visits([_visit(0), _visit(1)])
+    examples = [one.SerializeToString() for one in (disc, bodies)]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`kind` must be disc, got"):
+        schema.parse_disc_pixels(tf.constant(examples), 0.5)
+
+
 def test_class_index_is_minus_one_where_not_graded():
     crop = small_data.crop(schema.DISC, _image(schema.DISC), grades=GRADES)
     example = schema.encode(schema.DISC, crop).SerializeToString()
