@@ -30,6 +30,7 @@ from spine_tf import allocator, cli, config
 _FLAGS = flags.FLAGS
 NAME = "serving.json"
 FORMAT = "spine_tf serving speed/1"
+_PRECISIONS = ("float32", "bfloat16")
 
 
 def define_flags() -> None:
@@ -42,6 +43,11 @@ def define_flags() -> None:
     flags.DEFINE_integer("repeats", 5, "Interleaved rounds.", lower_bound=1)
     flags.DEFINE_enum("preset", "paper", list(config.PRESETS), "Network of engines and scan.")
     flags.DEFINE_integer("batch_size", 8, "Discs of a batch of engines.", lower_bound=1)
+    flags.DEFINE_list(
+        "precisions",
+        list(_PRECISIONS),
+        "Those of engines. A processor without instructions for bfloat16 takes minutes a batch.",
+    )
     flags.DEFINE_bool("torch", True, "Measure PyTorch, where it is installed.")
     flags.DEFINE_enum("scoring_preset", "small", list(config.PRESETS), "Network of scoring.")
     flags.DEFINE_integer("scoring_batch_size", 32, "Discs of a batch of scoring.", lower_bound=1)
@@ -55,9 +61,11 @@ def main(argv: list[str]) -> None:
     del argv
     allocator.keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    unknown = sorted(set(_FLAGS.parts) - set(_PARTS))
-    if unknown:
-        raise cli.UsageError(f"--parts must be of {', '.join(_PARTS)}, got {', '.join(unknown)}.")
+    for name, known in (("parts", tuple(_PARTS)), ("precisions", _PRECISIONS)):
+        if not set(_FLAGS[name].value) <= set(known):
+            raise cli.UsageError(
+                f"--{name} must be of {', '.join(known)}, got {', '.join(_FLAGS[name].value)}."
+            )
     if "scoring" in _FLAGS.parts and not _FLAGS.data_dir:
         raise cli.UsageError("--data_dir must be given for the part scoring.")
     os.makedirs(_FLAGS.work_dir, exist_ok=True)
@@ -71,13 +79,15 @@ def main(argv: list[str]) -> None:
 def _write(part: str, found: dict) -> None:
     from benchmarks import results_file
 
-    names = ("parts", "preset", "batch_size", "repeats")
+    names = ("parts", "preset", "batch_size", "repeats", "precisions")
     if part == "scoring":
         names = ("parts", "scoring_preset", "scoring_batch_size", "scoring_repeats", "num_discs")
-    values = {name: _FLAGS[name].value for name in names} | {"parts": part}
-    command = " ".join(
-        ["python -m benchmarks.serving", *(f"--{name}={value}" for name, value in values.items())]
-    )
+    values = {name: _FLAGS[name].value for name in names} | {"parts": [part]}
+    given = [
+        f"--{name}={','.join(value) if isinstance(value, list) else value}"
+        for name, value in values.items()
+    ]
+    command = " ".join(["python -m benchmarks.serving", *given])
     path = os.path.join(_FLAGS.output_dir, NAME)
     results_file.write(path, FORMAT, f"{part} {found['preset']}", found, command)
 
@@ -92,13 +102,13 @@ def _engines(work_dir: str) -> dict:
     classes = gradings.num_classes(serving_contenders.GRADINGS)
     size, preset = _FLAGS.batch_size, _FLAGS.preset
     made = {}
-    for name in ("float32", "bfloat16"):
+    for name in _FLAGS.precisions:
         precision = name if name == "float32" else "mixed_bfloat16"
         folders = serving_contenders.make_export(work_dir, preset, precision)
         made[f"compiled {name}"] = (serving_contenders.make_compiled, folders[0], size)
         made[f"saved {name}"] = (serving_contenders.make_saved, folders[1], size)
     if _FLAGS.torch and importlib.util.find_spec("torch"):
-        ways = [(n, last) for n in ("float32", "bfloat16") for last in (False, True)]
+        ways = [(n, last) for n in _FLAGS.precisions for last in (False, True)]
         for name, last in ways:
             title = f"torch {name}{' channels_last_3d' if last else ''}"
             made[title] = (torch_grading.make, preset, classes, name, size, last)
@@ -136,13 +146,14 @@ def summarise_engines(seconds: dict[str, list[float]], batch_size: int) -> dict:
         "discs_per_second": {
             name: contender.summary([batch_size / value for value in values], 3)
             for name, values in seconds.items()
-        },
-        "saved_bfloat16_over_float32": contender.ratios(
-            seconds["saved float32"], seconds["saved bfloat16"]
-        ),
+        }
     }
-    for name in ("float32", "bfloat16"):
-        saved = seconds[f"saved {name}"]
+    saved_models = {name: seconds.get(f"saved {name}") for name in _PRECISIONS}
+    if all(saved_models.values()):
+        found["saved_bfloat16_over_float32"] = contender.ratios(*saved_models.values())
+    for name, saved in saved_models.items():
+        if not saved:
+            continue
         found[f"saved_over_compiled_{name}"] = contender.ratios(seconds[f"compiled {name}"], saved)
         ways = [values for key, values in seconds.items() if key.startswith(f"torch {name}")]
         if ways:
