@@ -30,8 +30,8 @@ Other layouts: volumes (NIfTI, MHA, NRRD) with label maps; each slice is a recor
     spider    SPIDER's images/ and masks/; vertebra, canal and disc
     volumes   files that end in --channels and --label_ending; --label_names names the labels
 
-Records hold pseudonyms. KEEP THE KEY FILE: with it later images of the same subjects get the same
-pseudonyms. It is in OUTPUT_DIR/local, which must not be shared.
+Records hold pseudonyms. KEEP THE KEY (--key_file, or else OUTPUT_DIR.key), and do not share it:
+with it later images of the same subjects get the same pseudonyms.
 """
 
 import dataclasses

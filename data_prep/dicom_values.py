@@ -1,7 +1,7 @@
 """Single values of a DICOM header, which real archives fill with anything.
 
-What is not needed and cannot be read (`SpacingBetweenSlices` of "000...") counts as absent; what is
-needed raises `BrokenHeader`, whose message names the attribute.
+What is not needed and cannot be read (`MagneticFieldStrength` of "000...") counts as absent; what
+is needed raises `BrokenHeader`, whose message names the attribute.
 """
 
 import datetime

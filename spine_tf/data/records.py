@@ -178,7 +178,8 @@ def open_folder(path: str) -> DataFolder:
     if not tf.io.gfile.exists(manifest_path):
         raise FileNotFoundError(
             f"{path}: is not a data set, it has no {MANIFEST}. Make one with spine-tf"
-            " convert-dicom, convert-spider or make-phantom --direct_records."
+            " convert-dicom, convert-spider, convert-images, convert-detection or make-phantom"
+            " --direct_records."
         )
     manifest = _load_json(manifest_path)
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None

@@ -5,6 +5,10 @@ best.weights.h5     weights of the best epoch; loads on either stack
 checkpoints/        to resume; do not cross stacks
 metrics.csv         a line per epoch
 logs/               TensorBoard
+
+Other modules write beside them: families.json (`leakage`), start.json (`pretext_mark`),
+transferred.json, features/ (`frozen_features`), failed_batch.json, and of `calibrate`
+calibration.json and reference.npz (`calibrated`).
 """
 
 import dataclasses
