@@ -9,8 +9,10 @@ import contextlib
 import glob
 import os
 import shutil
+import types
 from collections.abc import Iterator
 
+fcntl: types.ModuleType | None
 try:
     import fcntl
 except ImportError:  # on Windows nothing is locked, and nothing is cleared

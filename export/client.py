@@ -112,7 +112,7 @@ class Client:
         Returns:
             What the signature `scan` gives.
         """
-        inputs = {
+        inputs: dict[str, np.ndarray] = {
             "volume": np.asarray(volume, np.uint16),
             "affine": np.asarray(affine, np.float64),
             "corners_mm": np.asarray(corners_mm, np.float64),

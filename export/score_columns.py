@@ -56,7 +56,7 @@ def cells_of(
         outputs: Of its signature `examples`.
         number: Which disc of the batch.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for grade in table.grades_of(model.gradings, outputs, number):
         name = grade.grading.name
         found[f"{name}_grade"] = grade.grade

@@ -123,7 +123,7 @@ class Segmentation(image_task.ImageTask):
         return {LABELS: [dice.Dice(regions, 1 + len(self.labels))]}
 
 
-def parse_regions(texts: tuple[str, ...]) -> Mapping[str, tuple[int, ...]]:
+def parse_regions(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     """Returns name -> labels of texts such as "whole=1+2+4".
 
     Raises:
