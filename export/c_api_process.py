@@ -55,7 +55,7 @@ class Process:
     def run(
         self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
     ) -> tuple[list[np.ndarray], float]:
-        """Runs the graph; see `c_api.Session.run`.
+        """Runs the graph; see `c_api.Session.run`. After a call that took too long it is over.
 
         Returns:
             The outputs, and the seconds that the library took.
@@ -81,6 +81,7 @@ class Process:
     def _answer(self):
         try:
             if not self._connection.poll(self._timeout_seconds):
+                self._process.kill()  # a late answer would be taken for that of the next call
                 raise CrashError(f"no answer within {self._timeout_seconds:g} s.")
             found = self._connection.recv()
         except (EOFError, OSError):

@@ -51,6 +51,9 @@ class ModelConfig:
             raise ValueError(f"`width` must be positive, got {self.width!r}.")
         if self.norm not in NORMS:
             raise ValueError(f"`norm` must be one of {', '.join(NORMS)}, got {self.norm!r}.")
+        for name in ("fc6", "fc7"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
         if self.conv4_padding not in (0, 1):
             raise ValueError(f"`conv4_padding` must be 0 or 1, got {self.conv4_padding!r}.")
 
@@ -163,8 +166,8 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
         counts = ("steps_per_epoch", "checkpoint_steps", "feature_draws", "max_drops")
-        for name in (*counts, "reestimate_batches", "weight_decay", "clip_norm"):
-            if getattr(self, name) < 0:
+        for name in (*counts, "reestimate_batches", "weight_decay", "clip_norm", "min_delta"):
+            if not getattr(self, name) >= 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)!r}.")
         if not 0 < self.augment_strength <= 1:
             raise ValueError(

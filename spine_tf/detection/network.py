@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,7 @@ def load(path: str) -> Packed:
     Raises:
         ValueError: If it is no such file, or one of other classes.
     """
-    with np.load(path) as arrays:
+    with _opened(path) as arrays:
         content = json.loads(bytes(arrays[_CONFIG])) if _CONFIG in arrays else {}
         if content.get("format") != FORMAT or tuple(content["classes"]) != targets.CLASSES:
             raise ValueError(
@@ -95,3 +96,18 @@ def load(path: str) -> Packed:
             count = len(layer.weights)
             layer.set_weights([arrays[f"{name}:{number}"] for number in range(count)])
     return Packed(model, content["facts"])
+
+
+def _opened(path: str) -> Any:
+    """Opens a file of several arrays; what is none, or is cut off, is refused."""
+    try:
+        arrays = np.load(path)
+    except (EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path}: must be a detector of this version ({FORMAT}), and cannot be read ({error})."
+        ) from None
+    if not hasattr(arrays, "files"):
+        raise ValueError(
+            f"{path}: must be a detector of this version ({FORMAT}), got a single array."
+        )
+    return arrays

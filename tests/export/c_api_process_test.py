@@ -1,5 +1,6 @@
 import contextlib
 import os
+import time
 
 import numpy as np
 import pytest
@@ -60,6 +61,25 @@ def test_a_folder_without_a_model_is_told(tmp_path):
 
 def _die(connection, path):
     os._exit(7)
+
+
+def _be_late(connection, path):
+    connection.send({})
+    while True:
+        connection.recv()
+        time.sleep(0.5)
+        connection.send(([], 0.0))
+
+
+def test_a_late_answer_is_not_that_of_the_next_call(monkeypatch):
+    monkeypatch.setattr(c_api_process, "serve", _be_late)
+    with contextlib.closing(c_api_process.Process("unused")) as late:
+        late._timeout_seconds = 0.1
+        with pytest.raises(c_api_process.CrashError, match="no answer within 0.1 s"):
+            late.run({}, [])
+        late._timeout_seconds = 30.0
+        with pytest.raises(c_api_process.CrashError, match="ended"):
+            late.run({}, [])
 
 
 def test_a_crash_is_told_and_stays_in_the_process(monkeypatch):

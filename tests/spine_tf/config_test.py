@@ -48,7 +48,14 @@ def test_an_unknown_preset_is_told_the_choices():
 
 @pytest.mark.parametrize(
     "values",
-    [{"crop_scale": 0.25}, {"width": 0}, {"width": -1.0}, {"norm": "group"}, {"conv4_padding": 2}],
+    [
+        {"crop_scale": 0.25},
+        {"width": 0},
+        {"width": -1.0},
+        {"norm": "group"},
+        {"conv4_padding": 2},
+        {"fc6": 0},
+    ],
 )
 def test_models_that_cannot_be(values):
     (name, value), *_ = values.items()
@@ -69,6 +76,7 @@ def test_models_that_cannot_be(values):
         {"feature_draws": -1},
         {"reestimate_batches": -1},
         {"weight_decay": -0.1},
+        {"min_delta": -0.1},
         {"learning_rate": 0.0},
         {"augment_strength": 0.0},
         {"augment_strength": 1.5},
