@@ -132,12 +132,7 @@ class Longitudinal(task.Task):
 
     def configure(self, index: records.Index) -> "Longitudinal":
         names = self.level_names or tuple(sorted(set(index.column("level"))))
-        unknown = sorted(set(index.column("level")) - set(names))
-        if unknown:
-            raise ValueError(
-                f"`level_names` must hold every level of the records, got none of"
-                f" {', '.join(unknown)}. Leave it out: it is filled in."
-            )
+        _check_levels(index, names)
         self._check_facts(index)
         kind = index.crop_kind
         size = (kind.rows, kind.columns) if self.anatomy == "image" else ()
@@ -146,6 +141,7 @@ class Longitudinal(task.Task):
     def check(self, indices: Mapping[str, records.Index]) -> None:
         seen = set(indices["train"].column("level"))
         for split, index in indices.items():
+            _check_levels(index, self.level_names)
             found = pairs.positives(index, self.min_interval_days)
             paired = {index.rows[record]["level"] for record in found[:, 0]}
             if not paired:
@@ -245,7 +241,8 @@ class Longitudinal(task.Task):
                 " field strengths in the training split, got none. Give the margin, or more"
                 " subjects."
             )
-        margin = round(1.25 * float(np.median(distances)), 4)
+        wanted = 1.25 * float(np.median(distances))
+        margin = round(wanted, 4) or wanted
         weight = self.contrastive_weight / margin**2
         return dataclasses.replace(self, margin=margin, contrastive_weight=weight)
 
@@ -319,6 +316,15 @@ class Longitudinal(task.Task):
         if len(history) >= 20 and latest.get(_AUC, 1.0) < 0.55:
             found.append(f"the pair AUC is {latest[_AUC]:.3f} after {len(history)} epochs")
         return found
+
+
+def _check_levels(index: records.Index, names: Sequence[str]) -> None:
+    unknown = sorted(set(index.column("level")) - set(names))
+    if unknown:
+        raise ValueError(
+            f"`level_names` must hold every level of the records, got {', '.join(names)} without"
+            f" {', '.join(unknown)}. Name all of them, or leave those records out."
+        )
 
 
 def _fact_counts(index: records.Index, name: str) -> list[int]:

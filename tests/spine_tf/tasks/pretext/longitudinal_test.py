@@ -90,6 +90,13 @@ def test_validation_needs_positives_too():
     _task().check({"train": train, "validation": train})
 
 
+def test_validation_has_no_level_of_its_own():
+    train, validation = _index(_body("L4")), _index(_body("L4"), _body("L5"))
+    made = longitudinal.Longitudinal(level_names=("L4",)).configure(train)
+    with pytest.raises(ValueError, match="`level_names` must hold every level .* without L5"):
+        made.check({"train": train, "validation": validation})
+
+
 def test_levels_of_each_anatomy():
     assert longitudinal.Longitudinal().configure(_index(_body("S1"))).level_names[-1] == "S1"
     discs = longitudinal.Longitudinal("disc").configure(_index(_body("L4-L5"), kind="disc_pairs"))
