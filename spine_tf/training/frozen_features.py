@@ -8,8 +8,8 @@ record, and training sets that hold one another share them.
     CACHE/0123456789abcdef/20003-....npz      keys and features of some records under one seed
 
 The folder's name is a hash of everything that the features depend on besides record and seed:
-encoder, its slice means, the data set, augmentation, library versions. A file is written once,
-whole, and never changed; what is missing is computed and goes into a further file.
+encoder, its slice means, the data set, augmentation, precision, library versions. A file is written
+once, whole, and never changed; what is missing is computed and goes into a further file.
 
 Source: Jamaludin 2017, section 4.2 (conv1 to conv5 frozen); methods 1.8.
 """
@@ -112,6 +112,7 @@ def cache_folder(
         "manifest_sha256": records.manifest_hash(data),
         "record_kind": model.task.record_kind,
         "augment": model.train_config.augment and model.train_config.augment_strength,
+        "precision": model.train_config.precision,
         "versions": dict(model.versions),
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())

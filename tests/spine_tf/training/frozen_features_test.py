@@ -1,5 +1,6 @@
 """Kept features give what the plain loop gives, and are kept once."""
 
+import dataclasses
 import os
 
 import keras
@@ -133,6 +134,15 @@ def test_another_encoder_has_another_folder(reused, data_dir):
     weights = encoder.get_weights()
     encoder.set_weights([weights[0] + 1e-3, *weights[1:]])
     assert frozen_features.cache_folder("", encoder, reused, data) != one
+
+
+def test_another_precision_has_another_folder(reused, data_dir):
+    data = records.open_folder(data_dir)
+    encoder = model_folder.find_encoder(reused.load_model())
+    settings = dataclasses.replace(reused.train_config, precision="mixed_bfloat16")
+    other = dataclasses.replace(reused, train_config=settings)
+    folders = {frozen_features.cache_folder("", encoder, one, data) for one in (reused, other)}
+    assert len(folders) == 2
 
 
 def test_without_augmentation_one_draw_is_all_there_is(data_dir, tmp_path, source):
