@@ -138,7 +138,7 @@ class Plan:
 
 
 def parse_rows(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Returns amount -> starts of texts such as "percent50=RD+CR"; none are the paper's rows.
+    """Returns amount -> starts of texts such as "percent50=RD/CR"; none are the paper's rows.
 
     Raises:
         ValueError: If a text has another form, or names a start that there is not.

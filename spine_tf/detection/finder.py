@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from spine_tf import vertebrae, volume
-from spine_tf.detection import detector, domain, labelling, network
+from spine_tf.detection import detector, domain, label_parameters, labelling, network
 
 # The weights of the package, and beside them their model card.
 WEIGHTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "detector.npz")
@@ -47,7 +47,7 @@ class Found:
             shares = self.labelled.lumbar_probability
             content["number_of_lumbar"] = {
                 str(number): round(float(share), 4)
-                for number, share in zip((4, 5, 6), shares, strict=True)
+                for number, share in zip(label_parameters.NUMBERS_OF_LUMBAR, shares, strict=True)
             }
         return content
 

@@ -57,8 +57,12 @@ def evaluate(
             views.
     """
     organs = folds[0].folder.task.organs
-    if any(one.folder.task.organs != organs for one in folds):
-        raise ValueError("`model_dir` must hold folds of the same organs. Train with `organs`.")
+    others = [one.folder.task.organs for one in folds if one.folder.task.organs != organs]
+    if others:
+        raise ValueError(
+            f"`model_dir` must hold folds of the same organs, got {', '.join(organs)} and"
+            f" {', '.join(others[0])}. Train with `organs` given."
+        )
     found = _joined([_cases(one, number, options) for number, one in enumerate(folds)])
     if not found.rows:
         raise ValueError(
