@@ -249,7 +249,10 @@ def _spider(inputs: Inputs) -> _Found:
 def _with_subjects(items: Iterable[listed.Listed], path: str) -> tuple[list, list]:
     """The items of the cases of a table, with whose they are, and what cannot be used."""
     report, found, families = annotations.RowReport(), {}, listed.Families()
+    items = list(items)
+    count = collections.Counter(os.path.basename(item.name) for item in items)
     by_name = {os.path.basename(item.name): item for item in items}
+    by_name = {name: item for name, item in by_name.items() if count[name] == 1}
     by_name |= {item.name: item for item in items}
     for row in annotations.read_rows(path, ("case", "subject"), ("family", "days")):
         values = row.values

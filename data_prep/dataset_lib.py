@@ -130,12 +130,12 @@ def convert(
         ValueError: If there is no scan, or none could be converted, or a protocol names a family
             or a split that there is not, or another conversion is writing to `output_dir`.
     """
+    _check_is_not_whole(output_dir, settings)
     if not requests:
         if not settings.dry_run:
             local_files.write_rejects(output_dir, rejections)
             accounts.write(output_dir, found, {})
         raise ValueError(_nothing("no scan to convert", rejections))
-    _check_is_not_whole(output_dir, settings)
     made = _make_splits(requests, settings, protocols or {})
     if settings.dry_run:
         planned = _planned(requests, made, output_dir)
