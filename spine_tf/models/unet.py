@@ -14,7 +14,7 @@ import keras
 from spine_tf.models import blocks
 
 OUTPUT = "decoder_output"
-_NUM_STAGES = 5
+NUM_STAGES = 5
 
 
 def build_encoder(width: int, input_shape: Sequence[int | None], *, seed: int = 0) -> keras.Model:
@@ -30,8 +30,8 @@ def build_encoder(width: int, input_shape: Sequence[int | None], *, seed: int = 
         A functional model called "encoder" from [batch, rows, columns, channels] float32 to its
         stages conv1 to conv5 by name, see `blocks.build_encoder`.
     """
-    filters = [width * 2**level for level in range(_NUM_STAGES)]
-    return blocks.build_encoder(input_shape, filters, [2] * _NUM_STAGES, seed)
+    filters = [width * 2**level for level in range(NUM_STAGES)]
+    return blocks.build_encoder(input_shape, filters, [2] * NUM_STAGES, seed)
 
 
 def decoder(stages: Mapping[str, Any], channels: int, *, skips: bool = True, seed: int = 0) -> Any:
@@ -48,7 +48,7 @@ def decoder(stages: Mapping[str, Any], channels: int, *, skips: bool = True, see
         [batch, rows, columns, channels] float32 of the image's rows and columns.
     """
     x = blocks.last_stage(stages)
-    for level in range(_NUM_STAGES - 1, 0, -1):
+    for level in range(NUM_STAGES - 1, 0, -1):
         stage = stages[f"conv{level}"]
         name = f"decoder_up{level}"
         x = keras.layers.Conv2DTranspose(

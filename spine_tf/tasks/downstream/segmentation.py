@@ -15,7 +15,7 @@ from spine_tf import config
 from spine_tf.data import augmentation, records
 from spine_tf.losses import overlap_cross_entropy
 from spine_tf.metrics import dice
-from spine_tf.models import networks
+from spine_tf.models import blocks, networks, unet
 from spine_tf.tasks import image_task, task
 
 LABELS = "labels"
@@ -72,7 +72,9 @@ class Segmentation(image_task.ImageTask):
                 f"`preset` must be a U-Net for segmentation, unet-16 say, got"
                 f" {model_config.network}."
             )
-        return (None, None, self.shape(model_config)[-1])  # whole slices, too
+        shape = self.shape(model_config)
+        blocks.check_sides(shape[1:], unet.NUM_STAGES)
+        return (None, None, shape[-1])  # whole slices, too
 
     def class_counts(self, index: records.Index) -> dict[str, list[int]]:
         """Pixels of every label."""
