@@ -12,6 +12,8 @@ from absl import flags
 from data_prep import settings
 from spine_tf import cli
 
+_SKIP = ("crop_scale", "disc_pairs")  # of crops; slices are whole
+
 
 def define_flags() -> None:
     """Defines the flags of this script."""
@@ -30,7 +32,7 @@ def define_flags() -> None:
         None,
         "Key of the pseudonyms, made on first use; OUTPUT_DIR.key by default.",
     )
-    cli.define_dataclass_flags(settings.Settings)
+    cli.define_dataclass_flags(settings.Settings, _SKIP)
 
 
 def main(argv: list[str]) -> int:
@@ -39,7 +41,7 @@ def main(argv: list[str]) -> int:
     from data_prep import convert_detection_lib, dataset_lib, deidentify, listed
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(settings.Settings)
+    chosen = cli.dataclass_from_flags(settings.Settings, _SKIP)
     inputs = convert_detection_lib.Inputs(
         spider_dir=values.spider_dir,
         sacrum=values.sacrum,
