@@ -1,6 +1,7 @@
 """Calibrates a trained grading model: fits on validation, looks at training once."""
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from spine_tf import (
     calibrate_settings,
     calibrated,
     calibration,
+    files,
     gradings,
     reference,
     serving,
@@ -48,7 +50,7 @@ def calibrate(
     (one,) = fold.open_folds(model_dir, data_dir, chosen)
     module = serving.make_module(folder.load_model(), folder)
     observe = functools.partial(_observe, module, folder, settings.batch_size)
-    validation, training = observe(one.test, "validation"), observe(one.train, "training")
+    validation, training = observe(one.test, "validation"), observe(one.known_train, "training")
     found = reference.fit(
         training["intensity"],
         training["embedding"],
@@ -60,16 +62,16 @@ def calibrate(
         "protocol": folder.protocol,
         "split": "validation",
         "error_rate": settings.error_rate,
-        "discs": {"validation": len(one.test), "training": len(one.train)},
+        "discs": {"validation": len(one.test), "training": len(one.known_train)},
         "gradings": {
             name: _calibrate_grading(name, one.test, validation, settings.error_rate)
             for name in folder.task.gradings
         },
         "versions": model_folder.library_versions(),
     }
-    rows = _rows(folder.task.gradings, one.train, training, found, settings.seed)
+    rows = _rows(folder.task.gradings, one.known_train, training, found, settings.seed)
     calibrated.save(folder.path, content, found.with_rows(rows))
-    return calibrated.load(folder.path, content["weights_sha256"]).content
+    return files.read_json(os.path.join(folder.path, calibrated.CALIBRATION), calibrated.FORMAT)
 
 
 def _grading_folder(model_dir: str) -> model_folder.ModelFolder:
@@ -156,7 +158,7 @@ def _rows(
     scanners = [reference.scanner_name(index.rows[i]["field_strength_t"][0]) for i in here]
     found = {
         "features": known.features(intensity, embedding).numpy(),
-        "level": reference.text_array(index.rows[i]["level"] for i in here),
+        "level": reference.text_array([index.rows[i]["level"] for i in here]),
         "scanner": reference.text_array(scanners),
     }
     for name in names:

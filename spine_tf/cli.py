@@ -350,11 +350,11 @@ def _has_no_default(field: dataclasses.Field) -> bool:
 
 
 def _default(field: dataclasses.Field) -> Any:
-    if _has_no_default(field):
-        return None
     if field.default is not dataclasses.MISSING:
         return field.default
-    return field.default_factory()  # type: ignore[operator]  # it is not MISSING
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None
 
 
 # === The `spine-tf` command ===

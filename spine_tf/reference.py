@@ -152,16 +152,14 @@ def fit(
         )
     size = min(MAX_COMPONENTS, embedding.shape[1], len(embedding) - 1)
     analysis = decomposition.PCA(size, svd_solver="full").fit(embedding.astype(np.float64))
-    arrays: dict[str, Any] = {
-        "embedding_mean": analysis.mean_,
-        "components": analysis.components_.T,
-    }
-    watched = np.concatenate([intensity, (embedding - analysis.mean_) @ arrays["components"]], 1)
-    arrays |= {"mean": watched.mean(0), "whitening": _whitening(watched), "limit": 1.0}
-    found = Reference(**{name: np.asarray(a, np.float32) for name, a in arrays.items()})
+    components = analysis.components_.T
+    watched = np.concatenate([intensity, (embedding - analysis.mean_) @ components], 1)
+    parts = (analysis.mean_, components, watched.mean(0), _whitening(watched), 1.0)
+    embedding_mean, components, mean, whitening, limit = (np.asarray(a, np.float32) for a in parts)
+    found = Reference(embedding_mean, components, mean, whitening, limit)
     distance = found.distance(found.features(*(tf.constant(a, tf.float32) for a in validation)))
-    limit = np.quantile(distance.numpy(), quantile, method="higher")
-    return dataclasses.replace(found, limit=np.asarray(max(limit, 1e-6), np.float32))
+    farthest = np.quantile(distance.numpy(), quantile, method="higher")
+    return dataclasses.replace(found, limit=np.asarray(max(farthest, 1e-6), np.float32))
 
 
 def _whitening(watched: np.ndarray) -> np.ndarray:

@@ -66,6 +66,17 @@ class Vertebra:
         name = self.level.value if self.level else "a body without a level"
         object.__setattr__(self, "corners_mm", _checked_corners(self.corners_mm, name))
 
+    @property
+    def known_level(self) -> levels.VertebraLevel:
+        """Its level, where it has one.
+
+        Raises:
+            ValueError: If it has none.
+        """
+        if self.level is None:
+            raise ValueError("`level` must be known, got a body without a level. Name it by hand.")
+        return self.level
+
 
 @dataclasses.dataclass(frozen=True)
 class Annotation:
@@ -104,11 +115,11 @@ class Annotation:
 
     def _by_order(self) -> tuple[Vertebra, ...]:
         """The vertebrae by their levels, which must run from head to foot."""
-        counts = collections.Counter(vertebra.level.value for vertebra in self.vertebrae)
+        counts = collections.Counter(vertebra.known_level.value for vertebra in self.vertebrae)
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"`vertebrae` must name each level once, got {twice} more than once.")
-        by_order = sorted(self.vertebrae, key=lambda vertebra: vertebra.level.order)
+        by_order = sorted(self.vertebrae, key=lambda vertebra: vertebra.known_level.order)
         heights_mm = [vertebra.corners_mm[:, 2].mean() for vertebra in by_order]
         for above, below, upper, lower in zip(
             heights_mm, heights_mm[1:], by_order, by_order[1:], strict=False
@@ -116,8 +127,8 @@ class Annotation:
             if below >= above:
                 raise ValueError(
                     "`vertebrae` must run from head to foot in the order of their levels, got"
-                    f" {lower.level.value} at z={below:.1f} mm above {upper.level.value} at"
-                    f" z={above:.1f} mm."
+                    f" {lower.known_level.value} at z={below:.1f} mm above"
+                    f" {upper.known_level.value} at z={above:.1f} mm."
                 )
         return tuple(by_order)
 
@@ -187,6 +198,16 @@ def _parse_vertebra(item) -> Vertebra:
         slice_range=tuple(item["slice_range"]) if item.get("slice_range") else None,
         probability=item.get("probability"),
     )
+
+
+def least_sure(bodies: Sequence[Vertebra]) -> tuple[Vertebra, float]:
+    """Returns the body that is least sure of those with a probability, and that probability.
+
+    Raises:
+        ValueError: If none has one.
+    """
+    sure = [(body, body.probability) for body in bodies if body.probability is not None]
+    return min(sure, key=lambda one: one[1])
 
 
 def to_json(annotation: Annotation) -> dict:

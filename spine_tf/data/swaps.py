@@ -282,12 +282,11 @@ def size_range(
     Raises:
         ValueError: If two disjoint patches of the largest size do not fit into the image.
     """
-    smallest = [max(MIN_SIDE_PIXELS, round(config.min_side * side)) for side in shape[1:]]
-    largest = [max(MIN_SIDE_PIXELS, round(config.max_side * side)) for side in shape[1:]]
     depths = (
         (shape[0], shape[0]) if config.max_depth is None else (1, min(config.max_depth, shape[0]))
     )
-    smallest, largest = (depths[0], *smallest), (depths[1], *largest)
+    smallest = (depths[0], *_sides(config.min_side, shape))
+    largest = (depths[1], *_sides(config.max_side, shape))
     fit = all(part <= side for part, side in zip(largest, shape, strict=True))
     if not fit or all(2 * part > side for part, side in zip(largest, shape, strict=True)):
         raise ValueError(
@@ -295,6 +294,12 @@ def size_range(
             f" {largest}, got an image of {tuple(shape)}. Give a larger image."
         )
     return smallest, largest
+
+
+def _sides(share: float, shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Rows and columns of a patch that has a share of the image's, in whole pixels."""
+    rows, columns = (max(MIN_SIDE_PIXELS, round(share * side)) for side in shape[1:])
+    return rows, columns
 
 
 @functools.cache
@@ -335,6 +340,10 @@ def _simulate_swap(order, identity, config, rng) -> int:
     while not np.any(np.abs(first - second) >= size):
         first, second = rng.integers(0, order.shape - size, (2, 3), endpoint=True)
     patches = [tuple(map(slice, corner, corner + size)) for corner in (first, second)]
-    before = sum(np.count_nonzero(order[patch] != identity[patch]) for patch in patches)
+    before = _num_moved(order, identity, patches)
     order[patches[0]], order[patches[1]] = order[patches[1]], order[patches[0]].copy()
-    return int(sum(np.count_nonzero(order[patch] != identity[patch]) for patch in patches)) - before
+    return _num_moved(order, identity, patches) - before
+
+
+def _num_moved(order: np.ndarray, identity: np.ndarray, patches: list[tuple[slice, ...]]) -> int:
+    return sum(int(np.count_nonzero(order[patch] != identity[patch])) for patch in patches)

@@ -168,7 +168,9 @@ def relative_offset(
         raise ValueError(f"`label` must be 0 to {count - 2} for the grid {grid}, got {label}.")
     cell = label + (label >= count // 2)
     place = np.unravel_index(cell, grid)
-    return tuple(int(at) - cells // 2 for at, cells in zip(place, grid, strict=True))
+    along = (int(at) - cells // 2 for at, cells in zip(place, grid, strict=True))
+    slices, rows, columns = along
+    return slices, rows, columns
 
 
 def standardise(tiles: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
@@ -246,7 +248,8 @@ def tile_shape(
     Raises:
         ValueError: If the image is too small for the grid.
     """
-    return tuple(axis.tile for axis in _axes(shape, config))
+    slices, rows, columns = (axis.tile for axis in _axes(shape, config))
+    return slices, rows, columns
 
 
 def _axes(shape, config) -> list[_Axis]:

@@ -71,7 +71,8 @@ def output_maps(sliced: slices.Slices, predict: Predict) -> decode.Maps:
 
 
 def _in_all_slices(one: candidates.Candidate, step: int) -> candidates.Candidate:
-    return dataclasses.replace(one, slice_range=tuple(step * number for number in one.slice_range))
+    first, last = one.slice_range
+    return dataclasses.replace(one, slice_range=(step * first, step * last))
 
 
 def foot_edge_mm(scan: volume.Volume) -> float:

@@ -219,7 +219,12 @@ def _too_few(number: int, settings) -> str:
 
 def _doubt(column, discs, solved: Labelling, settings) -> str:
     """Why a column, head to foot, cannot be named; "" if it can."""
-    named = [i for i, name in enumerate(solved.names) if name not in (None, candidates.BELOW_S1)]
+    names = {
+        i: name
+        for i, name in enumerate(solved.names)
+        if name is not None and name != candidates.BELOW_S1
+    }
+    named = list(names)
     if len(named) < settings.min_bodies:
         return _too_few(len(named), settings)
     score = float(np.mean([column[i].score for i in named]))
@@ -227,7 +232,7 @@ def _doubt(column, discs, solved: Labelling, settings) -> str:
         return f"the network's mean score is {score:.2f}, below {settings.min_mean_score:g}"
     corners_mm = np.stack([column[i].corners_mm for i in named])
     return (
-        _spacing_doubt(corners_mm, [solved.names[i] for i in named], solved.num_lumbar, settings)
+        _spacing_doubt(corners_mm, list(names.values()), solved.num_lumbar, settings)
         or _sacrum_doubt(column, discs, solved, settings)
         or _probability_doubt(solved, named, settings)
     )

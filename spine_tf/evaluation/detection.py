@@ -115,8 +115,8 @@ def polygon_iou(one_mm: np.ndarray, other_mm: np.ndarray) -> float:
     """Returns the overlap of two quads [4, 3] in the sagittal plane, drawn at 0.1 mm."""
     quads = np.stack([one_mm, other_mm])[:, :, 1:]
     low, high = quads.min(axis=(0, 1)), quads.max(axis=(0, 1))
-    size = tuple(int(length) + 2 for length in np.ceil((high - low) / _RASTER_MM))
-    one, other = (_drawn((quad - low) / _RASTER_MM, size) for quad in quads)
+    rows, columns = (int(length) + 2 for length in np.ceil((high - low) / _RASTER_MM))
+    one, other = (_drawn((quad - low) / _RASTER_MM, (rows, columns)) for quad in quads)
     return float(np.sum(one & other) / np.sum(one | other))
 
 

@@ -24,6 +24,17 @@ class Fold:
     test: records.Index
     train: records.Index | None
 
+    @property
+    def known_train(self) -> records.Index:
+        """The records it was trained on, where they are in the data set.
+
+        Raises:
+            ValueError: If the data set is another one.
+        """
+        if self.train is None:
+            raise ValueError("`train` must be known, got another data set than that of training.")
+        return self.train
+
 
 def find_folders(model_dir: str) -> list[model_folder.ModelFolder]:
     """Returns the model folder, or those of its folds in their order.

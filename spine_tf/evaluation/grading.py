@@ -100,7 +100,9 @@ def _grades(index: records.Index, grading: gradings.Grading) -> np.ndarray:
 def _collect(name: str, folds, predictions, ridge) -> Graded:
     """Joins the graded discs of all folds."""
     grading = gradings.from_name(name)
-    rows, columns = [], {key: [] for key in ("fold", "true", "probabilities", "majority", "ridge")}
+    rows = []
+    names = ("fold", "true", "probabilities", "majority", "ridge")
+    columns: dict[str, list[np.ndarray]] = {key: [] for key in names}
     for number, one in enumerate(folds):
         true = _grades(one.test, grading)
         here = np.flatnonzero(true >= 0)
@@ -113,7 +115,15 @@ def _collect(name: str, folds, predictions, ridge) -> Graded:
         if ridge is not None:
             columns["ridge"].append(ridge[number][here])
     joined = {key: np.concatenate(parts) for key, parts in columns.items() if parts}
-    return Graded(grading, rows, **({"ridge": None} | joined))
+    return Graded(
+        grading,
+        rows,
+        joined["fold"],
+        joined["true"],
+        joined["probabilities"],
+        joined["majority"],
+        joined.get("ridge"),
+    )
 
 
 # === The baseline ===
@@ -121,9 +131,15 @@ def _collect(name: str, folds, predictions, ridge) -> Graded:
 
 def _all_features(folds: Sequence[fold.Fold]) -> dict[str, np.ndarray] | None:
     """Returns key -> features of every graded disc; None without training records."""
-    if any(one.train is None for one in folds):
+    trained = [one.train for one in folds if one.train is not None]
+    if len(trained) < len(folds):
         return None
-    rows = {row["key"]: row for one in folds for part in (one.test, one.train) for row in part.rows}
+    rows = {
+        row["key"]: row
+        for one, train in zip(folds, trained, strict=True)
+        for part in (one.test, train)
+        for row in part.rows
+    }
     index = dataclasses.replace(folds[0].test, rows=tuple(r for r in rows.values() if r["grades"]))
     found = ridge_baseline.index_features(index)
     return dict(zip(index.column("key"), found, strict=True))

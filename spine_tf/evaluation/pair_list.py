@@ -151,11 +151,11 @@ def join(folds: Sequence[tuple[Visits, Pairs]]) -> tuple[Visits, Pairs]:
     for _, found in folds:
         stratum.append(found.stratum + top)
         top += int(found.stratum.max(initial=-1)) + 1
-    columns = [
+    first, second, kind = (
         np.concatenate([getattr(found, name) for _, found in folds])
         for name in ("first", "second", "kind")
-    ]
-    return visits, Pairs(*columns, np.concatenate(stratum))
+    )
+    return visits, Pairs(first, second, kind, np.concatenate(stratum))
 
 
 def matched_weights(pairs_used: Pairs, used: np.ndarray, negative_kind: int) -> np.ndarray:

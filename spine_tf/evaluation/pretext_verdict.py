@@ -24,8 +24,13 @@ def verdict(made: task.Task, measures: Mapping[str, Mapping[str, Any]]) -> dict[
     Returns:
         "rule": measure, limit and whether the value must be at_most or at_least that;
         "pretext_learned": true, false, or None where there is no value.
+
+    Raises:
+        ValueError: If the task has no rule.
     """
     rule = pretext_mark.rule(made)
+    if rule is None:
+        raise ValueError(f"`made` must be a pretext with a rule, got {type(made).__name__}.")
     if measures[rule.measure]["value"] is None and pretext_mark.MISSED_VARIANCE.measure in measures:
         rule = pretext_mark.MISSED_VARIANCE
     return {

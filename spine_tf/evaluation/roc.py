@@ -56,9 +56,8 @@ def measures(
         "auc", "equal_error_rate" and, by false positive rate, the true positive rate: [draws]
         float64 each; NaN where a draw has no positive or no negative.
     """
-    found: dict[str | float, list[np.ndarray]] = {
-        name: [] for name in ("auc", "equal_error_rate", *false_rates)
-    }
+    names: tuple[str | float, ...] = ("auc", "equal_error_rate", *false_rates)
+    found: dict[str | float, list[np.ndarray]] = {name: [] for name in names}
     for rates in _curves(sample, counts):
         found["auc"].append(area(*rates))
         found["equal_error_rate"].append(equal_error_rate(*rates))

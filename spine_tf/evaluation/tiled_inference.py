@@ -42,7 +42,7 @@ def whole(
     while batch := list(itertools.islice(slices, batch_size)):
         images = np.stack(batch)
         rows, columns = images.shape[1:3]
-        size = [tiling_lib.padded_length(length, multiple) for length in (rows, columns)]
+        size = tuple(tiling_lib.padded_length(length, multiple) for length in (rows, columns))
         yield from _apply(compiled, _padded(images, size))[:, :rows, :columns]
 
 
@@ -85,13 +85,12 @@ def _blended(
     )
     padded = _padded(image[None], (rows.length, columns.length))[0]
     tiles = list(itertools.product(range(len(rows.begin)), range(len(columns.begin))))
-    blended = None
     for first in range(0, len(tiles), batch_size):
         batch = tiles[first : first + batch_size]
         windows = [_window(rows.begin[i], columns.begin[j], tiling) for i, j in batch]
         crops = np.stack([padded[window] for window in windows])
         found = _apply(network, np.resize(crops, (batch_size, *crops.shape[1:])))
-        if blended is None:
+        if first == 0:
             blended = np.zeros((rows.length, columns.length, found.shape[-1]), np.float32)
         for (i, j), window, output in zip(batch, windows, found, strict=False):
             blended[window] += output * np.outer(rows.weight[i], columns.weight[j])[..., None]
@@ -103,7 +102,7 @@ def _window(row: int, column: int, tiling: tiling_lib.Tiling) -> tuple[slice, sl
     return slice(row, row + rows), slice(column, column + columns)
 
 
-def _padded(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _padded(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Repeats the last row and column of [batch, rows, columns, channels] up to a size."""
     missing = [(0, wanted - now) for wanted, now in zip(size, images.shape[1:3], strict=True)]
     return np.pad(images, [(0, 0), *missing, (0, 0)], mode="edge")

@@ -191,10 +191,11 @@ def _figures(
             results["histogram"], f"Same subject or different?\n{what}", unit
         ),
     }
-    if of_studies["auc"]["value"] is not None:
+    shares = _histogram(studies)
+    if shares is not None and of_studies["auc"]["value"] is not None:
         area = of_studies["auc"]
         figures["studies.png"] = plots.distance_histogram(
-            _histogram(studies),
+            shares,
             f"Same subject or different?\n{area['positives']} pairs of studies of"
             f" {area['subjects']} subjects",
             " (mean of the levels; 1: median of different subjects)",

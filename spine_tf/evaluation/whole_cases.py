@@ -40,9 +40,10 @@ class WholeCase:
     prediction: np.ndarray
 
     @property
-    def spacing_mm(self) -> tuple[float, ...]:
+    def spacing_mm(self) -> tuple[float, float, float]:
         """Distance between slices, rows and columns."""
-        return tuple(self.facts["spacing_mm"])
+        slices_mm, rows_mm, columns_mm = self.facts["spacing_mm"]
+        return slices_mm, rows_mm, columns_mm
 
 
 def segment(one: fold.Fold, *, tile_size: int, batch_size: int) -> Iterator[WholeCase]:

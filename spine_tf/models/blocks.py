@@ -132,6 +132,18 @@ def last_stage(stages: Mapping[str, Any]) -> Any:
     return stages[max(stages)]
 
 
+def known_shape(image_shape: Sequence[int | None]) -> tuple[int, ...]:
+    """Returns a shape whose sides must all be known.
+
+    Raises:
+        ValueError: If a side is None.
+    """
+    sides = tuple(side for side in image_shape if side is not None)
+    if len(sides) < len(image_shape):
+        raise ValueError(f"`image_shape` must have known sides, got {tuple(image_shape)}.")
+    return sides
+
+
 def check_sides(image_shape: Sequence[int | None], num_stages: int) -> None:
     """Checks that every pooling halves an image, so that a decoder gives its size again.
 

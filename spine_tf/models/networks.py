@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from spine_tf import config
-from spine_tf.models import encoder, reconstruction, sononet, unet
+from spine_tf.models import blocks, encoder, reconstruction, sononet, unet
 
 _WIDTH = 64  # filters of the first block of a 2-D network of width 1
 
@@ -31,15 +31,17 @@ def build_encoder(
         A functional model called "encoder" to its stages by name.
     """
     if model_config.network == config.VGG_M:
-        begin = (len(slice_means) - input_shape[0]) // 2
-        means = slice_means[begin : begin + input_shape[0]]
-        return encoder.build_encoder(model_config, input_shape, slice_means=means, seed=seed)
+        slices, rows, columns = blocks.known_shape(input_shape)
+        begin = (len(slice_means) - slices) // 2
+        means = slice_means[begin : begin + slices]
+        shape = (slices, rows, columns)
+        return encoder.build_encoder(model_config, shape, slice_means=means, seed=seed)
     width = max(1, round(_WIDTH * model_config.width))
     if model_config.network == config.UNET:
         return unet.build_encoder(width, input_shape, seed=seed)
     is_larger = model_config.network == config.SONONET_6
-    blocks = sononet.LOCALISATION_BLOCKS if is_larger else sononet.NUM_BLOCKS
-    return sononet.build_encoder(width, input_shape, num_blocks=blocks, seed=seed)
+    num_blocks = sononet.LOCALISATION_BLOCKS if is_larger else sononet.NUM_BLOCKS
+    return sononet.build_encoder(width, input_shape, num_blocks=num_blocks, seed=seed)
 
 
 def decoder(

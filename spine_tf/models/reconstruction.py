@@ -49,11 +49,12 @@ def decoder(
             f"`skips` must be False for {kind}: only {config.UNET} has concatenations."
         )
     if kind == config.VGG_M:
-        return _bridge(stages, image_shape, seed)
+        return _bridge(stages, blocks.known_shape(image_shape), seed)
     blocks.check_sides(image_shape, len(stages))
+    (channels,) = blocks.known_shape(image_shape[-1:])
     if kind == config.UNET:
-        return unet.decoder(stages, image_shape[-1], skips=skips, seed=seed)
-    return _transposed(stages, image_shape[-1], seed)
+        return unet.decoder(stages, channels, skips=skips, seed=seed)
+    return _transposed(stages, channels, seed)
 
 
 def _transposed(stages: Mapping[str, Any], channels: int, seed: int) -> Any:

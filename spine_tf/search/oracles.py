@@ -18,7 +18,7 @@ _FORMAT = "spine_tf oracle/1"
 _NEVER = 10**9  # failures in a row that stop a search: failed trials are reported, not fatal
 
 
-class _OneFile:
+class _OneFile(keras_tuner.Oracle):
     """An oracle whose state, with its trials, is one file."""
 
     path = ""

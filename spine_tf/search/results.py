@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,11 @@ JSON, CSV, PLOT, BEST = "results.json", "results.csv", "results.png", "best.json
 def best(found: Sequence[outcome.Outcome]) -> outcome.Outcome | None:
     """Returns the trial with the largest objective, the earlier of two equal ones, or None."""
     done = [one for one in found if one.status == outcome.DONE]
-    return max(done, key=lambda one: one.objective, default=None)
+    return max(done, key=_objective, default=None)
+
+
+def _objective(one: outcome.Outcome) -> float:
+    return -math.inf if one.objective is None else one.objective
 
 
 def write(setup: trial.Setup, num_trials: int, is_finished: bool) -> list[outcome.Outcome]:

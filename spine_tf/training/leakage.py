@@ -115,7 +115,7 @@ def check(init_from: str, data: records.DataFolder, protocol: str) -> list[str]:
 
 def _check_keys(init_from: str, data: records.DataFolder) -> None:
     """Raises ValueError if patients of two data sets have pseudonyms of different keys."""
-    theirs, mine = _read(init_from).get(KEYS, []), key_ids(data)
+    theirs, mine = (_read(init_from) or {}).get(KEYS, []), key_ids(data)
     if mine and set(theirs) - set(mine):
         raise ValueError(
             f"{data.path}: `key_id` must be the one of the data that {init_from} was trained on"

@@ -229,3 +229,17 @@ def test_the_real_study_is_annotated_from_t12_to_s1():
     for vertebra in annotation.vertebrae:
         edges_mm = np.linalg.norm(np.roll(vertebra.corners_mm, -1, 0) - vertebra.corners_mm, axis=1)
         assert np.all((edges_mm > 15) & (edges_mm < 50))
+
+
+def test_a_known_level():
+    assert _vertebra("L5", 0).known_level is levels.VertebraLevel.L5
+    with pytest.raises(ValueError, match="`level` must be known, got a body without a level"):
+        _ = vertebrae.Vertebra(None, _quad(0)).known_level
+
+
+def test_the_least_sure_body_is_one_with_a_probability():
+    sure, unsure = _vertebra("L4", 36, probability=0.9), _vertebra("L5", 0, probability=0.4)
+    body, probability = vertebrae.least_sure([_vertebra("L3", 72), sure, unsure])
+    assert body is unsure and probability == 0.4
+    with pytest.raises(ValueError):
+        vertebrae.least_sure([_vertebra("L3", 72)])

@@ -94,3 +94,11 @@ def test_an_empty_split_is_named(tmp_path):
     model_dir = untrained.save(tmp_path / "model", data_dir, "grading")
     with pytest.raises(ValueError, match="holds no disc record in the test split"):
         fold.open_folds(model_dir, data_dir, OPTIONS)
+
+
+def test_training_records_of_another_data_set_are_not_known(data_dir, grading_dir):
+    (found,) = fold.open_folds(grading_dir, data_dir, OPTIONS)
+    assert found.known_train is found.train
+    (other,) = fold.open_folds(grading_dir, data_dir, options.Options(other_data=True))
+    with pytest.raises(ValueError, match="`train` must be known, got another data set"):
+        _ = other.known_train

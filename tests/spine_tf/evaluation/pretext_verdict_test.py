@@ -27,3 +27,8 @@ def test_tiles(accuracy, learned):
     found = _verdict("relative_positions", balanced_accuracy=accuracy)
     assert found["pretext_learned"] is learned
     assert pretext_verdict.line(found).endswith("(rule: balanced_accuracy at least 0.25)")
+
+
+def test_a_task_without_a_rule_is_refused():
+    with pytest.raises(ValueError, match="`made` must be a pretext with a rule, got Grading"):
+        _verdict("grading")

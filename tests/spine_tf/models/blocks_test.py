@@ -49,3 +49,9 @@ def test_sides_that_no_decoder_gives_again():
     blocks.check_sides((None, 32, 1), 5)
     with pytest.raises(ValueError, match="`columns` must be a multiple of 16 .* got 40"):
         blocks.check_sides((32, 40, 1), 5)
+
+
+def test_a_shape_whose_sides_must_be_known():
+    assert blocks.known_shape([9, 56, 88]) == (9, 56, 88)
+    with pytest.raises(ValueError, match=r"must have known sides, got \(None, 88, 1\)"):
+        blocks.known_shape([None, 88, 1])
