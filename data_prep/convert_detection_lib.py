@@ -66,7 +66,7 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     """
     if not inputs.source:
         raise ValueError("`spider_dir`, `dicom_dir` or `phantoms` must be given, got none of them.")
-    parts = []
+    parts: list[convert_spider_lib.Plan | convert_dicom_lib.Plan | Plan] = []
     if inputs.spider_dir:
         wanted = convert_spider_lib.Inputs(inputs.spider_dir, inputs.sacrum, inputs.series)
         parts.append(convert_spider_lib.plan(wanted, key))
@@ -99,6 +99,8 @@ def load(request: dataset_lib.ScanRequest) -> detection_slices.Labelled:
         return detection_slices.Labelled(*make_phantom_lib.load(request))
     if not isinstance(payload, convert_spider_lib.Payload):
         return detection_slices.Labelled(*convert_dicom_lib.load(request))
+    if payload.mask_path is None:
+        raise rejection.RejectedInput(request.path, request.uid, "has no mask; give the image one")
     scan, annotation = convert_spider_lib.load(request)
     mask = volume_file.read(payload.mask_path).array
     masks = detection_slices.classes_of_spider(mask, annotation)

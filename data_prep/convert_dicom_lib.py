@@ -22,9 +22,9 @@ from data_prep import (
     header_scan,
     identity,
     rejection,
-    study,
     tfio_pixels,
 )
+from data_prep import study as study_lib
 from spine_tf import vertebrae, volume
 
 _HEADERS_PER_PROCESS = 1000  # a process that reads fewer is not worth starting
@@ -97,8 +97,8 @@ class Payload:
 class _Usable:
     """A study that can be converted."""
 
-    study: study.StudyFiles
-    match: study.Match
+    study: study_lib.StudyFiles
+    match: study_lib.Match
     subject: str = dataclasses.field(repr=False)  # PatientID; the study itself where that is empty
 
 
@@ -147,9 +147,9 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     )
     progress = _progress("headers", len(listing.names))
     scan = header_scan.scan(listing, num_processes, progress, inputs.header_facts)
-    studies = study.group(scan.series)
+    studies = study_lib.group(scan.series)
     if not studies:
-        raise ValueError(study.no_dicom_message(inputs.input_dir, scan))
+        raise ValueError(study_lib.no_dicom_message(inputs.input_dir, scan))
     _check_any_sagittal_t2(inputs.input_dir, studies)
     paths = listing.beside
     by_series, unused = _read_vertebrae(inputs, paths, scan.series)
@@ -209,11 +209,11 @@ def _progress(what: str, total: int):
     return functools.partial(tqdm.tqdm, desc=what, unit="file", total=total, disable=None)
 
 
-def _check_any_sagittal_t2(input_dir: str, studies: Sequence[study.StudyFiles]) -> None:
+def _check_any_sagittal_t2(input_dir: str, studies: Sequence[study_lib.StudyFiles]) -> None:
     reasons = []
     for item in studies:
         try:
-            study.choose(item)
+            study_lib.choose(item)
             return
         except rejection.RejectedInput as error:
             reasons.append(str(error))
@@ -239,7 +239,7 @@ def _read_vertebrae(inputs: Inputs, paths: Sequence[str], series) -> tuple[dict,
 
 
 def _match_all(
-    studies: Sequence[study.StudyFiles],
+    studies: Sequence[study_lib.StudyFiles],
     by_series: Mapping[str, vertebrae.Annotation],
     quarantined: Mapping[str, str],
     detector: str,
@@ -248,7 +248,7 @@ def _match_all(
     usable, rejected = [], []
     for item in studies:
         try:
-            study.check_one_patient(item)
+            study_lib.check_one_patient(item)
             found = _match(item, by_series, detector)
             if item.uid in quarantined:
                 raise rejection.RejectedInput(item.folder, item.uid, quarantined[item.uid])
@@ -259,12 +259,14 @@ def _match_all(
     return usable, rejected
 
 
-def _match(item: study.StudyFiles, by_series: Mapping, detector: str) -> study.Match:
+def _match(item: study_lib.StudyFiles, by_series: Mapping, detector: str) -> study_lib.Match:
     """The series with its annotation; without one if there is none and a detector."""
     if detector == detectors.NONE or any(series.uid in by_series for series in item.series):
-        return study.match(item, by_series)
-    choice = study.choose(item)
-    return study.Match(choice.series, None, choice, "its vertebrae are left to the detector")
+        return study_lib.match(item, by_series)
+    choice = study_lib.choose(item)
+    return study_lib.Match(
+        choice.candidates[0], None, choice, "its vertebrae are left to the detector"
+    )
 
 
 def _with_detector(
@@ -336,9 +338,12 @@ def _request(
 
 
 def _without_patient(series: dicom_header.SeriesFiles) -> dicom_header.SeriesFiles:
-    unknown = {"patient_id": "", "study_date": "", "header_facts": {}, "person_marks": ("", "")}
-    return dicom_header.SeriesFiles(
-        tuple(dataclasses.replace(item, **unknown) for item in series.slices)
+    return dicom_header.SeriesFiles(tuple(_without_person(item) for item in series.slices))
+
+
+def _without_person(item: dicom_header.SliceHeader) -> dicom_header.SliceHeader:
+    return dataclasses.replace(
+        item, patient_id="", study_date="", header_facts={}, person_marks=("", "")
     )
 
 

@@ -130,10 +130,9 @@ def person_marks(sex: str, birth_date: str) -> tuple[str, str]:
         A hash of each, "" where the header does not tell.
     """
     sex, birth_date = sex.strip().upper(), re.sub(r"[.\-\s]", "", birth_date)
-    known = (sex if sex in ("F", "M") else "", birth_date)
-    return tuple(
-        hashlib.sha256(value.encode()).hexdigest()[:16]
-        if value not in _PLACEHOLDER_BIRTH_DATES
-        else ""
-        for value in known
-    )
+    return _mark(sex if sex in ("F", "M") else ""), _mark(birth_date)
+
+
+def _mark(value: str) -> str:
+    is_known = value not in _PLACEHOLDER_BIRTH_DATES
+    return hashlib.sha256(value.encode()).hexdigest()[:16] if is_known else ""

@@ -19,7 +19,7 @@ from data_prep import (
     study,
     volume_file,
 )
-from spine_tf import files, volume
+from spine_tf import files, vertebrae, volume
 from spine_tf.detection import finder
 
 ENDING, PICTURE = ".vertebrae.json", ".png"
@@ -163,9 +163,9 @@ def _write(one: _Looked, path: str) -> None:
 
 def _line(one: _Looked, name: str) -> str:
     bodies = one.found.annotation.vertebrae
-    least = min(bodies, key=lambda body: body.probability)
+    least, probability = vertebrae.least_sure(bodies)
     note = f"; {one.note}" if one.note else ""
     return rejection.printable(
-        f"{name}: {bodies[0].level.value} to {bodies[-1].level.value}, least sure of"
-        f" {least.level.value} ({least.probability:.2f}){note}"
+        f"{name}: {bodies[0].known_level.value} to {bodies[-1].known_level.value}, least sure of"
+        f" {least.known_level.value} ({probability:.2f}){note}"
     )

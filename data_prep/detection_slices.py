@@ -38,7 +38,7 @@ def classes_of_spider(mask: np.ndarray, annotation: vertebrae.Annotation) -> np.
     Posterior elements are background; bodies that the annotation lacks are UNKNOWN.
     """
     is_front, classes = spider.in_front_of_canal(mask), np.zeros(mask.shape, np.uint8)
-    known = {v.level.value for v in annotation.vertebrae}
+    known = {v.known_level.value for v in annotation.vertebrae}
     for value in np.unique(mask[(mask > 0) & (mask < levels.SPIDER_CANAL)]):
         level = levels.SPIDER_VERTEBRAE.get(int(value))
         name = level.value if level else ""
@@ -72,12 +72,13 @@ def _slices(labelled: Labelled, whose: dict) -> Iterator[slice_schema.Slice]:
     shared = whose | dataclasses.asdict(measured) | {"low": low, "high": high}
     array = _partly_thick(scan.array, float(scan.spacing_mm[0]))
     image, affine = slices.resampled(array, scan.affine)
+    lowest = labelled.annotation.vertebrae[-1].known_level
     masks = labelled.masks
     if masks is not None:
         masks, _ = slices.resampled(masks, scan.affine, is_label_map=True)
     for position in range(len(image)):
         quads = _quads(labelled.annotation, affine, position)
-        if targets.CLASSES.index(labelled.annotation.vertebrae[-1].level.value) not in quads:
+        if targets.CLASSES.index(lowest.value) not in quads:
             continue
         yield slice_schema.Slice(
             **shared,
@@ -109,9 +110,10 @@ def _quads(
     """Class -> quad (row, column) of the vertebrae whose own mid-slice is near a slice."""
     spacing_mm, quads = geometry.spacing_mm(affine)[0], {}
     for vertebra in annotation.vertebrae:
-        if vertebra.level.value not in targets.CLASSES:
+        name = vertebra.known_level.value
+        if name not in targets.CLASSES:
             continue
         index = geometry.to_index(affine, vertebra.corners_mm)
         if abs(index[:, 0].mean() - position) * spacing_mm <= _REACH_MM:
-            quads[targets.CLASSES.index(vertebra.level.value)] = index[:, 1:]
+            quads[targets.CLASSES.index(name)] = index[:, 1:]
     return targets.with_s2(quads)

@@ -109,8 +109,8 @@ def scan_folder(
         found.series,
         rejections + found.rejections,
         len(paths),
-        unused | found.unused,
-        rejected | found.rejected,
+        {**unused, **found.unused},
+        {**rejected, **found.rejected},
     )
 
 
@@ -254,7 +254,7 @@ def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:
     stored_bits = dataset.BitsStored
     # Twice the room: an unsigned value has no sign bit.
     room = 32 if dataset.BitsAllocated <= 16 else 64
-    stored = _pixels(dataset).astype(np.int32 if room == 32 else np.int64) >> _low_bit(dataset)
+    stored = _pixels(dataset).astype(f"int{room}") >> _low_bit(dataset)
     if dataset.PixelRepresentation == 1:
         return (stored << (room - stored_bits)) >> (room - stored_bits)
     return stored & (2**stored_bits - 1)

@@ -299,6 +299,11 @@ def _slice_headers(dataset: pydicom.Dataset, path: str) -> list[SliceHeader]:
     return [_slice_header(frame_dataset(dataset, i), path, i) for i in range(count)]
 
 
+def _pixel_spacing_mm(dataset: pydicom.Dataset) -> tuple[float, float]:
+    row_mm, column_mm = dicom_values.positive(dataset, "PixelSpacing", 2)
+    return row_mm, column_mm
+
+
 def _slice_header(dataset: pydicom.Dataset, path: str, frame: int) -> SliceHeader:
     inversion_time_ms = dicom_values.number(dataset, "InversionTime") or dicom_values.number(
         dataset, "InversionTimes"
@@ -327,7 +332,7 @@ def _slice_header(dataset: pydicom.Dataset, path: str, frame: int) -> SliceHeade
         or dicom_values.integer(dataset, "FrameAcquisitionNumber"),
         orientation=dicom_values.orientation(dataset),
         position_mm=dicom_values.numbers(dataset, "ImagePositionPatient", 3),
-        pixel_spacing_mm=dicom_values.positive(dataset, "PixelSpacing", 2),
+        pixel_spacing_mm=_pixel_spacing_mm(dataset),
         rows=dicom_values.size(dataset, "Rows"),
         columns=dicom_values.size(dataset, "Columns"),
         person_marks=deidentify.person_marks(

@@ -130,7 +130,12 @@ def _client(root: str):
 
 
 def _parse(address: str) -> tuple[str, str, str, str]:
-    return _ADDRESS.fullmatch(address).groups()
+    """Root, study, series and instance of an address; the last is "" of a series."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise ValueError(f"an address must be ROOT/studies/UID/series/UID, got {address!r}.")
+    root, study_uid, series_uid, uid = found.groups(default="")
+    return root, study_uid, series_uid, uid
 
 
 def _value(item: dict, tag: str) -> str:

@@ -42,6 +42,7 @@ def scan(
     results = itertools.chain.from_iterable(_map(listing.names, num_processes, facts))
     read = list(progress(results))
     rejections = [*listing.rejections, *(item.rejected for item in read if item.rejected)]
+    rejected = {item.path: item.reason for item in rejections}
     unused = {item.name: item.unused for item in read if item.unused}
     slices = [one for item in read for one in item.slices]
     found = series_stacks.group(slices, archive.is_same_image)
@@ -51,7 +52,7 @@ def scan(
         rejections=rejections + found.rejections,
         num_files=num_files,
         unused={**listing.unused, **unused, **found.unused},
-        rejected={item.path: item.reason for item in rejections} | found.rejected,
+        rejected={**rejected, **found.rejected},
     )
 
 

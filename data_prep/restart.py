@@ -12,9 +12,11 @@ import multiprocessing.connection
 import os
 import threading
 import time
+import types
 import uuid
 from collections.abc import Iterator, Sequence
 
+fcntl: types.ModuleType | None
 try:
     import fcntl
 except ImportError:  # on Windows nothing is locked
@@ -77,7 +79,10 @@ def follow(parts_dir: str, run: str, main_pid: int) -> None:
 
 def end_with_parent() -> None:
     """Ends this process when its parent has ended, however that was."""
-    sentinel = multiprocessing.parent_process().sentinel
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise ValueError("`end_with_parent` must be called in a process of multiprocessing.")
+    sentinel = parent.sentinel
 
     def watch():
         multiprocessing.connection.wait([sentinel])

@@ -43,9 +43,10 @@ def columns(annotation: vertebrae.Annotation) -> list[list[vertebrae.Vertebra]]:
     """
     runs: list[list[vertebrae.Vertebra]] = []
     for vertebra in annotation.vertebrae:
-        if vertebra.level.order < levels.VertebraLevel.T12.order:
+        level = vertebra.known_level
+        if level.order < levels.VertebraLevel.T12.order:
             continue
-        if runs and levels.DiscLevel.between(runs[-1][-1].level, vertebra.level):
+        if runs and levels.DiscLevel.between(runs[-1][-1].known_level, level):
             runs[-1].append(vertebra)
         else:
             runs.append([vertebra])
@@ -81,9 +82,18 @@ def vertebra_crops(
     for run in columns(annotation):
         corners = [vertebra.corners_mm for vertebra in run]
         cut = _cut("vertebrae", scan, scale, corners, corners)
-        found |= _crops_of(cut, [v.level.value for v in run], corners, scan)
+        found |= _crops_of(cut, [v.known_level.value for v in run], corners, scan)
     lumbar = {level.value for level in levels.LUMBAR_VERTEBRAE}
     return {name: crop for name, crop in found.items() if name in lumbar}
+
+
+def _discs(run: list[vertebrae.Vertebra]) -> list[levels.DiscLevel]:
+    """The discs between the vertebrae of a run."""
+    found = [
+        levels.DiscLevel.between(upper.known_level, lower.known_level)
+        for upper, lower in itertools.pairwise(run)
+    ]
+    return [disc for disc in found if disc is not None]
 
 
 def disc_crops(
@@ -94,9 +104,7 @@ def disc_crops(
     for run in columns(annotation):
         upper = [vertebra.corners_mm for vertebra in run[:-1]]
         lower = [vertebra.corners_mm for vertebra in run[1:]]
-        names = [
-            levels.DiscLevel.between(a.level, b.level).value for a, b in itertools.pairwise(run)
-        ]
+        names = [disc.value for disc in _discs(run)]
         corners = crops.disc_corners_mm(np.stack(upper), np.stack(lower)).numpy()
         found |= _crops_of(_cut("discs", scan, scale, upper, lower), names, corners, scan)
     by_level = annotation.by_level

@@ -52,7 +52,8 @@ def _strip(parsed: Mapping[str, tf.Tensor]) -> np.ndarray:
     if parsed["has_label_map"]:
         tiles.append(overlaid(tiles[0], parsed["label_map"].numpy()[::step, ::step]))
     gap = np.zeros((len(image), _GAP, 3))
-    return np.uint8(255 * np.concatenate([part for tile in tiles for part in (tile, gap)], 1))
+    shown = np.concatenate([part for tile in tiles for part in (tile, gap)], 1)
+    return (255 * shown).astype(np.uint8)
 
 
 def overlaid(image: np.ndarray, label_map: np.ndarray) -> np.ndarray:

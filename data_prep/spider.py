@@ -52,12 +52,12 @@ def annotation_from_mask(
     if sacrum is not None:
         found.append(sacrum)
     annotation = vertebrae.Annotation(tuple(found), source=f"{numbers.name} masks")
-    lowest = annotation.vertebrae[-1].level
+    lowest = annotation.vertebrae[-1].known_level
     disc = levels.DiscLevel.between(lowest, levels.VertebraLevel.S1)
     if sacrum is not None or disc is None:
         return annotation
-    (value,) = [value for value, found in numbers.discs.items() if found is disc] or [None]
-    discs = _lumbosacral_disc(mask == value, disc, affine, annotation.vertebrae[-1])
+    values = [value for value, found in numbers.discs.items() if found is disc]
+    discs = _lumbosacral_disc(np.isin(mask, values), disc, affine, annotation.vertebrae[-1])
     return vertebrae.Annotation(annotation.vertebrae, discs, source=annotation.source)
 
 

@@ -134,8 +134,8 @@ def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> M
     best = annotated[0]
     candidate = _stack_of(best.uid, annotated, by_series[best.uid])
     note = ""
-    if best is not choice.series:
-        note = f"{best.uid} is used, because {choice.series.uid} is not annotated"
+    if best is not choice.candidates[0]:
+        note = f"{best.uid} is used, because {choice.candidates[0].uid} is not annotated"
     elif candidate is not best:
         note = f"another stack of {best.uid} is used: the annotation or the slices fit this one"
     return Match(candidate, by_series[best.uid], choice, note)
@@ -145,16 +145,16 @@ def _stack_of(
     uid: str, candidates: Sequence[dicom_header.SeriesFiles], annotation: vertebrae.Annotation
 ) -> dicom_header.SeriesFiles:
     """The first stack of a series that its annotation lies in; if none, why not the first."""
-    first_error = None
+    errors = []
     for candidate in candidates:
         if candidate.uid == uid:
             try:
                 check_inside(candidate, annotation)
             except rejection.RejectedInput as error:
-                first_error = first_error or error
+                errors.append(error)
             else:
                 return candidate
-    raise first_error
+    raise errors[0]
 
 
 def check_inside(series: dicom_header.SeriesFiles, annotation: vertebrae.Annotation) -> None:
@@ -172,9 +172,9 @@ def check_inside(series: dicom_header.SeriesFiles, annotation: vertebrae.Annotat
             raise rejection.RejectedInput(
                 os.path.dirname(series.paths[0]),
                 series.uid,
-                f"its annotation puts {vertebra.level.value} outside the images, at slice, row and"
-                f" column {np.round(index).astype(int).tolist()}; `corners_mm` must be DICOM"
-                " patient coordinates (LPS) in mm",
+                f"its annotation puts {vertebra.known_level.value} outside the images, at slice,"
+                f" row and column {np.round(index).astype(int).tolist()}; `corners_mm` must be"
+                " DICOM patient coordinates (LPS) in mm",
             )
 
 
@@ -182,7 +182,7 @@ def _not_annotated(
     choice: series_choice.Choice, by_series: Mapping[str, vertebrae.Annotation]
 ) -> str:
     reason = (
-        f"its sagittal T2 series {choice.series.uid} has no annotation; add it to"
+        f"its sagittal T2 series {choice.candidates[0].uid} has no annotation; add it to"
         f" {annotations.VERTEBRAE} under this series_instance_uid"
     )
     others = [str(v) for v in choice.verdicts if v.reason and v.series.uid in by_series]
@@ -213,7 +213,7 @@ def load_study(study_dir: str, vertebrae_path: str | None = None) -> Study:
     matched = match(found, by_series)
     return Study(
         volume=archive.read_volume(matched.series),
-        annotation=matched.annotation,
+        annotation=by_series[matched.series.uid],
         series=matched.series,
         study_instance_uid=found.uid,
         choice=matched.choice,

@@ -53,7 +53,8 @@ def read(path: str) -> VolumeFile:
         image = sitk.ReadImage(path)
         array = sitk.GetArrayFromImage(image)
         steps_mm = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-        affine = geometry.affine_from_axes(*steps_mm.T[::-1], image.GetOrigin())
+        column_mm, row_mm, slice_mm = steps_mm.T
+        affine = geometry.affine_from_axes(slice_mm, row_mm, column_mm, image.GetOrigin())
         array, affine = geometry.canonicalise(array, affine)
     except (RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [""])[-1]
@@ -80,7 +81,7 @@ def on_one_grid(one: VolumeFile, other: VolumeFile) -> bool:
 
 
 def _ends_mm(one: VolumeFile) -> np.ndarray:
-    return geometry.to_patient(one.affine, [[0, 0, 0], np.array(one.shape) - 1])
+    return geometry.to_patient(one.affine, [[0, 0, 0], [side - 1 for side in one.shape]])
 
 
 def cut(whole: VolumeFile, part: VolumeFile) -> VolumeFile | None:

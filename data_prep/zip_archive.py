@@ -49,7 +49,7 @@ def extract(path: str, target: str) -> None:
         rejection.RejectedInput: If the member is broken, encrypted, a link, leads out of the zip
             file, or is as large as only a zip bomb is.
     """
-    archive, member = split(path)
+    archive, member = _known_split(path)
     opened = _open(archive)
     try:
         info = opened.getinfo(member)
@@ -64,6 +64,13 @@ def extract(path: str, target: str) -> None:
         raise rejection.RejectedInput(
             path, "", f"cannot be unpacked ({type(error).__name__}); make the zip file again"
         ) from None
+
+
+def _known_split(path: str) -> tuple[str, str]:
+    found = split(path)
+    if found is None:
+        raise rejection.RejectedInput(path, "", "is in no zip file any more; put it back")
+    return found
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,6 +1,12 @@
 import pytest
 
-from data_prep import convert_detection_lib, dataset_lib, settings
+from data_prep import (
+    convert_detection_lib,
+    convert_spider_lib,
+    dataset_lib,
+    rejection,
+    settings,
+)
 from spine_tf.data import records, schema
 from tests.data_prep import spider_samples
 
@@ -29,3 +35,10 @@ def test_sources_are_mixed_in_one_data_set(tmp_path):
 def test_no_source_is_an_error():
     with pytest.raises(ValueError, match="`spider_dir`, `dicom_dir` or `phantoms` must be given"):
         convert_detection_lib.plan(convert_detection_lib.Inputs(), KEY)
+
+
+def test_an_image_without_a_mask_is_rejected():
+    payload = convert_spider_lib.Payload("1_t2.mha", mask_path=None, sacrum=None)
+    request = dataset_lib.ScanRequest("s", "f", "c", 0, 0, 1.5, {}, "1_t2.mha", "", payload)
+    with pytest.raises(rejection.RejectedInput, match="1_t2.mha: has no mask"):
+        convert_detection_lib.load(request)

@@ -76,3 +76,8 @@ def test_the_log_is_the_owners(tmp_path):
     path = tmp_path / "local" / "conversion.log"
     assert path.read_text() == "abc begun\nabc converted\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_process_without_a_parent_cannot_end_with_it():
+    with pytest.raises(ValueError, match="`end_with_parent` must be called in a process of"):
+        restart.end_with_parent()
