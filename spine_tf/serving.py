@@ -218,7 +218,8 @@ class GradingModule(CropModule):
         serialized = _shaped(examples, EXAMPLES_INPUT)
         found = schema.parse_disc_pixels(serialized, self._inputs.stored_scale)
         key, level = found["key"], found["level"]
-        crop = augmentation.middle(found["image"], crops.DISC, self._inputs)
+        seen = augmentation.middle(found["pixels"], crops.DISC, self._inputs)
+        crop = crops.reduce_scale(schema.to_intensity(seen), self._inputs.reduction)
         return self.run_crops(crop) | self._was_graded(level) | {"key": key, "level": level}
 
     def grade_scan(

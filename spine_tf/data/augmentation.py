@@ -88,29 +88,33 @@ def network_input(
         [9, rows, columns] float32 in [0, 2], of `kind.network_shape(inputs.crop_scale)`.
     """
     if inputs.augment is None:
-        return middle(image, kind, inputs)
+        return crops.reduce_scale(middle(image, kind, inputs), inputs.reduction)
     image = crops.reduce_scale(image, inputs.reduction)
     mask = crops.reduce_scale(tf.cast(pixel_is_valid, tf.float32), inputs.reduction)
     shape = kind.network_shape(inputs.crop_scale)
     return _augmented(image, slice_is_valid, mask, shape, inputs.augment, seed)
 
 
-def middle(images: tf.Tensor, kind: crops.CropKind, inputs: InputConfig) -> tf.Tensor:
-    """Returns the network inputs of stored crops without augmentation: their middles.
+def middle(stored: tf.Tensor, kind: crops.CropKind, inputs: InputConfig) -> tf.Tensor:
+    """Cuts what the network sees without augmentation out of stored crops.
 
     Args:
-        images: [..., 15, rows, columns] float32 in [0, 2], as stored.
+        stored: [..., 15, rows, columns], of any type.
         kind: What was cropped.
         inputs: Scales.
 
     Returns:
-        [..., 9, rows, columns] float32, of `kind.network_shape(inputs.crop_scale)`.
+        [..., 9, rows, columns], `inputs.reduction` times `kind.network_shape(inputs.crop_scale)`
+        in rows and columns.
     """
-    reduced = crops.reduce_scale(images, inputs.reduction)
-    shape = kind.network_shape(inputs.crop_scale)
-    begin = [(have - want) // 2 for have, want in zip(reduced.shape[-3:], shape, strict=True)]
-    inside = tuple(slice(at, at + want) for at, want in zip(begin, shape, strict=True))
-    return reduced[(..., *inside)]
+    factors = 1, inputs.reduction, inputs.reduction
+    inside = []
+    for have, want, factor in zip(
+        stored.shape[-3:], kind.network_shape(inputs.crop_scale), factors, strict=True
+    ):
+        begin = (have // factor - want) // 2 * factor  # blocks that are averaged stay whole
+        inside.append(slice(begin, begin + want * factor))
+    return stored[(..., *inside)]
 
 
 def _augmented(image, slice_is_valid, mask, shape, options: AugmentConfig, seed) -> tf.Tensor:

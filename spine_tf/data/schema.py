@@ -103,9 +103,27 @@ def encode_pixels(image: np.ndarray) -> bytes:
 
 def decode_pixels(content: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Returns the float32 crop of bytes [...]; `shape` is that of one crop."""
+    return to_intensity(_decode_uint16(content, shape))
+
+
+def _decode_uint16(content: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     pixels = tf.io.decode_raw(content, tf.uint16, little_endian=True)
-    pixels = tf.reshape(pixels, tf.concat([tf.shape(content), shape], 0))
+    return tf.reshape(pixels, tf.concat([tf.shape(content), shape], 0))
+
+
+def to_intensity(pixels: tf.Tensor) -> tf.Tensor:
+    """Returns stored pixels, uint16, as float32 in [0, 2]."""
     return tf.cast(pixels, tf.float32) / _UINT16_PER_UNIT
+
+
+def stored_pixels(content: bytes, shape: Sequence[int]) -> np.ndarray:
+    """Returns the crop of `encode_pixels` as it is stored, uint16; it shares the memory."""
+    return np.frombuffer(content, "<u2").reshape(shape)
+
+
+def intensity(pixels: np.ndarray) -> np.ndarray:
+    """Returns stored pixels, or means of them, in [0, 2]."""
+    return pixels / _UINT16_PER_UNIT
 
 
 def encode(kind: str, crop: Crop) -> tf.train.Example:
@@ -256,8 +274,8 @@ def parse_disc_pixels(serialized: tf.Tensor, crop_scale: float) -> dict[str, tf.
         crop_scale: The data set's crop scale; it fixes the shape of a crop.
 
     Returns:
-        image [batch, 15, rows, columns] float32 in [0, 2], key and level [batch] string. Running it
-        refuses records of another kind or schema.
+        pixels [batch, 15, rows, columns] uint16, for `to_intensity`; key and level [batch] string.
+        Running it refuses records of another kind or schema.
     """
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("kind", "key", "level")}
     spec["schema_version"] = tf.io.FixedLenFeature([], tf.int64)
@@ -276,8 +294,8 @@ def parse_disc_pixels(serialized: tf.Tensor, crop_scale: float) -> dict[str, tf.
     ]
     with tf.control_dependencies(rules):
         content = tf.reshape(parsed["image"], tf.shape(kinds))
-    image = decode_pixels(content, CROP_KINDS[DISC].stored_shape(crop_scale))
-    return {"image": image, "key": parsed["key"], "level": parsed["level"]}
+    pixels = _decode_uint16(content, CROP_KINDS[DISC].stored_shape(crop_scale))
+    return {"pixels": pixels, "key": parsed["key"], "level": parsed["level"]}
 
 
 def _stored_rows(record_kind: tf.Tensor, joined: str, crop_scale: float) -> tf.Tensor:
@@ -338,9 +356,9 @@ def _slice_means(feature) -> list[list[float | None]]:
     valid = np.reshape(feature["slice_is_valid"].int64_list.value, [num_visits, -1])
     num_slices, means = valid.shape[1], []
     for visit, content in enumerate(feature["image"].bytes_list.value):
-        pixels = np.frombuffer(content, "<u2").reshape(num_slices, -1) / _UINT16_PER_UNIT
+        pixels = stored_pixels(content, [num_slices, -1])
         inside = np.frombuffer(feature["pixel_is_valid"].bytes_list.value[visit], np.uint8) > 0
-        mean = pixels[:, inside].mean(1) if inside.any() else np.zeros(num_slices)
+        mean = intensity(pixels[:, inside].mean(1)) if inside.any() else np.zeros(num_slices)
         means.append(
             [round(float(m), 5) if ok else None for m, ok in zip(mean, valid[visit], strict=True)]
         )
