@@ -87,6 +87,7 @@ def network_input(
     Returns:
         [9, rows, columns] float32 in [0, 2], of `kind.network_shape(inputs.crop_scale)`.
     """
+    image = tf.convert_to_tensor(image)  # an array stays one where nothing is computed
     if inputs.augment is None:
         return crops.reduce_scale(middle(image, kind, inputs), inputs.reduction)
     image = crops.reduce_scale(image, inputs.reduction)
