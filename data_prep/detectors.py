@@ -1,7 +1,6 @@
 """The detector that --detector asks for."""
 
 import functools
-import json
 import os
 
 from data_prep import local_files, rejection
@@ -83,5 +82,4 @@ def keep(output_dir: str, name: str, found: finder.Found) -> None:
     folder = os.path.join(output_dir, local_files.LOCAL, FOUND)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     path = os.path.join(folder, f"{name}.json")
-    with files.atomic_write(path, permissions=0o600) as file:
-        json.dump(found.to_json(), file, indent=1, sort_keys=True)
+    files.write_json(path, found.to_json(), permissions=0o600)

@@ -82,7 +82,9 @@ def _with_marked(exported: saved_model.Exported, found: study.Study, outputs: Ou
         return outputs
     scales = exported.info["crop"]["record_scale"], exported.info["crop"]["scale"]
     stored = scan_crops.disc_crops(found.volume, found.annotation, scales[0])
-    marked = [name for name in marked if name in stored]
+    marked = [name for name in marked if name in stored]  # those without a neighbour are not
+    if not marked:
+        return outputs
     cut = np.stack([_network_crop(stored[name], *scales) for name in marked])
     added = exported.run(serving.DEFAULT, crops=cut) | {"crops": cut, "disc": np.array(marked)}
     for item in exported.gradings:

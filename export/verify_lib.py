@@ -1,7 +1,6 @@
 """Two DICOM studies to a verdict: of one person, or of two?"""
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping, Sequence
 
@@ -157,6 +156,4 @@ def _notes(judge: verify_judge.Judge, studies: Sequence[study.Study], num_levels
 def write(found: verify_report.Report, path: str) -> None:
     """Writes the result as JSON that only its owner can read: it links two studies."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with files.atomic_write(path, permissions=_OWNER_ONLY) as file:
-        json.dump(found.to_json(), file, indent=1, sort_keys=True)
-        file.write("\n")
+    files.write_json(path, found.to_json(), permissions=_OWNER_ONLY)

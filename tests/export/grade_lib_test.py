@@ -217,6 +217,19 @@ def test_a_disc_with_a_quad_of_its_own_is_graded_as_its_record(model, tmp_path):
         )
 
 
+def test_a_quad_without_a_neighbour_is_left_out(model, tmp_path):
+    study = tiny_export.write_study(str(tmp_path / "study"))
+
+    def mark(content):
+        lowest, sacrum = (body["corners_mm"] for body in content["vertebrae"][-2:])
+        content["disc_corners_mm"] = {"L5-S1": [lowest[3], lowest[2], sacrum[1], sacrum[0]]}
+        del content["vertebrae"][-2:]
+
+    annotate(tmp_path / "study", mark)
+    graded = grade_lib.grade(study, None, model, str(tmp_path / "o"))
+    assert [disc.level for disc in graded.content.discs] == DISCS[:-2]
+
+
 @pytest.fixture
 def bare_study(tmp_path):
     """A study that nobody annotated."""
