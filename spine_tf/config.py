@@ -111,7 +111,8 @@ class TrainConfig:
         10, "Epochs without progress before the rate is divided by 10."
     )
     min_delta: float = flag_field.option(
-        1e-4, "The least fall of the monitored loss that is progress."
+        1e-4,
+        "The least fall of the monitored loss that is progress; a negative one lets it rise so much.",
     )
     max_drops: int = flag_field.option(
         1, "Times the rate is divided; the next plateau stops the run."
@@ -166,7 +167,7 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
         counts = ("steps_per_epoch", "checkpoint_steps", "feature_draws", "max_drops")
-        for name in (*counts, "reestimate_batches", "weight_decay", "clip_norm", "min_delta"):
+        for name in (*counts, "reestimate_batches", "weight_decay", "clip_norm"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)!r}.")
         if not 0 < self.augment_strength <= 1:

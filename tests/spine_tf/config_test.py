@@ -76,7 +76,6 @@ def test_models_that_cannot_be(values):
         {"feature_draws": -1},
         {"reestimate_batches": -1},
         {"weight_decay": -0.1},
-        {"min_delta": -0.1},
         {"learning_rate": 0.0},
         {"augment_strength": 0.0},
         {"augment_strength": 1.5},
