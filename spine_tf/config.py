@@ -112,7 +112,7 @@ class TrainConfig:
     )
     min_delta: float = flag_field.option(
         1e-4,
-        "The least fall of the monitored loss that is progress; a negative one lets it rise so much.",
+        "The least fall of the monitored loss that is progress; below 0 it may rise so much.",
     )
     max_drops: int = flag_field.option(
         1, "Times the rate is divided; the next plateau stops the run."
