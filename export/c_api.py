@@ -229,7 +229,9 @@ class Session:
             ctypes.memmove(data, np.ascontiguousarray(value).ctypes.data, size)
         return tensor
 
-    def _to_array(self, tensor: int) -> np.ndarray:
+    def _to_array(self, tensor: int | None) -> np.ndarray:
+        if not tensor:
+            raise Error("INTERNAL", "an output was not made.")
         count = self._library.TF_NumDims(tensor)
         shape = [self._library.TF_Dim(tensor, i) for i in range(count)]
         code = self._library.TF_TensorType(tensor)

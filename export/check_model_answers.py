@@ -61,12 +61,12 @@ def _warmup(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     """Every request is answered, with finite numbers."""
     counts: dict[str, int] = {}
     for request in subject.requests:
-        answer = subject.served.ask(request.signature, **request.inputs)
+        answer = subject.loaded.ask(request.signature, **request.inputs)
         for name, value in answer.items():
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise ValueError(f"{request.signature}: {name} is not finite")
         counts[request.signature] = counts.get(request.signature, 0) + 1
-    return check_model_rules.Verdict(set(counts) == set(subject.served.signatures), counts)
+    return check_model_rules.Verdict(set(counts) == set(subject.loaded.signatures), counts)
 
 
 def _crops(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
@@ -74,7 +74,7 @@ def _crops(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     return _verdict(
         _largest(
             [
-                differences(subject.served.ask(name, crops=subject.crops), wanted)
+                differences(subject.loaded.ask(name, crops=subject.crops), wanted)
                 for name in (serving.DEFAULT, serving.EMBED)
             ]
         ),
@@ -85,21 +85,21 @@ def _crops(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
 def _packed(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     wanted = subject.trained.answers(subject.crops)
     packed = np.array([schema.encode_pixels(crop) for crop in subject.crops], object)
-    answer = subject.served.ask(serving.PACKED, crops=packed)
+    answer = subject.loaded.ask(serving.PACKED, crops=packed)
     return _verdict(differences(answer, wanted), TOLERANCE_UINT16)
 
 
 def _records(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     inputs = subject.inputs_of(serving.EXAMPLES)
     crops = subject.trained.crops_of_records(list(inputs["examples"]))
-    answer = subject.served.ask(serving.EXAMPLES, **inputs)
+    answer = subject.loaded.ask(serving.EXAMPLES, **inputs)
     return _verdict(differences(answer, subject.trained.answers(crops)), TOLERANCE)
 
 
 def _scan(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     inputs = subject.inputs_of(serving.SCAN)
     discs, crops = subject.trained.crops_of_scan(inputs)
-    answer = subject.served.ask(serving.SCAN, **inputs)
+    answer = subject.loaded.ask(serving.SCAN, **inputs)
     if answer["disc"].tolist() != discs:
         raise ValueError(f"disc must be {discs}, got {answer['disc'].tolist()}")
     wanted = subject.trained.answers(crops) | {"crops": crops}
@@ -114,7 +114,7 @@ def _batches(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     wanted = subject.trained.answers(crops)
     found = []
     for size in BATCHES:
-        answer = subject.served.ask(serving.DEFAULT, crops=crops[:size])
+        answer = subject.loaded.ask(serving.DEFAULT, crops=crops[:size])
         part = {name: value[:size] for name, value in wanted.items()}
         found.append(differences(answer, part))
     return _verdict(_largest(found), TOLERANCE)
@@ -122,7 +122,7 @@ def _batches(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
 
 def _derived(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     """Grades, and what is uncertain or an outlier, follow from the numbers beside them."""
-    answer = subject.served.ask(serving.DEFAULT, crops=subject.crops)
+    answer = subject.loaded.ask(serving.DEFAULT, crops=subject.crops)
     wrong = {}
     for name in subject.trained.folder.task.gradings:
         for output, wanted in _consequences(name, answer, subject.trained).items():

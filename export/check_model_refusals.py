@@ -65,13 +65,13 @@ def _refused(cases, subject: check_model_rules.Subject) -> check_model_rules.Ver
     for what, signature, inputs in cases(subject):
         count += 1
         try:
-            subject.served.ask(signature, **inputs)
+            subject.loaded.ask(signature, **inputs)
         except c_api.Error as error:
             if error.code not in _REFUSALS:
                 answered.append(f"{signature}, {what}: {error.code}")
         else:
             answered.append(f"{signature}, {what}: answered")
-    subject.served.ask(serving.DEFAULT, crops=subject.crops)
+    subject.loaded.ask(serving.DEFAULT, crops=subject.crops)
     measured = {"tried": count, "refused": count - len(answered)}
     return check_model_rules.Verdict(
         not answered, measured | ({"not": answered} if answered else {})
@@ -84,7 +84,7 @@ def _empty(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     for name in (serving.DEFAULT, serving.PACKED, serving.EMBED, serving.EXAMPLES):
         inputs = {key: value[:0] for key, value in subject.inputs_of(name).items()}
         try:
-            answer = subject.served.ask(name, **inputs)
+            answer = subject.loaded.ask(name, **inputs)
         except c_api.Error as error:
             found[name] = "refused" if error.code in _REFUSALS else error.code
         else:

@@ -36,6 +36,17 @@ class Subject:
     data_dir: str
     settings: check_model_settings.Settings
 
+    @property
+    def loaded(self) -> check_model_served.Served:
+        """The version behind the C API.
+
+        Raises:
+            ValueError: If it cannot be loaded.
+        """
+        if self.served is None:
+            raise ValueError("the version cannot be loaded")
+        return self.served
+
     def inputs_of(self, signature: str) -> Mapping[str, Any]:
         """Returns the largest warmup request of a signature.
 

@@ -35,13 +35,13 @@ def _weights(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
 
 
 def _loads(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
-    facts = subject.served.facts
+    facts = subject.loaded.facts
     return check_model_rules.Verdict(not facts["python_graph"], dict(facts))
 
 
 def _signatures(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     """All are there; inputs and outputs are named and typed; outputs have any number of rows."""
-    found = subject.served.signatures
+    found = subject.loaded.signatures
     wrong = [
         f"{name} must take {', '.join(sorted(inputs))}"
         for name, inputs in _INPUTS.items()
@@ -69,15 +69,12 @@ def _untyped(name: str, signature: check_model_served.Signature) -> list[str]:
 
 
 def _calibrated(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
-    found = subject.info["calibration"]
+    found, trained = subject.info["calibration"], subject.trained.calibration
     temperatures = {
         name: one["temperature"] for name, one in (found or {}).get("gradings", {}).items()
     }
-    same = found is not None and subject.trained.calibration is not None
-    same = same and all(
-        subject.trained.calibration.temperature(name) == value
-        for name, value in temperatures.items()
-    )
+    known = None if trained is None else {name: trained.temperature(name) for name in temperatures}
+    same = found is not None and known == temperatures
     return check_model_rules.Verdict(same, temperatures or "not calibrated")
 
 
@@ -90,7 +87,7 @@ def _latency(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
     found = {}
     for name, inputs in asked.items():
         times = [
-            subject.served.ask_timed(name, **inputs)[1] for _ in range(subject.settings.repeats + 1)
+            subject.loaded.ask_timed(name, **inputs)[1] for _ in range(subject.settings.repeats + 1)
         ]
         found[name] = round(1000 * statistics.median(times[1:]), 3)
     return check_model_rules.Verdict(
@@ -145,7 +142,7 @@ def _grade(subject: check_model_rules.Subject, index: records.Index) -> dict[str
     for start in range(0, len(index), size):
         numbers = range(start, min(start + size, len(index)))
         serialized = np.array([index.read(number) for number in numbers], object)
-        parts.append(subject.served.ask(serving.EXAMPLES, examples=serialized))
+        parts.append(subject.loaded.ask(serving.EXAMPLES, examples=serialized))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

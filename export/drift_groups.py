@@ -257,15 +257,15 @@ def _measures(reference: Rows, sample: Rows) -> Iterator[Measure]:
         middle = float(np.median(sample.numbers[name])), float(np.median(values))
         yield Measure(name, False, found, middle=middle)
     for name, values in reference.classes.items():
-        counts = class_counts(values, sample.classes[name])
-        yield Measure(f"{name}{GRADES}", True, drift_stats.of_classes(*counts, sizes))
+        before, now = class_counts(values, sample.classes[name])
+        yield Measure(f"{name}{GRADES}", True, drift_stats.of_classes(before, now, sizes))
 
 
 def _mixes(reference: Rows, sample: Rows) -> Iterator[Measure]:
     """Which levels and scanners there are."""
     for title, name in MIXES.items():
-        counts = class_counts(getattr(reference, name), getattr(sample, name))
-        found = drift_stats.of_classes(*counts, _sizes(reference, sample))
+        before, now = class_counts(getattr(reference, name), getattr(sample, name))
+        found = drift_stats.of_classes(before, now, _sizes(reference, sample))
         yield Measure(title, True, found)
 
 
@@ -273,10 +273,14 @@ def _sizes(reference: Rows, sample: Rows) -> drift_stats.Sizes:
     return drift_stats.Sizes(reference.num_scans, sample.num_scans)
 
 
-def class_counts(*both: np.ndarray) -> list[np.ndarray]:
+def class_counts(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the counts of every value that one of two arrays has, in their order."""
-    known = np.unique(np.concatenate(both))
-    return [np.array([(values == one).sum() for one in known]) for values in both]
+    known = np.unique(np.concatenate([one, other]))
+    return _counts(one, known), _counts(other, known)
+
+
+def _counts(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    return np.array([(values == one).sum() for one in known])
 
 
 def _corrected(groups: Sequence[Group]) -> list[Group]:

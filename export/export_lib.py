@@ -1,7 +1,6 @@
 """A model folder to a numbered SavedModel."""
 
 import dataclasses
-import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -91,8 +90,9 @@ def _notes(info, evaluation, requests) -> Iterator[str]:
 
 def _rename_to_next(temporary: str, export_dir: str) -> str:
     """Renames to the next free number, also if another process takes one at the same time."""
-    newest = max(saved_model.versions(export_dir), default=0)
-    for number in itertools.count(newest + 1):
+    number = max(saved_model.versions(export_dir), default=0)
+    while True:
+        number += 1
         path = os.path.join(export_dir, str(number))
         try:
             os.rename(temporary, path)

@@ -86,8 +86,8 @@ def refusal(done: report.Check, earlier: grade_input.Input) -> rejection.Rejecti
 
 def days_apart(found: study.Study, earlier: study.Study) -> int | None:
     """Returns the days from the earlier study to the other by their headers; None if unknown."""
-    dates = [_date(item.series.first.study_date) for item in (found, earlier)]
-    return None if None in dates else (dates[0] - dates[1]).days
+    date, before = (_date(item.series.first.study_date) for item in (found, earlier))
+    return None if date is None or before is None else (date - before).days
 
 
 def _date(text: str) -> datetime.date | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_prep import archive, detected_study, detectors, header_scan, rejection, study
+from spine_tf import vertebrae
 from spine_tf.detection import finder
 
 
@@ -79,8 +80,8 @@ def _say_detected(found: finder.Found) -> str:
     made = found.annotation
     if not found.is_answered:
         return f"not graded: the levels of the vertebrae are unknown: {made.reason}"
-    least = min(made.vertebrae, key=lambda body: body.probability)
+    least, probability = vertebrae.least_sure(made.vertebrae)
     return (
         f"The vertebrae were found by {made.source}, not by a person; least sure is"
-        f" {least.level.value}, probability {least.probability:.2f}. Check the levels."
+        f" {least.known_level.value}, probability {probability:.2f}. Check the levels."
     )

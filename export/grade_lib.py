@@ -17,6 +17,7 @@ from export import (
     saved_model,
     structured_report,
     table,
+    verify_judge,
 )
 from spine_tf import files, levels
 
@@ -117,7 +118,7 @@ def grade(
     if options.earlier:
         earlier = grade_input.read(options.earlier.study_dir, vertebrae_path, detector)
         rejections += earlier.rejections
-        comparison, refused = _compare(exported, found, earlier, options)
+        comparison, refused = _compare(exported, found, earlier, options.earlier.judge)
         rejections += refused
         content = dataclasses.replace(content, comparison=comparison)
     paths = _write(content, output_dir)
@@ -154,10 +155,10 @@ def _compare(
     exported: saved_model.Exported,
     found: grade_input.Input,
     earlier: grade_input.Input,
-    options: Options,
+    judge: verify_judge.Judge | None,
 ) -> tuple[report.Comparison, list[rejection.Rejection]]:
     """The comparison, and why there is none."""
-    done = grade_earlier.check(found, earlier, options.earlier.judge)
+    done = grade_earlier.check(found, earlier, judge)
     refused = grade_earlier.refusal(done, earlier)
     if refused:
         return report.Comparison(done), [refused]

@@ -102,6 +102,11 @@ class Content:
     comparison: Comparison | None = None
 
     @property
+    def earlier(self) -> "Content | None":
+        """The earlier study that it is compared with, or None."""
+        return None if self.comparison is None else self.comparison.earlier
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether the model says where it is uncertain."""
         grades = [grade for disc in self.discs for grade in disc.grades]
@@ -135,9 +140,9 @@ class Change:
 
 def changes(content: Content) -> list[Change]:
     """Returns the changes of the discs that both studies have, head to foot."""
-    if content.comparison is None or content.comparison.earlier is None:
+    if content.earlier is None:
         return []
-    earlier = {disc.level: disc for disc in content.comparison.earlier.discs}
+    earlier = {disc.level: disc for disc in content.earlier.discs}
     return [
         Change(disc.level, *pair)
         for disc in content.discs
@@ -190,12 +195,13 @@ def to_json(content: Content) -> dict[str, Any]:
     if content.detected is not None:
         found["vertebrae"] = content.detected
     if content.comparison is not None:
-        found["comparison"] = _comparison_to_json(content)
+        found["comparison"] = _comparison_to_json(content.comparison, changes(content))
     return found
 
 
 def _disc_to_json(disc: Disc) -> dict[str, Any]:
-    found = {"level": disc.level, "gradings": [_grade_to_json(grade) for grade in disc.grades]}
+    grades = [_grade_to_json(grade) for grade in disc.grades]
+    found: dict[str, Any] = {"level": disc.level, "gradings": grades}
     if disc.distance is not None:
         found |= {"distance": round(disc.distance, _DIGITS), "is_outlier": disc.is_outlier}
     return found
@@ -212,8 +218,7 @@ def _grade_to_json(grade: table.Grade) -> dict[str, Any]:
     return found if grade.uncertain is None else found | {"uncertain": grade.uncertain}
 
 
-def _comparison_to_json(content: Content) -> dict[str, Any]:
-    comparison = content.comparison
+def _comparison_to_json(comparison: Comparison, changed: Sequence[Change]) -> dict[str, Any]:
     earlier = comparison.earlier
     return {
         "same_person_check": dataclasses.asdict(comparison.check),
@@ -230,6 +235,6 @@ def _comparison_to_json(content: Content) -> dict[str, Any]:
                 "expected_change": round(change.expected, _DIGITS),
                 "uncertain": change.uncertain,
             }
-            for change in changes(content)
+            for change in changed
         ],
     }

@@ -12,8 +12,9 @@ _DAYS_PER_YEAR = 365.25
 
 def to_html(content: report.Content) -> str:
     """Returns report.html: self-contained, with pictures inside."""
-    filters = {"percent": lambda p: f"{100 * p:.0f}", "signed": report.signed}
-    template = page_template.load(__file__, "report.html", **filters)
+    template = page_template.load(
+        __file__, "report.html", percent=lambda p: f"{100 * p:.0f}", signed=report.signed
+    )
     comparison = content.comparison
     return template.render(
         content=content,
@@ -67,10 +68,10 @@ def _interval(days: int | None) -> str:
 
 def _compared(content: report.Content) -> list[dict[str, Any]]:
     """Discs that both studies have, with both pictures and the changes."""
-    found = report.changes(content)
-    if not found:
+    found, earlier = report.changes(content), content.earlier
+    if earlier is None or not found:
         return []
-    before = {disc.level: disc for disc in content.comparison.earlier.discs}
+    before = {disc.level: disc for disc in earlier.discs}
     return [
         {
             "level": disc.level,

@@ -126,11 +126,13 @@ def plan(inputs: Inputs, scales: Sequence[float], batch_size: int) -> Plan:
     if inputs.spider_dir:
         wanted = convert_spider_lib.Inputs(inputs.spider_dir, detector=inputs.detector)
         found, load = convert_spider_lib.plan(wanted, key), convert_spider_lib.load
-    else:
+    elif inputs.dicom_dir:
         wanted = convert_dicom_lib.Inputs(
             inputs.dicom_dir, inputs.vertebrae, inputs.gradings, detector=inputs.detector
         )
         found, load = convert_dicom_lib.plan(wanted, key), convert_dicom_lib.load
+    else:
+        raise ValueError("`data_dir`, `spider_dir` or `dicom_dir` must be given, got none of them.")
     return _plan_scans(found, load, key)
 
 
@@ -224,10 +226,12 @@ class ScanSource:
                 yield _failed(request, str(error))
 
     def _discs(self, request, scales: Sequence[float]) -> list[Disc]:
-        loaded, found = self.load(request), {}
-        whose = (request.identity, request.gradings)
+        scan, annotation = self.load(request)
+        found: dict[tuple[str, str], dict[float, bytes]] = {}
         for scale in scales:
-            for example in scan_crops.encode_discs(*loaded, *whose, scale):
+            for example in scan_crops.encode_discs(
+                scan, annotation, request.identity, request.gradings, scale
+            ):
                 key, level = (_text(example, name) for name in ("key", "level"))
                 serialized = example.SerializeToString(deterministic=True)
                 found.setdefault((key, level), {})[scale] = serialized

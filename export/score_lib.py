@@ -166,7 +166,7 @@ def planned(
     ]
 
 
-def _find(models: Sequence[str]) -> tuple[list[str], list[Mapping[str, Any]]]:
+def _find(models: Sequence[str]) -> tuple[list[str], list[dict[str, Any]]]:
     versions = [saved_model.find_version(model) for model in models]
     infos = [saved_model.read_info(version) for version in versions]
     named = [_identity(*pair) for pair in zip(versions, infos, strict=True)]
@@ -217,9 +217,10 @@ def _is_sound(part: str) -> bool:
 class _ScorePiece(beam.DoFn):
     """Writes the part of one piece; a worker loads the models once."""
 
+    _models: score_batches.Models  # from `setup` on
+
     def __init__(self, scoring: _Scoring):
         self._scoring, self._shared = scoring, shared.Shared()
-        self._models = None
 
     def setup(self) -> None:
         """Loads the models, and ends this worker when the main process has ended."""
@@ -269,7 +270,7 @@ class _Counts:
 
     def counted(
         self, parts: Sequence[str], failed: Sequence[score_columns.Row]
-    ) -> Iterator[list[score_columns.Row]]:
+    ) -> Iterator[Sequence[score_columns.Row]]:
         """Yields the rows of every part, and those that failed before."""
         for rows in itertools.chain(map(_read_part, parts), [failed]):
             self.rows += len(rows)

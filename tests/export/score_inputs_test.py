@@ -163,3 +163,8 @@ def test_the_command(model, study_dir, tmp_path, capsys):
     assert call(**options) == 0
     assert (tmp_path / "s.parquet.key").exists() and output.exists()
     assert f"{output}: 6 discs in " in capsys.readouterr().out
+
+
+def test_no_source_is_an_error(key_file):
+    with pytest.raises(ValueError, match="`spider_dir` or `dicom_dir` must be given, got none"):
+        score_inputs.plan(score_inputs.Inputs(key_file=key_file), [0.5], 8)
