@@ -135,7 +135,9 @@ def _on_grid_of(label_map: volume_file.VolumeFile, channels: list, may_cut: bool
 
 def _windowed(channel: volume_file.VolumeFile, window_hu: Sequence[float]) -> np.ndarray:
     array = channel.array.astype(np.float32)
-    array = np.clip(array, *window_hu) if window_hu else array
+    if window_hu:
+        low, high = window_hu
+        array = np.clip(array, low, high)
     if array.min() == array.max():
         raise rejection.RejectedInput(
             channel.path,
@@ -266,9 +268,9 @@ def _with_subjects(items: Iterable[listed.Listed], path: str) -> tuple[list, lis
             else "",
             families.problem(values["subject"], family),
         )
-        if not listed.report_problem(report, row, *problems):
-            whose = {"subject": values["subject"], "family": family}
-            found[item.name] = dataclasses.replace(item, **whose, days=int(values["days"] or 0))
+        if not listed.report_problem(report, row, *problems) and item is not None:
+            subject, days = values["subject"], int(values["days"] or 0)
+            found[item.name] = dataclasses.replace(item, subject=subject, family=family, days=days)
     lost = [
         rejection.Rejection(item.path, "", "its case is not in --cases_csv; add a row")
         for item in items

@@ -44,7 +44,6 @@ _FOLDERS = (PARTS, QC, local_files.LOCAL)  # that a run writes to, besides the f
 ScanRequest = scan_request.ScanRequest
 Examples = scan_request.Examples
 Load = scan_request.Load
-Encode = scan_request.Encode
 
 
 def encode_scan(
@@ -92,12 +91,12 @@ class Report:
 def convert(
     requests: Sequence[ScanRequest],
     load: Load,
-    settings: settings_lib.Settings,
+    settings: scan_request.ScanSettings,
     output_dir: str,
     *,
     source: str,
     key_id: str = "",
-    encode: Encode = encode_scan,
+    encode: scan_request.Encode[scan_request.ScanSettings] = encode_scan,
     rejections: Sequence[rejection.Rejection] = (),
     not_needed: Mapping[str, int] | None = None,
     protocols: Mapping[str, Mapping[str, str]] | None = None,
@@ -184,7 +183,7 @@ def _convert(
     output_dir, settings = making.output_dir, making.settings
     os.makedirs(os.path.join(output_dir, QC), exist_ok=True)
     _run(requests, making, runner)
-    results = [scan_parts.read_note(output_dir, request.scan_key) for request in requests]
+    results = [scan_parts.read_whole_note(output_dir, request.scan_key) for request in requests]
     rejected = [*rejections]
     rejected += [rejection.Rejection(**r["rejection"]) for r in results if "rejection" in r]
     local_files.write_rejects(output_dir, rejected)

@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic
 
 import apache_beam as beam
 import tensorflow as tf
@@ -25,7 +26,7 @@ QC = "qc"
 
 
 @dataclasses.dataclass(frozen=True)
-class Making:
+class Making(Generic[scan_request.ScanSettings]):
     """What every worker knows.
 
     Attributes:
@@ -38,8 +39,8 @@ class Making:
     """
 
     load: scan_request.Load
-    encode: scan_request.Encode
-    settings: settings_lib.Settings
+    encode: scan_request.Encode[scan_request.ScanSettings]
+    settings: scan_request.ScanSettings
     output_dir: str
     run: str
     main_pid: int
@@ -106,10 +107,18 @@ def part_path(output_dir: str, scan_key: str, ending: str) -> str:
 
 def read_note(output_dir: str, scan_key: str) -> dict | None:
     """Returns the note of a part: its origin, and its records or its rejection; or None."""
-    path = part_path(output_dir, scan_key, ".json")
-    if not os.path.exists(path):
+    if not os.path.exists(part_path(output_dir, scan_key, ".json")):
         return None
-    with open(path, encoding="utf-8") as file:
+    return read_whole_note(output_dir, scan_key)
+
+
+def read_whole_note(output_dir: str, scan_key: str) -> dict:
+    """Returns the note of a part that is there.
+
+    Raises:
+        FileNotFoundError: If it is not.
+    """
+    with open(part_path(output_dir, scan_key, ".json"), encoding="utf-8") as file:
         return json.load(file)
 
 
@@ -122,7 +131,7 @@ def read_example(output_dir: str, kind: str, row: Sequence) -> tf.train.Example:
 
 
 def _convert_scan(request: scan_request.ScanRequest, making: Making, origin: str) -> dict:
-    result = {"origin": origin}
+    result: dict[str, Any] = {"origin": origin}
     output_dir = making.output_dir
     try:
         loaded = making.load(request)

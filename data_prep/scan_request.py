@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
@@ -54,4 +54,5 @@ class ScanRequest:
 
 Examples = dict[str, list[tf.train.Example]]  # kind of record -> records of one scan
 Load = Callable[[ScanRequest], Any]
-Encode = Callable[[Any, ScanRequest, settings_lib.Settings], Examples]
+ScanSettings = TypeVar("ScanSettings", bound=settings_lib.Settings)
+Encode = Callable[[Any, ScanRequest, ScanSettings], Examples]
