@@ -62,17 +62,3 @@ def _within(start, extent, length):
     """[batch, length] bool: from `start`, `extent` places; both [batch]."""
     distance = tf.range(length) - start[:, None]
     return (distance >= 0) & (distance < extent[:, None])
-
-
-def weights_inside(mask: tf.Tensor) -> tf.Tensor:
-    """Returns voxel weights that turn a mean over a whole image into the mean inside its mask.
-
-    Args:
-        mask: [batch, slices, rows, columns] bool.
-
-    Returns:
-        [batch, slices, rows, columns] float32: 0 outside the mask, all 0 where it is empty; the
-        mean over an image is 1 otherwise.
-    """
-    inside = tf.cast(mask, tf.float32)
-    return tf.math.divide_no_nan(inside, tf.reduce_mean(inside, [1, 2, 3], keepdims=True))

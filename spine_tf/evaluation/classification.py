@@ -58,42 +58,16 @@ def _or_nan(count: np.ndarray) -> np.ndarray:
 def mean_over_classes(
     confusion: np.ndarray,
     metric: Callable[[np.ndarray], np.ndarray],
-    classes: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Returns the unweighted mean [...] over the classes that occur; NaN if none does.
 
     Args:
         confusion: [..., true, predicted].
         metric: One of `METRICS`.
-        classes: Class indices that are averaged; all by default. Images of the others still count
-            where they are taken for one of these.
     """
     values = metric(confusion)
-    values = values if classes is None else values[..., list(classes)]
     occurs = np.isfinite(values)
     return np.where(occurs, values, 0).sum(-1) / _or_nan(occurs.sum(-1))
-
-
-def averaged_classes(
-    names: Sequence[str], background: str = "", *, include_background: bool = True
-) -> list[int]:
-    """Returns the indices of the classes to average.
-
-    Args:
-        names: Class names.
-        background: Name of the class that is no plane; needed to leave it out.
-        include_background: False leaves the background out of the means.
-
-    Raises:
-        ValueError: If the background is to be left out and is not among the names.
-    """
-    if include_background:
-        return list(range(len(names)))
-    if background not in names:
-        raise ValueError(
-            f"`background` must be one of {', '.join(names)} to be left out, got {background!r}."
-        )
-    return [i for i, name in enumerate(names) if name != background]
 
 
 def evaluate(
@@ -102,8 +76,6 @@ def evaluate(
     names: Sequence[str],
     units: np.ndarray,
     counts: np.ndarray,
-    *,
-    classes: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Compares predicted classes with true ones.
 
@@ -113,35 +85,32 @@ def evaluate(
         names: Class names.
         units: [n] code of the subject or examination, see `bootstrap.codes`.
         counts: [draws, units], see `bootstrap.draw_counts`.
-        classes: Class indices that are averaged, see `averaged_classes`; all by default.
 
     Returns:
-        "images", "averaged" (names), "missing" (averaged classes without an image, which the means
-        leave out), "mean" and "per_class" (metric -> interval), and "confusion": the names and the
-        rows `[true][predicted]`.
+        "images", "missing" (classes without an image, which the means leave out), "mean" and
+        "per_class" (metric -> interval), and "confusion": the names and the rows
+        `[true][predicted]`.
 
     Raises:
         ValueError: If an index is not that of a class.
     """
     _check("true", true, names)
     _check("predicted", predicted, names)
-    classes = range(len(names)) if classes is None else classes
     per_unit = ordinal.confusion_per_unit(true, predicted, len(names), units, counts.shape[1])
     confusion, drawn = per_unit.sum(0), np.tensordot(counts, per_unit, 1)
     return {
         "images": len(true),
-        "averaged": [names[i] for i in classes],
-        "missing": [names[i] for i in classes if not confusion[i].any()],
-        "mean": _means(confusion, drawn, classes),
+        "missing": [name for name, row in zip(names, confusion, strict=True) if not row.any()],
+        "mean": _means(confusion, drawn),
         "per_class": _per_class(confusion, drawn, names),
         "confusion": {"classes": list(names), "table": confusion.astype(int).tolist()},
     }
 
 
-def _means(confusion: np.ndarray, drawn: np.ndarray, classes: Sequence[int]) -> dict[str, Any]:
+def _means(confusion: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
     found = {}
     for name, metric in METRICS.items():
-        of = functools.partial(mean_over_classes, metric=metric, classes=classes)
+        of = functools.partial(mean_over_classes, metric=metric)
         found[name] = bootstrap.interval(float(of(confusion)), of(drawn), "there is no image")
     return found
 
@@ -166,7 +135,6 @@ def score(
     counts: np.ndarray,
     *,
     metric: str = "f1",
-    classes: Sequence[int] | None = None,
 ) -> contrasts.Score:
     """Returns a mean over classes, averaged over runs, for `contrasts.weighted_sum`.
 
@@ -177,9 +145,8 @@ def score(
         units: [n] code of the subject or examination.
         counts: [draws, units], see `bootstrap.draw_counts`.
         metric: A name of `METRICS`.
-        classes: Class indices that are averaged; all by default.
     """
-    of = functools.partial(mean_over_classes, metric=METRICS[metric], classes=classes)
+    of = functools.partial(mean_over_classes, metric=METRICS[metric])
     return contrasts.score(true, predicted, num_classes, units, counts, of)
 
 

@@ -84,12 +84,3 @@ def test_any_batch_size_runs_in_one_graph():
 def test_too_small_an_image_is_refused(shape):
     with pytest.raises(ValueError, match="`image` must have at least 2 rows and columns"):
         _remove(shape)
-
-
-def test_weights_give_the_mean_inside_the_mask():
-    rng = np.random.default_rng(0)
-    mask, error = rng.uniform(size=(3, 2, 5, 4)) < 0.3, rng.uniform(size=(3, 2, 5, 4))
-    mask[2] = False
-    weights = masking.weights_inside(tf.constant(mask)).numpy()
-    found = (weights * error).mean((1, 2, 3))
-    np.testing.assert_allclose(found, [error[0][mask[0]].mean(), error[1][mask[1]].mean(), 0], 1e-5)

@@ -14,8 +14,8 @@ _COUNTS = bootstrap.draw_counts(_NUM_UNITS, 200, seed=0)
 _LABELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
 
 
-def _evaluate(true=_TRUE, predicted=_PREDICTED, **options):
-    return classification.evaluate(true, predicted, _NAMES, _UNITS, _COUNTS, **options)
+def _evaluate(true=_TRUE, predicted=_PREDICTED):
+    return classification.evaluate(true, predicted, _NAMES, _UNITS, _COUNTS)
 
 
 def test_by_hand():
@@ -34,17 +34,6 @@ def test_by_hand():
         2,
         4,
     )
-
-
-def test_without_background():
-    classes = classification.averaged_classes(_NAMES, "Background", include_background=False)
-    found = _evaluate(classes=classes)
-    assert found["averaged"] == ["Brain", "Femur"]
-    # Background images taken for a plane still count as false ones: Brain 2 of 4.
-    assert found["mean"]["precision"]["value"] == pytest.approx(0.75)
-    assert classification.averaged_classes(_NAMES) == [0, 1, 2]
-    with pytest.raises(ValueError, match="`background` must be one of .* got 'None'"):
-        classification.averaged_classes(_NAMES, "None", include_background=False)
 
 
 def test_a_class_without_images_is_left_out():
