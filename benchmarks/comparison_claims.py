@@ -3,6 +3,7 @@
 A claim is a lower bound of 0 on differences, in which more is better: distances are taken negative.
 It is held if every 95% interval is at or above 0, not held if one is wholly below, and undecided
 otherwise; "not run" if a difference is missing. Each task judges the claims on its own measures.
+"unpaired" counts the values that only the first and only the second model has: they are left out.
 
 Source: Chen 2019, Tables 3 to 5. The data here are others, and the networks smaller: the verdicts
 say whether a claim carries over, and reproduce nothing.
@@ -39,7 +40,8 @@ class Difference:
         sign = -1.0 if self.measure.endswith("_mm") else 1.0
         if not found:
             return None
-        return bootstrap.interval(sign * found.score.value, sign * found.score.drawn)
+        interval = bootstrap.interval(sign * found.score.value, sign * found.score.drawn)
+        return interval | {"unpaired": found.unpaired}
 
 
 def judge(tested: comparison_results.Tested) -> list[dict[str, Any]]:
@@ -50,6 +52,8 @@ def judge(tested: comparison_results.Tested) -> list[dict[str, Any]]:
         found = {one.name: one.interval(tested) for one in differences}
         known = {name: interval for name, interval in found.items() if interval}
         judged.append(claims.judge(claims.Claim(text, text, bounds), known))
+        for part in judged[-1]["numbers"]:
+            part["unpaired"] = known.get(part["name"], {}).get("unpaired")
     return judged
 
 
@@ -76,9 +80,16 @@ def table(judged: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| claim | verdict | differences, more is better [95% interval] |", "| --- " * 3 + "|"]
     for one in judged:
         cells = [
-            f"{part['name'].partition(': ')[2]}: {bootstrap.text(part)}"
+            f"{part['name'].partition(': ')[2]}: {bootstrap.text(part)}{_left_out(part)}"
             for part in one["numbers"]
             if part["value"] is not None
         ]
         lines.append(f"| {one['claim']} | {one['verdict']} | {'; '.join(cells) or '-'} |")
     return "\n".join(lines) + "\n"
+
+
+def _left_out(part: Mapping[str, Any]) -> str:
+    """How many values only one side has; "" if there are none."""
+    if not any(part["unpaired"]):
+        return ""
+    return " (only one side has {} and {} values: left out)".format(*part["unpaired"])

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib import figure
 
 from benchmarks import comparison_jobs, comparison_scores
@@ -44,31 +45,13 @@ class Tested:
         whole = [seed for seed in seeds if all(folds <= set(one[seed]) for one in found)]
         return sorted(folds), whole if folds else []
 
-    def scores(
-        self,
-        cells: Sequence[Cell],
-        folds: Sequence[int],
-        seeds: Sequence[int],
-        only: str = "",
-    ) -> dict[Cell, dict[str, contrasts.Score]]:
-        """Returns cell -> measure -> score over seeds, or one measure; all share their draws."""
-        joined = {
-            (cell, seed): comparison_scores.join([self.cases[cell][seed][fold] for fold in folds])
-            for cell in cells
-            for seed in seeds
-        }
-        first = joined[cells[0], seeds[0]]
-        draws = comparison_scores.Draws(first, self.num_draws)
-        metrics = comparison_scores.measures(self.task, first)
-        metrics = {only: metrics[only]} if only else metrics
+    def scores(self, cell: Cell) -> dict[str, contrasts.Score]:
+        """Returns measure -> score over the seeds of a cell."""
+        joined = self._joined(cell, *self.common(cell))
+        draws = comparison_scores.Draws(joined[0], self.num_draws)
         return {
-            cell: {
-                name: contrasts.weighted_sum(
-                    [(1 / len(seeds), draws.score(joined[cell, s], name, metric)) for s in seeds]
-                )
-                for name, metric in metrics.items()
-            }
-            for cell in cells
+            name: _mean([draws.score(cases, name, metric) for cases in joined])
+            for name, metric in comparison_scores.measures(self.task, joined[0]).items()
         }
 
     def difference(self, one: Cell, other: Cell, measure: str) -> "Difference | None":
@@ -76,18 +59,43 @@ class Tested:
         folds, seeds = self.common(one, other)
         if not seeds:
             return None
-        scores = self.scores([one, other], folds, seeds, measure)
-        parts = [(1.0, scores[one][measure]), (-1.0, scores[other][measure])]
-        return Difference(contrasts.weighted_sum(parts), folds, seeds)
+        first, second = (self._joined(cell, folds, seeds) for cell in (one, other))
+        draws = comparison_scores.Draws(first[0], self.num_draws)
+        metric = comparison_scores.measures(self.task, first[0])[measure]
+        found = [
+            draws.difference(*cases, measure, metric) for cases in zip(first, second, strict=True)
+        ]
+        unpaired = np.sum([part.unpaired for part in found], 0).tolist()
+        return Difference(_mean([part.score for part in found]), folds, seeds, unpaired)
+
+    def _joined(
+        self, cell: Cell, folds: Sequence[int], seeds: Sequence[int]
+    ) -> list[comparison_scores.Cases]:
+        """The cases of the folds together, for every seed."""
+        of_seed = self.cases[cell]
+        return [comparison_scores.join([of_seed[s][fold] for fold in folds]) for s in seeds]
+
+
+def _mean(scores: Sequence[contrasts.Score]) -> contrasts.Score:
+    return contrasts.weighted_sum([(1 / len(scores), score) for score in scores])
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """A difference of two cells, and the folds and seeds that it is of."""
+    """A difference of two cells.
+
+    Attributes:
+        score: The difference, averaged over seeds.
+        folds: The folds that it is of.
+        seeds: The seeds that it is of.
+        unpaired: Values left out over all seeds: those that only the first cell has, and those that
+            only the second has.
+    """
 
     score: contrasts.Score
     folds: list[int]
     seeds: list[int]
+    unpaired: list[int]
 
 
 def collect(
@@ -125,7 +133,6 @@ def read(jobs: Sequence[comparison_jobs.Job], plan: comparison_jobs.Plan) -> Tes
 
 def _row(tested: Tested, cell: Cell, pretexts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     folds, seeds = tested.common(cell)
-    scores = tested.scores([cell], folds, seeds)[cell]
     tried = [one["results"]["pretext_learned"] for one in pretexts if one["start"] == cell[1]]
     return {
         "amount": cell[0],
@@ -134,7 +141,9 @@ def _row(tested: Tested, cell: Cell, pretexts: Sequence[Mapping[str, Any]]) -> d
         "seeds": seeds,
         "pretexts_not_learned": sum(not learned for learned in tried),
         "pretexts": len(tried),
-        "measures": {name: bootstrap.interval(s.value, s.drawn) for name, s in scores.items()},
+        "measures": {
+            name: bootstrap.interval(s.value, s.drawn) for name, s in tested.scores(cell).items()
+        },
     }
 
 
@@ -148,7 +157,7 @@ def _contrasts(tested: Tested) -> list[dict[str, Any]]:
             continue
         found.append(
             {"amount": amount, "start": start, "measure": measure}
-            | {"folds": difference.folds, "seeds": difference.seeds}
+            | {name: getattr(difference, name) for name in ("folds", "seeds", "unpaired")}
             | contrasts.describe(difference.score)
         )
     adjusted = contrasts.holm([one["p"] for one in found])

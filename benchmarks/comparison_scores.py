@@ -6,7 +6,8 @@
     grading          balanced accuracy and quadratic kappa of one grading
 
 Values of cases are averaged over the cases of a subject, then over subjects; agreement of classes
-is that of all cases together. Source: Chen 2019, Tables 3 to 5; methods 3.5 to 3.7.
+is that of all cases together. A difference of values is of the regions of cases where both models
+have one. Source: Chen 2019, Tables 3 to 5; methods 3.5 to 3.7.
 """
 
 import csv
@@ -112,14 +113,39 @@ class Draws:
         Raises:
             ValueError: If the model was tested on other cases.
         """
-        if not np.array_equal(self._key, cases.key):
-            raise ValueError("`cases` must be those of the draws, got others. Delete the results.")
+        self._check(cases)
         if metric is None:
             values = subject_means.per_unit(cases.values[measure], self._units, self._num_units)
             return subject_means.mean(values, self._counts)
         return contrasts.score(
             cases.true, cases.predicted, cases.num_classes, self._units, self._counts, metric
         )
+
+    def difference(
+        self, one: Cases, other: Cases, measure: str, metric: Callable | None
+    ) -> subject_means.Paired:
+        """Returns a measure of one model minus another's, see `subject_means.difference`.
+
+        Raises:
+            ValueError: If a model was tested on other cases.
+        """
+        if metric:
+            parts = [(sign, self.score(c, measure, metric)) for sign, c in ((1, one), (-1, other))]
+            return subject_means.Paired(contrasts.weighted_sum(parts), (0, 0))
+        self._check(one)
+        self._check(other)
+        names = regions(one, measure) or [measure]
+        values = (np.array([cases.values[name] for name in names]) for cases in (one, other))
+        return subject_means.difference(*values, self._units, self._counts)
+
+    def _check(self, cases: Cases) -> None:
+        if not np.array_equal(self._key, cases.key):
+            raise ValueError("`cases` must be those of the draws, got others. Delete the results.")
+
+
+def regions(cases: Cases, measure: str) -> list[str]:
+    """Returns the values of single regions or organs that a measure is the mean of."""
+    return [name for name in cases.values if name.endswith(f"_{measure}")]
 
 
 # === Reading ===
@@ -168,13 +194,12 @@ def _read_values(evaluation_dir: str, means: Sequence[str]) -> Cases:
     values = {
         name: np.array([float(row[name] or "nan") for row in found], np.float64) for name in names
     }
-    for mean in means:
-        parts = np.array([values[name] for name in names if name.endswith(f"_{mean}")])
-        here = np.isfinite(parts)
-        number = np.where(here.any(0), here.sum(0), np.nan)
-        values[mean] = np.where(here, parts, 0).sum(0) / number
     key = np.array([f"{row['case']}/{row.get('view', '')}" for row in found])
-    return Cases(key, column(found, "subject"), values)
+    cases = Cases(key, column(found, "subject"), values)
+    for mean in means:
+        parts = np.array([values[name] for name in regions(cases, mean)])
+        values[mean] = subject_means.over_regions(parts)
+    return cases
 
 
 def _read_grades(evaluation_dir: str, name: str) -> Cases:

@@ -1,4 +1,4 @@
-"""Segmentation over subjects: means with intervals, and paired differences of two models.
+"""Segmentation over subjects: means with intervals.
 
 Source: methods 3.7: per subject, then averaged.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spine_tf.evaluation import contrasts, segmentation, subject_means
+from spine_tf.evaluation import segmentation, subject_means
 
 _REASONS = {
     "hd95_mm": "no case has both a reference and a prediction",
@@ -47,47 +47,6 @@ def evaluate(
         | {"hd95_skipped": _skipped(rows, region)}
         for region in regions
     }
-
-
-def compare(
-    one: Sequence[Mapping[str, float]],
-    other: Sequence[Mapping[str, float]],
-    regions: Iterable[str],
-    units: np.ndarray,
-    counts: np.ndarray,
-) -> dict[str, Any]:
-    """Returns the paired differences of two models, one minus other, on the same cases.
-
-    Args:
-        one: [cases] rows of the first model.
-        other: [cases] rows of the second.
-        regions: Names of the regions.
-        units: [cases] code of the subject.
-        counts: [draws, units], see `bootstrap.draw_counts`.
-
-    Returns:
-        Region -> measure -> `contrasts.describe` and "subjects": those where both have a value.
-
-    Raises:
-        ValueError: If the models have different numbers of cases.
-    """
-    if len(one) != len(other):
-        raise ValueError(f"`other` must have the {len(one)} cases of `one`, got {len(other)}.")
-    return {
-        region: {
-            measure: _difference(
-                _values(one, region, measure) - _values(other, region, measure), units, counts
-            )
-            for measure in segmentation.MEASURES
-        }
-        for region in regions
-    }
-
-
-def _difference(difference: np.ndarray, units: np.ndarray, counts: np.ndarray) -> dict[str, Any]:
-    per_subject = subject_means.per_unit(difference, units, counts.shape[1])
-    found = contrasts.describe(subject_means.mean(per_subject, counts))
-    return found | {"subjects": int(np.isfinite(per_subject).sum())}
 
 
 def _values(rows, region: str, measure: str) -> np.ndarray:

@@ -32,6 +32,22 @@ def test_held_not_held_and_not_run():
     assert not any("percent25" in name for name in found)
 
 
+def test_a_model_that_misses_the_hard_cases_gains_nothing():
+    cases = {"RD": _cases(0.8, 0.0), "CR": _cases(0.8, 0.0)}
+    for one in cases.values():
+        one.values["hd95_mm"][0] = 50.0
+    cases["CR"].values["hd95_mm"][:] += 1.0  # CR is worse wherever both found something
+    cases["CR"].values["hd95_mm"][0] = np.nan
+    cells = {("percent50", start): {0: {0: one}} for start, one in cases.items()}
+    tested = comparison_results.Tested("segmentation", cells, 200)
+    judged = comparison_claims.judge(tested)
+    found = next(one for one in judged if "hd95_mm" in one["id"])
+    assert found["verdict"] == "not held"
+    (numbers,) = found["numbers"]
+    assert (round(numbers["value"], 6), numbers["unpaired"]) == (-1.0, [0, 1])
+    assert "(only one side has 0 and 1 values: left out)" in comparison_claims.table(judged)
+
+
 def test_undecided():
     amounts = {"percent50": {"RD": 0.8, "CR": 0.8}, "percent100": {"RD": 0.9}}
     found = _judged(amounts, spread=0.1)

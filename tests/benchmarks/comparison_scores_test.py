@@ -1,6 +1,7 @@
 """What evaluations wrote, read back; scores worked out by hand."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -34,6 +35,11 @@ def test_segmentation(tmp_path):
     # Cases of a subject first: s1 has 0.7, s2 has 0.4.
     assert draws.score(cases, "dice", None).value == pytest.approx(0.55)
     assert draws.score(cases, "bone_hd95_mm", None).value == pytest.approx(4.0)
+    # The other found bone in the first case, and none in the last: s1's second case is left.
+    bone = np.array([9.0, 4.0, np.nan])
+    other = dataclasses.replace(cases, values=cases.values | {"bone_hd95_mm": bone})
+    found = draws.difference(cases, other, "hd95_mm", None)
+    assert (found.score.value, found.unpaired) == (-1.0, (1, 1))
 
 
 def test_localisation(tmp_path):

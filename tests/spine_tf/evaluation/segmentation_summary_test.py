@@ -35,22 +35,3 @@ def test_missing_distances_are_counted():
     assert found["dice"]["value"] == pytest.approx(1.5 / 4)
     found = _evaluate(rows[:3], "abc")
     assert found["hd95_mm"]["reason"] == "no case has both a reference and a prediction"
-
-
-def test_differences_are_paired():
-    rng = np.random.default_rng(0)
-    dice = rng.uniform(0.4, 0.9, 20)
-    one = [_row(d + 0.05, 2.0) for d in dice]
-    other = [_row(d, 3.0) for d in dice]
-    other[4] = _row(0.0, _NAN, 10, 0)
-    units = np.arange(20)
-    counts = bootstrap.draw_counts(20, 400, 0)
-    found = segmentation_summary.compare(one, other, ["disc"], units, counts)["disc"]
-    # The same 1 mm for every subject that has both: no spread.
-    assert found["hd95_mm"]["subjects"] == 19
-    assert [found["hd95_mm"][key] for key in ("value", "low", "high")] == [-1, -1, -1]
-    expected = (19 * 0.05 + dice[4] + 0.05) / 20
-    assert found["dice"]["value"] == pytest.approx(expected, abs=1e-6)
-    assert found["dice"]["p"] < 0.01 and found["dice"]["subjects"] == 20
-    with pytest.raises(ValueError, match="`other` must have the 20 cases of `one`, got 19"):
-        segmentation_summary.compare(one, other[1:], ["disc"], units, counts)

@@ -37,10 +37,22 @@ def test_no_value_says_why():
     }
 
 
+def test_a_difference_is_of_what_both_have():
+    one = np.array([[2.0, _NAN, 4.0], [1.0, 1.0, _NAN]])  # the first misses two hard ones
+    other = np.array([[3.0, 90.0, _NAN], [2.0, 3.0, 50.0]])
+    units, counts = np.array([0, 0, 1]), np.array([[1, 1], [2, 0], [0, 2]], float)
+    found = subject_means.difference(one, other, units, counts)
+    # Cases: -1, -2 and none; subjects: -1.5 and none.
+    assert found.score.value == -1.5 and found.unpaired == (1, 2)
+    np.testing.assert_array_equal(found.score.drawn, [-1.5, -1.5, _NAN])
+
+
 def test_a_difference_is_paired():
     rng = np.random.default_rng(0)
     one = rng.normal(0, 5, 30)
     other = one - 1 + rng.normal(0, 0.1, 30)
     other[3] = _NAN
-    found = contrasts.describe(subject_means.mean(one - other, bootstrap.draw_counts(30, 500, 0)))
+    counts = bootstrap.draw_counts(30, 500, 0)
+    paired = subject_means.difference(one[None], other[None], np.arange(30), counts)
+    found = contrasts.describe(paired.score)
     assert 0.9 < found["low"] < found["high"] < 1.1 and found["p"] < 0.01
