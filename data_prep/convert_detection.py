@@ -59,6 +59,7 @@ def main(argv: list[str]) -> int:
         chosen,
         values.output_dir,
         source=inputs.source,
+        key=key if inputs.has_persons else None,
         encode=convert_detection_lib.encode,
         protocols=listed.protocols_of_slices(plan.requests, chosen),
         rejections=plan.rejections,

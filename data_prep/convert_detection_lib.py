@@ -43,6 +43,11 @@ class Inputs:
         parts = {"spider": self.spider_dir, "dicom": self.dicom_dir, "phantom": self.phantoms}
         return "+".join(name for name, is_there in parts.items() if is_there)
 
+    @property
+    def has_persons(self) -> bool:
+        """Whether not all is of phantoms."""
+        return bool(self.spider_dir or self.dicom_dir)
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:

@@ -118,7 +118,7 @@ def main(argv: list[str]) -> int:
         chosen,
         values.output_dir,
         source="dicom",
-        key_id=deidentify.key_id(key),
+        key=key,
         rejections=plan.rejections,
         not_needed=plan.not_needed,
         runner=runner,

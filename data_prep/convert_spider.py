@@ -53,6 +53,7 @@ def main(argv: list[str]) -> int:
         chosen,
         values.output_dir,
         source="spider",
+        key=key,
         rejections=plan.rejections,
         not_needed=plan.not_needed,
     )

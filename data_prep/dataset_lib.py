@@ -21,6 +21,7 @@ import spine_tf
 from data_prep import (
     accounts,
     beam_runner,
+    deidentify,
     finished,
     local_files,
     qc_report,
@@ -95,7 +96,7 @@ def convert(
     output_dir: str,
     *,
     source: str,
-    key_id: str = "",
+    key: bytes | None = None,
     encode: scan_request.Encode[scan_request.ScanSettings] = encode_scan,
     rejections: Sequence[rejection.Rejection] = (),
     not_needed: Mapping[str, int] | None = None,
@@ -112,7 +113,8 @@ def convert(
         settings: How it is made.
         output_dir: Folder of the data set; made if missing.
         source: What the scans are, for the manifest.
-        key_id: Of the key of the pseudonyms, for the manifest, see `deidentify.key_id`.
+        key: Of the pseudonyms; the manifest tells its `deidentify.key_id`. None if the subjects are
+            phantoms.
         encode: Makes the records of what `load` returned, in a worker: a module-level function. A
             scan has every kind of record that its settings ask for, if without any record.
         rejections: What was rejected before.
@@ -139,7 +141,7 @@ def convert(
     if settings.dry_run:
         planned = _planned(requests, made, output_dir)
         return Report(output_dir, len(requests), {}, rejections, not_needed or {}, planned=planned)
-    origin = {"source": source} | ({"key_id": key_id} if key_id else {})
+    origin = {"source": source} | ({"key_id": deidentify.key_id(key)} if key else {})
     parts_dir = os.path.join(output_dir, PARTS)
     with restart.claimed(parts_dir) as run:
         restart.clear_temporaries([output_dir, *(os.path.join(output_dir, f) for f in _FOLDERS)])

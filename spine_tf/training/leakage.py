@@ -5,7 +5,7 @@
 holds the families that the model, and the models whose encoder it took over, were trained and
 validated on: the first 16 hexadecimal digits of the SHA-256 of each pseudonym. Pseudonyms of two
 data sets can only be compared if both were converted with one key, so `keys` holds the ids of the
-keys of the pseudonyms of patients (of public data sets with numbers of their own there is none).
+keys of the pseudonyms. Of phantoms, who are no persons, there is none.
 
 Source: methods 1.1, cross-stage rule, and P1.
 """
@@ -45,7 +45,7 @@ def _read(model_dir: str) -> dict | None:
 
 
 def key_ids(data: records.DataFolder) -> list[str]:
-    """Returns the id of the key of a data set's pseudonyms; none if they stand for no patients."""
+    """Returns the id of the key of a data set's pseudonyms; none if they stand for no persons."""
     return [data.manifest["key_id"]] if "key_id" in data.manifest else []
 
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from data_prep import convert_images
+from data_prep import convert_images, deidentify
 from spine_tf import cli
 from spine_tf.data import records, schema, slice_schema
 from tests.data_prep import image_samples, volume_samples
@@ -73,6 +73,8 @@ def test_good_images_are_converted_beside_bad_ones(tmp_path, capfd):
     reasons = (out / "local" / "rejects.jsonl").read_text()
     assert "row 6: another row names this image" in reasons
     assert "cut.png" in reasons and "must not all be 0" in reasons
+    key = deidentify.load_or_make_key(str(tmp_path / "out.key"))
+    assert records.open_folder(str(out)).manifest["key_id"] == deidentify.key_id(key)
     (row,) = map(json.loads, (out / "index-image_pairs.jsonl").open())
     assert row["days"] == [0, 3980]
     assert row["header_facts"] == {"sex": [-1, 0], "age": [-1, 6], "weight": [-1, 5]}
@@ -105,6 +107,7 @@ def test_good_volumes_are_converted_beside_bad_ones(tmp_path, capfd):
     assert "8 scans, records: 48 slice." in printed
     assert "bad_seg.nii.gz: has labels outside the list: 3" in printed
     data = records.open_folder(str(tmp_path / "out"))
+    assert data.manifest["key_id"] == deidentify.key_id(bytes(32))
     assert data.label_names == {1: "necrotic core", 2: "oedema", 4: "enhancing tumour"}
     assert data.manifest["kinds"]["slice"]["view_counts"] == {"axial": 32, "sagittal": 16}
     for protocol in ("subjects", "grading", "fold0", "fold1"):

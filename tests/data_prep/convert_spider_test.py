@@ -2,7 +2,7 @@
 
 import json
 
-from data_prep import convert_spider
+from data_prep import convert_spider, deidentify
 from spine_tf import cli
 from tests.data_prep import spider_samples
 
@@ -20,7 +20,8 @@ def test_tiny_folder_is_converted(tmp_path, capsys):
     assert cli.call(convert_spider.define_flags, convert_spider.main, arguments) == cli.EXIT_DONE
     assert "T1 series" in capsys.readouterr().out
     manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["counts"]["scans"] == 3
+    key = deidentify.load_or_make_key(str(tmp_path / "out.key"))
+    assert manifest["counts"]["scans"] == 3 and manifest["key_id"] == deidentify.key_id(key)
     # L3-L4, L4-L5 and, from its own mask, L5-S1.
     assert manifest["kinds"]["disc"]["num_records"] == 9
     assert manifest["kinds"]["disc"]["class_counts"]["pfirrmann"] == {
