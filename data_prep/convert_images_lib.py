@@ -109,7 +109,7 @@ def _kept(image: np.ndarray, box: Sequence[int]) -> np.ndarray:
 
 def _pair(image: np.ndarray, request: dataset_lib.ScanRequest, chosen: settings.ImageSettings):
     """A record with one visit, in the size and intensities of stored crops."""
-    kind = schema.crop_kind(schema.IMAGE_PAIRS, dataclasses.asdict(chosen))
+    kind = schema.stored_kind(schema.IMAGE_PAIRS, dataclasses.asdict(chosen))
     fit = _compiled(plain_images.fit, kind.stored_shape(chosen.crop_scale)[1:])
     found = {name: value.numpy() for name, value in fit(image).items()}
     if not np.isfinite(found["median"]):

@@ -35,7 +35,8 @@ def pictures(
     """
     found = {CROPS: crop_sheet(examples, settings)}
     if isinstance(loaded, tuple) and isinstance(loaded[-1], vertebrae.Annotation):
-        found[OUTLINES] = overlay.draw(*loaded, pixel_mm=_OUTLINES_PIXEL_MM)
+        scan, annotation = loaded
+        found[OUTLINES] = overlay.draw(scan, annotation, _OUTLINES_PIXEL_MM)
     return found
 
 
@@ -60,7 +61,7 @@ def crop_sheet(
 
 
 def _strip(kind: str, examples: Sequence[tf.train.Example], settings) -> np.ndarray:
-    shape = schema.crop_kind(kind, settings).stored_shape(settings["crop_scale"])
+    shape = schema.stored_kind(kind, settings).stored_shape(settings["crop_scale"])
     step = round(settings["crop_scale"] / _SHOWN_SCALE)
     tiles = []
     for example in examples:

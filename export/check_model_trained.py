@@ -78,10 +78,8 @@ class Trained:
         stored_scale = self.folder.data["crop_scale"]
         found = schema.parse(schema.DISC, tf.constant(serialized), stored_scale)
         inputs = augmentation.InputConfig(stored_scale, self.folder.model_config.crop_scale)
-        names = ("image", "slice_is_valid", "pixel_is_valid")
-        images = [found[name] for name in names]
-        kind = self.folder.task.crop_kind
-        return augmentation.network_input(*images, kind, inputs, tf.zeros([2], tf.int32)).numpy()
+        kind, seed = self.folder.task.crop_kind, tf.zeros([2], tf.int32)
+        return augmentation.record_input(found, None, kind, inputs, seed).numpy()
 
     def crops_of_scan(self, inputs: Mapping[str, np.ndarray]) -> tuple[list[bytes], np.ndarray]:
         """Converts a scan as training data are converted.

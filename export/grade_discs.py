@@ -63,7 +63,7 @@ def _run(exported: saved_model.Exported, found: study.Study) -> Outputs:
             volume=found.volume.as_uint16(),
             affine=np.asarray(found.volume.affine, np.float64),
             corners_mm=np.stack([body.corners_mm for body in bodies]).astype(np.float64),
-            levels=[body.level.value for body in bodies],
+            levels=[body.known_level.value for body in bodies],
         )
     except saved_model.InputError as error:
         folder = os.path.dirname(found.series.paths[0])
@@ -97,6 +97,5 @@ def _with_marked(exported: saved_model.Exported, found: study.Study, outputs: Ou
 
 
 def _network_crop(crop: Mapping, record_scale: float, scale: float) -> np.ndarray:
-    valid = crop["slice_is_valid"], crop["pixel_is_valid"]
     inputs = augmentation.InputConfig(stored_scale=record_scale, crop_scale=scale)
-    return augmentation.network_input(crop["image"], *valid, crops.DISC, inputs, seed=None).numpy()
+    return augmentation.record_input(crop, None, crops.DISC, inputs, seed=None).numpy()

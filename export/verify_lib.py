@@ -43,9 +43,8 @@ def _embed(judge: verify_judge.Judge, tower: keras.Model, found: study.Study) ->
             " hold neighbouring vertebrae between T12 and S1 that lie inside the scan, got"
             f" {', '.join(dark) + ' without any voxel' if dark else 'none'}."
         )
-    names = ("image", "slice_is_valid", "pixel_is_valid")
     crops = [
-        augmentation.network_input(*(crop[n] for n in names), task.crop_kind, inputs, seed=None)
+        augmentation.record_input(crop, None, task.crop_kind, inputs, seed=None)
         for crop in cut.values()
     ]
     vectors = embedding.embed(tower, tf.stack(crops))["embedding"].numpy()

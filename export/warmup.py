@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import importlib.util
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +27,7 @@ NOT_INSTALLED = (
 )
 _NUM_CROPS = 6
 _MATRIX = 256  # pixels of the phantom's slices
-_IDENTITY = dict(
+_IDENTITY: dict[str, Any] = dict(
     subject="warmup", family="warmup", scan="warmup", visit=0, days=0, field_strength_t=0.0
 )
 
@@ -134,7 +135,7 @@ def scan_inputs(scan: volume.Volume, annotation: vertebrae.Annotation) -> dict[s
         "volume": scan.as_uint16(),
         "affine": scan.affine.astype(np.float64),
         "corners_mm": np.stack([v.corners_mm for v in annotation.vertebrae]).astype(np.float64),
-        "levels": np.array([v.level.value.encode() for v in annotation.vertebrae], object),
+        "levels": np.array([v.known_level.value.encode() for v in annotation.vertebrae], object),
     }
 
 
@@ -186,9 +187,7 @@ def _network_crop(serialized: bytes, folder: model_folder.ModelFolder) -> np.nda
     """The network's input [9, rows, columns] of a record; of pairs that of the first visit."""
     kind, scale = folder.task.test_kind, folder.data["crop_scale"]
     parsed = schema.parse(kind, tf.constant(serialized), scale, folder.task.crop_kind)
-    names = ("image", "slice_is_valid", "pixel_is_valid")
-    found = [parsed[name] if kind == schema.DISC else parsed[name][0] for name in names]
+    visit = None if kind == schema.DISC else 0
     inputs = augmentation.InputConfig(scale, folder.model_config.crop_scale)
-    return augmentation.network_input(
-        *found, folder.task.crop_kind, inputs, tf.zeros([2], tf.int32)
-    ).numpy()
+    seed = tf.zeros([2], tf.int32)
+    return augmentation.record_input(parsed, visit, folder.task.crop_kind, inputs, seed).numpy()

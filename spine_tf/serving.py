@@ -239,7 +239,8 @@ class GradingModule(CropModule):
         """
         given = (volume, affine, corners_mm, levels)
         shaped = [_shaped(one, spec) for one, spec in zip(given, scan_discs.INPUTS, strict=True)]
-        disc, crop = scan_discs.cut(*shaped, self._inputs)
+        scan, to_mm, quads_mm, names = shaped
+        disc, crop = scan_discs.cut(scan, to_mm, quads_mm, names, self._inputs)
         return self.run_crops(crop) | self._was_graded(disc) | {"disc": disc, "crops": crop}
 
     def _was_graded(self, level: tf.Tensor) -> Tensors:

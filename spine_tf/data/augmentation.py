@@ -6,6 +6,7 @@ slices and pixels outside the scan stay 0. Source: Jamaludin 2017, section 4; me
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -94,6 +95,29 @@ def network_input(
     mask = crops.reduce_scale(tf.cast(pixel_is_valid, tf.float32), inputs.reduction)
     shape = kind.network_shape(inputs.crop_scale)
     return _augmented(image, slice_is_valid, mask, shape, inputs.augment, seed)
+
+
+def record_input(
+    record: Mapping[str, tf.Tensor],
+    visit: tf.Tensor | None,
+    kind: crops.CropKind,
+    inputs: InputConfig,
+    seed: tf.Tensor,
+) -> tf.Tensor:
+    """Turns a crop of a parsed record into one network input, see `network_input`.
+
+    Args:
+        record: From `schema.parse`, or what else has image, slice_is_valid and pixel_is_valid.
+        visit: [] int32, which one of a record that has visits; None of one that has none.
+        kind: What was cropped.
+        inputs: Scales and augmentation.
+        seed: [2] int32.
+    """
+    stored = [record[name] for name in ("image", "slice_is_valid", "pixel_is_valid")]
+    image, slice_is_valid, pixel_is_valid = (
+        stored if visit is None else [of_visits[visit] for of_visits in stored]
+    )
+    return network_input(image, slice_is_valid, pixel_is_valid, kind, inputs, seed)
 
 
 def middle(stored: tf.Tensor, kind: crops.CropKind, inputs: InputConfig) -> tf.Tensor:

@@ -7,12 +7,11 @@ the plan: a record looks the same in one epoch of any subset that holds it.
 
 import zlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from spine_tf.data import augmentation, records, schema
+from spine_tf.data import augmentation, crops, records, schema, slice_schema
 
 _PREFETCH = 4
 
@@ -22,7 +21,7 @@ def compile_preprocess(
     stored_scale: float,
     preprocess: Callable,
     inputs: augmentation.InputConfig | None,
-    crop_kind: Any = None,
+    crop_kind: crops.CropKind | slice_schema.SliceKind | None = None,
 ) -> Callable:
     """Compiles parsing and preprocessing of one item, once for all epochs of a run.
 

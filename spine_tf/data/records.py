@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf import files, gradings
-from spine_tf.data import crops, schema, splits
+from spine_tf.data import crops, schema, slice_schema, splits
 
 MANIFEST = "manifest.json"
 SPLITS = "splits.json"
@@ -77,10 +77,28 @@ class Index:
     kind: str
     crop_scale: float
     rows: tuple[Mapping[str, Any], ...]
-    crop_kind: Any = None  # a crops.CropKind or slice_schema.SliceKind
+    crop_kind: crops.CropKind | slice_schema.SliceKind | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def num_channels(self) -> int:
+        """Channels of slices; crops have one."""
+        found = self.crop_kind
+        return found.num_channels if isinstance(found, slice_schema.SliceKind) else 1
+
+    @property
+    def known_crop_kind(self) -> crops.CropKind:
+        """How the crops were cut.
+
+        Raises:
+            ValueError: If the records are slices.
+        """
+        found = self.crop_kind or schema.CROP_KINDS[self.kind]
+        if isinstance(found, slice_schema.SliceKind):
+            raise ValueError(f"`kind` must be one of crops, got {self.kind!r}.")
+        return found
 
     def column(self, name: str) -> list:
         """Returns one fact of every record."""

@@ -195,8 +195,11 @@ def crop_kind(kind: str, settings: Mapping[str, Any]) -> crops.CropKind | slice_
         kind: Kind of record.
         settings: Those in the data set's manifest; of plain images image_rows and image_columns.
     """
-    if kind == SLICE:
-        return slice_schema.slice_kind(settings)
+    return slice_schema.slice_kind(settings) if kind == SLICE else stored_kind(kind, settings)
+
+
+def stored_kind(kind: str, settings: Mapping[str, Any]) -> crops.CropKind:
+    """Returns how the records of one kind, not slices, were cropped; see `crop_kind`."""
     if kind == IMAGE_PAIRS:
         return crops.image_kind(settings["image_rows"], settings["image_columns"])
     return CROP_KINDS[kind]
@@ -243,7 +246,7 @@ def parse(
         Gradings are "grading/NAME", int64, as published, -1 = not graded. What a header told is
         "header/NAME", int64, a class index, -1 = not known or not asked for.
     """
-    if kind == SLICE:
+    if isinstance(crop_kind, slice_schema.SliceKind):
         return slice_schema.parse(serialized, crop_kind)
     shape = (crop_kind or CROP_KINDS[kind]).stored_shape(crop_scale)
     parsed = tf.io.parse_single_example(serialized, _specification(kind, shape[0]))

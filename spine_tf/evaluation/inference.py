@@ -47,7 +47,7 @@ def map_crops(
     if not len(items):
         raise ValueError("`items` must hold at least one crop, got none.")
     inputs = augmentation.InputConfig(index.crop_scale, crop_scale)
-    kind = index.crop_kind or schema.CROP_KINDS[index.kind]
+    kind = index.known_crop_kind
     preprocess = _middle_of(kind, holds_visits=index.kind in schema.PAIRS)
     num_steps = -(-len(items) // batch_size)
     plan = np.resize(items, (num_steps, batch_size, 2)).astype(np.int32)

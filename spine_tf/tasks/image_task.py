@@ -74,7 +74,7 @@ class ImageTask(task.Task):
         if self.anatomy != SLICE or self.image_shape:
             return self
         sizes = {(row["rows"], row["columns"]) for row in index.rows}
-        channels = index.crop_kind.num_channels
+        channels = index.num_channels
         if self.patch_size:
             return dataclasses.replace(self, image_shape=(1, *[self.patch_size] * 2, channels))
         if len(sizes) > 1:
@@ -84,7 +84,7 @@ class ImageTask(task.Task):
             )
         return dataclasses.replace(self, image_shape=(1, *sizes.pop(), channels))
 
-    def shape(self, model_config: config.ModelConfig) -> tuple[int, int, int, int]:
+    def shape(self, model_config: config.ModelConfig) -> tuple[int, ...]:
         """Returns slices, rows, columns and channels of an image."""
         self._check_network(model_config)
         if self.anatomy == SLICE:
@@ -136,11 +136,8 @@ class ImageTask(task.Task):
         """
         if self.anatomy == SLICE:
             return self.slice_input(example, inputs, seed)
-        visit = example["item"][0]
-        pixels = (example[name] for name in ("image", "slice_is_valid", "pixel_is_valid"))
-        if self.record_kind != schema.DISC:
-            pixels = (of_visits[visit] for of_visits in pixels)
-        crop = augmentation.network_input(*pixels, self.crop_kind, inputs, seed)
+        visit = None if self.record_kind == schema.DISC else example["item"][0]
+        crop = augmentation.record_input(example, visit, self.crop_kind, inputs, seed)
         crop = augmentation.reflect_one(crop, inputs, seed)
         is_there = crop > 0  # a padded slice or pixel is 0 throughout
         valid = tf.reduce_any(is_there, [1, 2], True) & tf.reduce_any(is_there, 0, True)
@@ -167,10 +164,11 @@ class ImageTask(task.Task):
             planes: Further planes [rows, columns, ...] that are cut with it.
         """
         likely = example["foreground"] if likely is None else likely
+        rows, columns = self.image_shape[1:3]
         return slice_patch(
-            standardised(example) | (planes or {}),
+            {**standardised(example), **(planes or {})},
             likely if self.patch_size else None,
-            self.image_shape[1:3],
+            (rows, columns),
             inputs.augment,
             seed,
         )

@@ -31,15 +31,23 @@ class Batch(NamedTuple):
 class Task(abc.ABC):
     """A pretext or downstream task.
 
+    `record_kind` and `protocol` are class attributes, or properties where a field decides.
+
     Class attributes:
-        record_kind: Kind of record it reads.
-        protocol: Protocol of the split it is trained on, where no fold is asked for.
         transfers_decoder: Whether its reconstruction part, too, is a start for other tasks.
     """
 
-    record_kind: ClassVar[str]
-    protocol: ClassVar[str]
     transfers_decoder: ClassVar[bool] = False
+
+    @property
+    @abc.abstractmethod
+    def record_kind(self) -> str:
+        """Kind of record it reads."""
+
+    @property
+    @abc.abstractmethod
+    def protocol(self) -> str:
+        """Protocol of the split it is trained on, where no fold is asked for."""
 
     @property
     def crop_kind(self) -> crops.CropKind:

@@ -51,7 +51,8 @@ class TileTask(image_task.ImageTask):
         """Cuts the tiles of images [batch, slices, rows, columns, channels]."""
 
     def _tile_shape(self, model_config: config.ModelConfig) -> tuple[int, int, int]:
-        return tiles.tile_shape(self.shape(model_config)[:3], self.tile_config)
+        slices, rows, columns = self.shape(model_config)[:3]
+        return tiles.tile_shape((slices, rows, columns), self.tile_config)
 
     def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int | None, ...]:
         shape, tile = self.shape(model_config), self._tile_shape(model_config)

@@ -59,7 +59,7 @@ class WholeSliceTask(image_task.ImageTask):
             return self
         largest = (max(index.column(name), default=1) for name in ("rows", "columns"))
         sides = [self.image_size or -(-side // _STEP) * _STEP for side in largest]
-        shape = (1, *sides, index.crop_kind.num_channels)
+        shape = (1, *sides, index.num_channels)
         return dataclasses.replace(self, image_shape=shape)
 
     def encoder_shape(self, model_config: config.ModelConfig) -> tuple[int | None, ...]:

@@ -18,7 +18,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -71,7 +71,7 @@ class FeatureBatches:
         index = self._plain.indices[split]
         numbers = np.unique(plan)
         features = self._features(split, epoch % self._num_draws, numbers)
-        labels = [self.task.row_labels(index.rows[number]) for number in numbers]
+        labels = [_row_labels(self.task, index.rows[number]) for number in numbers]
         for step, wanted in enumerate(np.searchsorted(numbers, plan[first_step:]), first_step):
             items = {name: tf.constant([labels[i][name] for i in wanted]) for name in labels[0]}
             items["crop"] = tf.constant(features[wanted])
@@ -146,6 +146,16 @@ def write(folder: str, seed: int, keys: Sequence[str], features: np.ndarray) -> 
 def can_reuse(made: task.Task, rows: Sequence[Any]) -> bool:
     """Says whether a task's items are one crop and labels that its index holds."""
     return bool(rows) and made.row_labels(rows[0]) is not None
+
+
+def _row_labels(made: task.Task, row: Mapping[str, Any]) -> dict[str, int]:
+    """The labels of a record of a task that `can_reuse`."""
+    labels = made.row_labels(row)
+    if labels is None:
+        raise ValueError(
+            f"`made` must be a task of crops and their labels, got {type(made).__name__}."
+        )
+    return labels
 
 
 def build_heads(model: keras.Model, folder: model_folder.ModelFolder) -> keras.Model:

@@ -16,7 +16,7 @@ from spine_tf import files
 from spine_tf.models import transfer
 from spine_tf.tasks import task
 from spine_tf.training import batches as batches_lib
-from spine_tf.training import model_folder
+from spine_tf.training import frozen_features, model_folder
 from spine_tf.training import step as step_lib
 
 FILE = "transferred.json"
@@ -50,7 +50,7 @@ def reestimate(
     folder: model_folder.ModelFolder,
     model: keras.Model,
     steps: step_lib.Steps,
-    batches: batches_lib.Batches,
+    batches: batches_lib.Batches | frozen_features.FeatureBatches,
     say: Callable[[str], None],
 ) -> None:
     """Lets batch norm see training batches, where weights were taken over and are trained.
@@ -74,7 +74,9 @@ def reestimate(
     say(f"batch norm: statistics of {count} batches of the new images.")
 
 
-def _endless(batches: batches_lib.Batches) -> Iterator[task.Batch]:
+def _endless(
+    batches: batches_lib.Batches | frozen_features.FeatureBatches,
+) -> Iterator[task.Batch]:
     for epoch in itertools.count():
         for _, batch in batches.of_epoch("train", epoch):
             yield batch

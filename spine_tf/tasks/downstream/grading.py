@@ -58,14 +58,7 @@ class Grading(task.Task):
     def preprocess(
         self, example: task.Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
     ) -> task.Tensors:
-        image = augmentation.network_input(
-            example["image"],
-            example["slice_is_valid"],
-            example["pixel_is_valid"],
-            self.crop_kind,
-            inputs,
-            seed,
-        )
+        image = augmentation.record_input(example, None, self.crop_kind, inputs, seed)
         image = augmentation.reflect_one(image, inputs, seed)
         labels = {name: schema.class_index(example, name) for name in self.gradings}
         return {"crop": image[..., None], **labels}

@@ -134,8 +134,9 @@ class Longitudinal(task.Task):
         names = self.level_names or tuple(sorted(set(index.column("level"))))
         _check_levels(index, names)
         self._check_facts(index)
-        kind = index.crop_kind
-        size = (kind.rows, kind.columns) if self.anatomy == "image" else ()
+        size: tuple[int, ...] = ()
+        if self.anatomy == "image":
+            size = (index.known_crop_kind.rows, index.known_crop_kind.columns)
         return dataclasses.replace(self, level_names=names, image_size=size)
 
     def check(self, indices: Mapping[str, records.Index]) -> None:
@@ -184,14 +185,7 @@ class Longitudinal(task.Task):
         self, example: task.Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
     ) -> task.Tensors:
         visit, side = example["item"][0], example["item"][1]
-        crop = augmentation.network_input(
-            example["image"][visit],
-            example["slice_is_valid"][visit],
-            example["pixel_is_valid"][visit],
-            self.crop_kind,
-            inputs,
-            seed,
-        )
+        crop = augmentation.record_input(example, visit, self.crop_kind, inputs, seed)
         facts = {name: example[f"header/{name}"][visit] for name in self.header_facts}
         return facts | {
             "crop": crop,

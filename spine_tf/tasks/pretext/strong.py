@@ -83,9 +83,7 @@ class Strong(task.Task):
         self, example: task.Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
     ) -> task.Tensors:
         visit = example["item"][0]
-        names = ("image", "slice_is_valid", "pixel_is_valid")
-        stored = [example[name][visit] for name in names]
-        image = augmentation.network_input(*stored, self.crop_kind, inputs, seed)
+        image = augmentation.record_input(example, visit, self.crop_kind, inputs, seed)
         labels = {name: schema.class_index(example, name) for name in self.gradings}
         is_level = tf.constant(LEVEL_NAMES) == example["level"]
         level = tf.where(tf.reduce_any(is_level), tf.argmax(is_level, 0, tf.int32), -1)

@@ -248,3 +248,21 @@ def test_shifts_are_relative_to_224_columns():
         shifts.append(np.linspace(-22, 22, 441)[np.argmin(errors)])
     # 48 columns of 224 are 48 * 96 / 224 = 20.6 of 96.
     assert 10 < max(map(abs, shifts)) <= 20.7
+
+
+def test_the_crop_of_one_visit():
+    images = np.stack([_stored(seed=seed) for seed in range(3)])
+    pixels = np.ones((3, *images.shape[2:]), bool)
+    pixels[1, :40] = False
+    example = {
+        "image": tf.constant(images),
+        "slice_is_valid": tf.ones([3, 15], tf.bool),
+        "pixel_is_valid": tf.constant(pixels),
+    }
+    inputs = augmentation.InputConfig(0.5, 0.5, augmentation.AugmentConfig())
+    found = augmentation.record_input(example, 1, crops.DISC, inputs, SEED)
+    expected = _input(images[1], augmentation.AugmentConfig(), pixels=tf.constant(pixels[1]))
+    np.testing.assert_array_equal(found, expected)
+    alone = {name: values[1] for name, values in example.items()}
+    again = augmentation.record_input(alone, None, crops.DISC, inputs, SEED)
+    np.testing.assert_array_equal(again, expected)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spine_tf.data import records, schema
+from spine_tf.data import crops, records, schema, slice_schema
 from tests.spine_tf import small_data
 
 
@@ -233,3 +233,13 @@ def test_label_names():
 def test_statistics_of_slices():
     found = records.statistics(_index({"label": "a"}, {"label": "b"}), {"label": [1, 1]})
     assert found.class_counts == {"label": [1, 1]} and found.graded_levels == {}
+
+
+def test_channels_and_kinds_of_an_index():
+    slices = records.Index("folder", schema.SLICE, 1.0, (), slice_schema.SliceKind(3))
+    assert slices.num_channels == 3 and _index().num_channels == 1
+    assert _index().known_crop_kind is crops.DISC
+    images = records.Index("folder", schema.IMAGE_PAIRS, 0.5, (), crops.image_kind(64, 96))
+    assert images.known_crop_kind == crops.image_kind(64, 96)
+    with pytest.raises(ValueError, match="`kind` must be one of crops, got 'slice'"):
+        _ = slices.known_crop_kind
