@@ -5,8 +5,7 @@ A region is a union of labels, so that overlapping ones (BraTS) are configuratio
 Rules, methods 3.7: with an empty reference, Dice and sensitivity are 1 if the prediction is empty
 too and 0 if not. A distance needs two surfaces; where one is missing it is NaN.
 
-Source: Chen 2019, brain tumour segmentation (names of the measures); the definition of the regions
-is that of BraTS 2017.
+Source: Chen 2019, brain tumour segmentation (names of the measures).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,6 @@ import numpy as np
 import surface_distance
 
 MEASURES = ("dice", "sensitivity", "specificity", "hd95_mm")
-BRATS_REGIONS = {"whole": (1, 2, 4), "core": (1, 4), "enhancing": (4,)}
 _PERCENT = 95
 
 

@@ -1,6 +1,6 @@
 """Segmentation of slices by a U-Net.
 
-Source: Chen 2019, brain tumour segmentation; methods 3.7.
+Source: Chen 2019, brain tumour segmentation; its regions are those of BraTS 2017; methods 3.7.
 """
 
 import dataclasses
@@ -19,6 +19,9 @@ from spine_tf.models import blocks, networks, unet
 from spine_tf.tasks import image_task, task
 
 LABELS = "labels"
+BRATS = "brats"  # the source of such a data set
+BRATS_LABELS = (1, 2, 4)
+BRATS_REGIONS = ("whole=1+2+4", "core=1+4", "enhancing=4")
 _ON_LABEL, _ON_BORDER = 0.5, 0.75  # below: on a label; below: on a border; else on the foreground
 _BORDER_PIXELS = 2
 
@@ -29,7 +32,7 @@ class Segmentation(image_task.ImageTask):
 
     Attributes:
         regions: Unions of labels by name, such as "whole=1+2+4", that the metric is the mean of;
-            empty is one per label.
+            empty is `BRATS_REGIONS` for data of BraTS, else one per label.
         labels: Labels of the records, in the order of the classes from 1 on; filled in.
     """
 
@@ -59,7 +62,8 @@ class Segmentation(image_task.ImageTask):
             raise ValueError(
                 f"`regions` must be of the labels {labels}, got {sorted(named - set(labels))}."
             )
-        return dataclasses.replace(made, labels=labels)
+        regions = self.regions or _default_regions(labels, index.folder)
+        return dataclasses.replace(made, labels=labels, regions=regions)
 
     @property
     def region_labels(self) -> dict[str, tuple[int, ...]]:
@@ -141,6 +145,14 @@ def parse_regions(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
             )
         found[name] = tuple(int(part) for part in parts)
     return found
+
+
+def _default_regions(labels: tuple[int, ...], data_dir: str) -> tuple[str, ...]:
+    """Those of BraTS for a data set of it that shows all its labels, else none."""
+    if tuple(sorted(labels)) != BRATS_LABELS:
+        return ()
+    is_brats = records.open_folder(data_dir).manifest["source"] == BRATS
+    return BRATS_REGIONS if is_brats else ()
 
 
 def _likely(classes: tf.Tensor, foreground: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

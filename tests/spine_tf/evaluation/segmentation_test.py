@@ -7,9 +7,11 @@ from scipy import ndimage
 from scipy.spatial import distance
 
 from spine_tf.evaluation import segmentation
+from spine_tf.tasks.downstream import segmentation as task
 
 _BRAIN = pathlib.Path(__file__).parents[4] / "shared" / "data" / "brain_mr"
 _REGIONS = {"organ": (1,)}
+_BRATS = task.parse_regions(task.BRATS_REGIONS)
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # the package's
 
 
@@ -54,7 +56,7 @@ def test_an_empty_prediction():
 def test_regions_are_unions_of_labels():
     truth = np.array([0, 1, 2, 4, 2, 1, 0, 4]).reshape(1, 2, 4)
     prediction = np.array([0, 4, 2, 1, 0, 2, 0, 4]).reshape(1, 2, 4)
-    row = segmentation.case_row(prediction, truth, (1, 1, 1), segmentation.BRATS_REGIONS)
+    row = segmentation.case_row(prediction, truth, (1, 1, 1), _BRATS)
     # Whole: 6 true, 5 predicted, 5 hits. Core: 4 true, 3 predicted, 3 hits. Enhancing: 2, 2, 1.
     dice = [row[f"{region}_dice"] for region in ("whole", "core", "enhancing")]
     assert dice == pytest.approx([10 / 11, 6 / 7, 1 / 2])
@@ -167,9 +169,9 @@ def test_a_real_tumour():
     ]
     truth = label_map[tuple(shown)].astype(int)
     moved = np.roll(truth, 2, 0)
-    row = segmentation.case_row(moved, truth, (3, 1, 1), segmentation.BRATS_REGIONS)
+    row = segmentation.case_row(moved, truth, (3, 1, 1), _BRATS)
     assert row["enhancing_true_mm3"] < row["core_true_mm3"] < row["whole_true_mm3"]
-    for region, labels in segmentation.BRATS_REGIONS.items():
+    for region, labels in _BRATS.items():
         masks = np.isin(moved, labels), np.isin(truth, labels)
         expected = _voxels_hd95_mm(*masks, (3, 1, 1))
         # Surface elements lie half a voxel from centres of voxels, and count by area.

@@ -126,6 +126,23 @@ def test_regions_are_unions():
         _made(regions=("a=5",))
 
 
+@pytest.mark.parametrize(
+    "source, maps, regions",
+    [
+        ("brats", [{"1": 3, "2": 9}, {"4": 1}], {"whole": (1, 2, 4), "core": (1, 4)}),
+        ("brats", [{"1": 3, "4": 9}], {"1": (1,)}),  # no oedema to learn
+        ("volumes", [{"1": 3, "2": 9, "4": 1}], {"1": (1,), "2": (2,)}),
+    ],
+)
+def test_brats_has_its_regions(monkeypatch, source, maps, regions):
+    folder = records.DataFolder("", {"source": source}, {})
+    monkeypatch.setattr(records, "open_folder", lambda path: folder)
+    made = segmentation.Segmentation().configure(_index(maps))
+    assert made.region_labels == regions | {"enhancing" if "core" in regions else "4": (4,)}
+    given = segmentation.Segmentation(regions=("mine=4",)).configure(_index(maps))
+    assert given.region_labels == {"mine": (4,)}
+
+
 def test_what_cannot_be():
     with pytest.raises(ValueError, match="`anatomy` must be slice, got 'disc'"):
         segmentation.Segmentation(anatomy="disc")
