@@ -54,7 +54,7 @@ def find_folders(model_dir: str) -> list[model_folder.ModelFolder]:
 
 
 def _checked(folders: list[model_folder.ModelFolder]) -> list[model_folder.ModelFolder]:
-    """Checks that every fold has its own protocol and all share task and split."""
+    """Checks that every fold has its own protocol and all answer one question on one split."""
     protocols = [folder.protocol for folder in folders]
     if len(set(protocols)) != len(protocols):
         raise ValueError(
@@ -63,12 +63,14 @@ def _checked(folders: list[model_folder.ModelFolder]) -> list[model_folder.Model
         )
     for what, found in (
         ("task", {tasks.name_of(folder.task) for folder in folders}),
+        ("kind of record", {folder.task.test_kind for folder in folders}),
+        ("set of outputs", {", ".join(sorted(folder.task.metrics())) for folder in folders}),
         ("split of families", {folder.data["splits_sha256"] for folder in folders}),
     ):
         if len(found) > 1:
             raise ValueError(
-                f"{folders[0].path} and its siblings must share one {what}, got"
-                f" {', '.join(sorted(found))}."
+                f"{os.path.dirname(folders[0].path)}: `model_dir` folds must have one {what}, got"
+                f" {' and '.join(sorted(found))}. Train all with the same --task_options and data."
             )
     return folders
 

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -78,7 +79,26 @@ def test_folds_of_one_protocol_are_refused(grading_dir, tmp_path):
 def test_folds_of_two_tasks_are_refused(grading_folds_dir, longitudinal_folds_dir, tmp_path):
     shutil.copytree(f"{grading_folds_dir}/fold0", tmp_path / "fold0")
     shutil.copytree(f"{longitudinal_folds_dir}/fold1", tmp_path / "fold1")
-    with pytest.raises(ValueError, match="must share one task, got grading, longitudinal"):
+    with pytest.raises(ValueError, match="must have one task, got grading and longitudinal"):
+        fold.find_folders(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "task, field, values, message",
+    [
+        ("grading", "gradings", (["pfirrmann"], ["pfirrmann", "modic"]), "set of outputs, got"),
+        ("longitudinal", "anatomy", ("vertebra", "disc"), "kind of record, got disc_pairs and ver"),
+    ],
+)
+def test_folds_of_two_questions_are_refused(request, tmp_path, task, field, values, message):
+    folds_dir = request.getfixturevalue(f"{task}_folds_dir")
+    for number, value in enumerate(values):
+        shutil.copytree(f"{folds_dir}/fold{number}", tmp_path / f"fold{number}")
+        path = tmp_path / f"fold{number}" / "config.json"
+        content = json.loads(path.read_text())
+        content["task"][field] = value
+        path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"`model_dir` folds must have one {message}"):
         fold.find_folders(str(tmp_path))
 
 
