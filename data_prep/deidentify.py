@@ -18,7 +18,6 @@ from spine_tf import files
 KEY_VARIABLE = "SPINE_TF_PSEUDONYM_KEY"
 KINDS = ("subject", "family", "scan", "study")
 _KEY_BYTES = 32
-_EARLIER_KEY_FILE = os.path.join("local", "pseudonym.key")  # where version 0.1 put it
 _PLACEHOLDER_BIRTH_DATES = ("", "19000101", "00000000")
 
 
@@ -30,8 +29,7 @@ def choose_key_file(given: str | None, output_dir: str) -> str:
         output_dir: Folder of the data set.
 
     Returns:
-        The file that was given; else "" if `KEY_VARIABLE` is set; else OUTPUT_DIR.key. A conversion
-        that began with the key in its own local/ goes on with it.
+        The file that was given; else "" if `KEY_VARIABLE` is set; else OUTPUT_DIR.key.
 
     Raises:
         ValueError: If `given` lies inside `output_dir`.
@@ -44,9 +42,6 @@ def choose_key_file(given: str | None, output_dir: str) -> str:
                 " the data set must not get the key."
             )
         return given
-    earlier = os.path.join(output_dir, _EARLIER_KEY_FILE)
-    if os.path.exists(earlier):
-        return earlier
     return "" if os.environ.get(KEY_VARIABLE) else f"{folder}.key"
 
 
