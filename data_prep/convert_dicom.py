@@ -28,7 +28,7 @@ from absl import flags
 from data_prep import settings
 from spine_tf import cli, header_facts
 
-_CHOICES = os.path.join("local", "choices.txt")
+_CHOICES = "choices.txt"
 _SCANS_PER_PROCESS = 16  # a process that converts fewer is not worth starting
 _MOST_SHOWN = 3  # studies whose choice is printed
 
@@ -103,6 +103,7 @@ def main(argv: list[str]) -> int:
         chosen.num_processes if is_given else 0,
         values.detector,
     )
+    dataset_lib.check_is_not_whole(values.output_dir, chosen)
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     key = deidentify.load_or_make_key(key_file, keep=not chosen.dry_run)
     plan = convert_dicom_lib.plan(inputs, key)
@@ -132,16 +133,15 @@ def main(argv: list[str]) -> int:
 
 def _say(lines: Sequence[str], num_scans: int, output_dir: str) -> None:
     """Prints how the series were chosen, or of a large tree where that stands."""
-    from spine_tf import files
+    from data_prep import local_files
 
-    path = os.path.join(output_dir, _CHOICES)
     if output_dir:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        with files.atomic_write(path, permissions=0o600) as file:
+        with local_files.opened(output_dir, _CHOICES) as file:
             file.writelines(f"{line}\n" for line in lines)
     if num_scans <= _MOST_SHOWN or not output_dir:
         print("\n".join(lines))
     else:
+        path = os.path.join(output_dir, local_files.LOCAL, _CHOICES)
         print(f"{num_scans} scans; {path} says which series was chosen and by which tags.")
 
 

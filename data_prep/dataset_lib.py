@@ -131,7 +131,7 @@ def convert(
         ValueError: If there is no scan, or none could be converted, or a protocol names a family
             or a split that there is not, or another conversion is writing to `output_dir`.
     """
-    _check_is_not_whole(output_dir, settings)
+    check_is_not_whole(output_dir, settings)
     if not requests:
         if not settings.dry_run:
             local_files.write_rejects(output_dir, rejections)
@@ -222,8 +222,18 @@ def _read_manifest(output_dir: str) -> dict:
         return json.load(file)
 
 
-def _check_is_not_whole(output_dir: str, settings: settings_lib.Settings) -> None:
-    """A data set that is whole stays; one that was killed while it tidied up is tidied up."""
+def check_is_not_whole(output_dir: str, settings: settings_lib.Settings) -> None:
+    """Checks that no whole data set is written over.
+
+    One that was killed while it tidied up is tidied up.
+
+    Args:
+        output_dir: Folder of the data set.
+        settings: How it would be made.
+
+    Raises:
+        ValueError: If the folder holds a whole data set.
+    """
     if not os.path.exists(os.path.join(output_dir, records.MANIFEST)):
         return
     same = _read_manifest(output_dir)["settings"] == _settings_in_manifest(settings)

@@ -89,6 +89,12 @@ def test_good_studies_are_converted_beside_a_bad_one(tmp_path, capsys):
     assert manifest["counts"]["subjects"] == 1
     rejected = (out / "local" / "rejects.jsonl").read_text()
     assert json.loads(rejected)["uid"] == "1.3.1"
+    choices = out / "local" / "choices.txt"
+    assert "chosen: 1.1.1 " in choices.read_text() and choices.stat().st_mode & 0o777 == 0o600
+    choices.write_text("as it was")
+    assert run(*arguments, "--split_seed=7") == cli.EXIT_FAILED
+    assert "`output_dir` must be a new folder" in capsys.readouterr().err
+    assert choices.read_text() == "as it was"
 
 
 PLANTED = {  # none of it can turn up by chance
