@@ -31,6 +31,16 @@ def grade(
         ValueError: If the model lacks a signature, or its graph refuses the annotation; the message
             names the model or the series and says why.
     """
+    try:
+        return _graded(exported, found, with_saliency)
+    except saved_model.InputError as error:
+        folder = os.path.dirname(found.series.paths[0])
+        raise ValueError(f"{folder} ({found.series.uid}): {error}.") from None
+
+
+def _graded(
+    exported: saved_model.Exported, found: study.Study, with_saliency: bool
+) -> list[report.Disc]:
     outputs = _with_marked(exported, found, _run(exported, found))
     discs = [_disc(exported, outputs, number) for number in range(len(outputs["disc"]))]
     if not with_saliency:
@@ -57,17 +67,13 @@ def _disc(exported: saved_model.Exported, outputs: Outputs, number: int) -> repo
 def _run(exported: saved_model.Exported, found: study.Study) -> Outputs:
     """Outputs of the `scan` signature."""
     bodies = found.annotation.vertebrae
-    try:
-        outputs = exported.run(
-            serving.SCAN,
-            volume=found.volume.as_uint16(),
-            affine=np.asarray(found.volume.affine, np.float64),
-            corners_mm=np.stack([body.corners_mm for body in bodies]).astype(np.float64),
-            levels=[body.known_level.value for body in bodies],
-        )
-    except saved_model.InputError as error:
-        folder = os.path.dirname(found.series.paths[0])
-        raise ValueError(f"{folder} ({found.series.uid}): {error}.") from None
+    outputs = exported.run(
+        serving.SCAN,
+        volume=found.volume.as_uint16(),
+        affine=np.asarray(found.volume.affine, np.float64),
+        corners_mm=np.stack([body.corners_mm for body in bodies]).astype(np.float64),
+        levels=[body.known_level.value for body in bodies],
+    )
     return outputs | {"disc": np.array([name.decode() for name in outputs["disc"]])}
 
 
