@@ -18,6 +18,7 @@ from spine_tf import (
     gradings,
     reference,
     serving,
+    tasks,
 )
 from spine_tf.data import records
 from spine_tf.evaluation import fold, inference, options
@@ -78,8 +79,7 @@ def _grading_folder(model_dir: str) -> model_folder.ModelFolder:
     folder = model_folder.load(model_dir)
     if type(folder.task) is not grading.Grading:
         raise ValueError(
-            f"{model_dir}: must be a model of the task grading, got"
-            f" {type(folder.task).__name__.lower()}."
+            f"{model_dir}: must be a model of the task grading, got {tasks.name_of(folder.task)}."
         )
     return folder
 

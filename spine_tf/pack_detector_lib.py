@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from spine_tf import files
+from spine_tf import files, tasks
 from spine_tf.detection import network
 from spine_tf.tasks.downstream import detection
 from spine_tf.training import journal, model_folder
@@ -61,8 +61,8 @@ def load_folder(model_dir: str) -> model_folder.ModelFolder:
     """
     folder = model_folder.load(model_dir)
     if not isinstance(folder.task, detection.Detection):
-        kind = type(folder.task).__name__
-        raise ValueError(f"{model_dir}: must be a model of the task detection, got {kind}.")
+        name = tasks.name_of(folder.task)
+        raise ValueError(f"{model_dir}: must be a model of the task detection, got {name}.")
     return folder
 
 

@@ -34,7 +34,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from spine_tf import calibrated, gradings, reference
+from spine_tf import calibrated, gradings, reference, tasks
 from spine_tf.data import augmentation, crops, scan_discs, schema
 from spine_tf.tasks.downstream import grading
 from spine_tf.tasks.pretext import longitudinal
@@ -48,6 +48,7 @@ PACKED = "packed"
 
 EXAMPLES_INPUT = tf.TensorSpec([None], tf.string, "examples")
 PACKED_INPUT = tf.TensorSpec([None], tf.string, "crops")
+_SERVED = ("grading", "longitudinal")
 _TRUNK = "conv5"
 
 Tensors = dict[str, tf.Tensor]
@@ -68,12 +69,10 @@ def make_module(
     Raises:
         ValueError: If models of this task cannot be exported.
     """
-    served = (grading.Grading, longitudinal.Longitudinal)
-    if type(folder.task) not in served:
-        names = ", ".join(kind.__name__.lower() for kind in served)
+    name = tasks.name_of(folder.task)
+    if name not in _SERVED:
         raise ValueError(
-            f"`task` must be one that can be exported ({names}), got"
-            f" {type(folder.task).__name__.lower()!r}."
+            f"`task` must be one that can be exported ({', '.join(_SERVED)}), got {name!r}."
         )
     if type(folder.task) is grading.Grading:
         return GradingModule(model, folder, calibration)

@@ -41,7 +41,7 @@ def test_a_model_folder_is_a_detector(tmp_path):
 
 def test_another_model_is_refused(tmp_path):
     folder = tiny_export.make_model_folder(tmp_path / "m")
-    with pytest.raises(ValueError, match="must be a model of the task detection, got Grading"):
+    with pytest.raises(ValueError, match="must be a model of the task detection, got grading"):
         detectors.load(folder.path)
 
 

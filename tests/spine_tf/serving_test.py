@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from data_prep import scan_crops, study
-from spine_tf import serving
+from spine_tf import serving, tasks
 from spine_tf.data import augmentation, crops, schema
 from tests import tiny_export
 
@@ -262,3 +262,11 @@ def test_longitudinal_model_gives_embeddings(tmp_path):
     expected = model({"crop": crop[..., None]})
     distance = np.linalg.norm(found["embedding"][0] - found["embedding"][1])
     np.testing.assert_allclose(distance, expected["same_subject"][0, 1], atol=1e-5)
+
+
+def test_a_task_that_cannot_be_served_is_named(tmp_path):
+    task = tasks.make("context_restoration")
+    folder = tiny_export.describe_model_folder(tmp_path, task)
+    message = r"exported \(grading, longitudinal\), got 'context_restoration'"
+    with pytest.raises(ValueError, match=message):
+        serving.make_module(None, folder)
