@@ -207,14 +207,15 @@ def run_all(
         plan.work_dir,
         budget_hours,
         run=lambda job: run_one(job, plan, say),
+        settings_of=lambda job: job_list.settings(request(job, plan), num_draws=plan.num_draws),
         why_not=why_not,
         say=say,
         done=done,
     )
 
 
-def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> None:
-    """Trains and evaluates one job and writes its result."""
+def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
+    """Trains and evaluates one job and returns its result."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(job.seed)
     trained = request(job, plan)
@@ -224,7 +225,7 @@ def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> None:
     result = dataclasses.asdict(job) | job_list.progress(trained.model_dir)
     if job.is_pretext:
         result["results"] = content["results"]
-    job_list.write_result(plan.work_dir, job, result)
+    return result
 
 
 def request(job: Job, plan: Plan) -> loop.Request:

@@ -183,6 +183,7 @@ def run_all(
         plan.work_dir,
         budget_hours,
         run=lambda job: run_one(job, plan, say),
+        settings_of=lambda job: settings(job, plan),
         why_not=lambda job: _why_not(job, plan),
         say=say,
         done=done,
@@ -197,15 +198,23 @@ def _why_not(job: Job, plan: Plan) -> str:
     return ""
 
 
-def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> None:
-    """Trains and evaluates one job and writes its result."""
+def settings(job: Job, plan: Plan) -> dict[str, Any]:
+    """Returns what the result of a job depends on."""
+    test = records.manifest_hash(records.open_folder(plan.test_dir)) if job.num_subjects else ""
+    return job_list.settings(
+        _request(job, plan), test_manifest_sha256=test, num_draws=plan.num_draws
+    )
+
+
+def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
+    """Trains and evaluates one job and returns its result."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(job.seed)
     request = _request(job, plan)
     loop.train(request, say=say)
     result = dataclasses.asdict(job) | job_list.progress(request.model_dir)
-    result |= _evaluate_grader(job, plan, request) if job.num_subjects else _evaluate(job, plan)
-    job_list.write_result(plan.work_dir, job, result)
+    tested = _evaluate_grader(job, plan, request) if job.num_subjects else _evaluate(job, plan)
+    return result | tested
 
 
 def _request(job: Job, plan: Plan) -> loop.Request:

@@ -1,7 +1,9 @@
 """A list of trainings that is run as far as a budget reaches, and goes on where it stopped.
 
-A job is one model. When it is done WORK_DIR/results/NAME.json says how it went, and a job whose
-result is there is not run again. A job that was stopped goes on.
+A job is one model. When it is done WORK_DIR/results/NAME.json says how it went, and with which
+settings, and a job whose result is there is not run again. A job that was stopped goes on. A folder
+with results of other settings is refused. A result without settings, as earlier versions wrote, is
+taken over with a note.
 """
 
 import json
@@ -12,8 +14,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from spine_tf import files
-from spine_tf.training import journal
+from spine_tf import files, json_fields
+from spine_tf.training import journal, loop
 
 
 class Job(Protocol):
@@ -25,15 +27,61 @@ class Job(Protocol):
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)
+_SETTINGS = "settings"
+
+
+def settings(request: loop.Request, **others: Any) -> dict[str, Any]:
+    """Returns what a result depends on: the request, its epochs and others."""
+    return request.identity() | {"epochs": request.train_config.epochs} | others
+
+
+def check(
+    jobs: Sequence[AnyJob],
+    work_dir: str,
+    settings_of: Callable[[AnyJob], Mapping[str, Any]],
+    why_not: Callable[[AnyJob], str],
+    say: Callable[[str], None],
+) -> None:
+    """Checks that what is done is of the settings that are asked for now.
+
+    Args:
+        jobs: The jobs; those that are not done may have any settings.
+        work_dir: Where their results are.
+        settings_of: Returns the settings of a job, see `settings`.
+        why_not: Returns why a job cannot be run, or "".
+        say: Takes the note on results that do not say their settings.
+
+    Raises:
+        ValueError: If a finished job is of other settings.
+    """
+    unknown = []
+    for job in jobs:
+        found = _read(work_dir, job) or {}
+        if found and _SETTINGS not in found:
+            unknown.append(job.name)
+        elif found:
+            reason = why_not(job)
+            changed = (
+                [reason] if reason else json_fields.differences(found[_SETTINGS], settings_of(job))
+            )
+            _refuse(changed, work_dir, job)
+    if unknown:
+        say(f"taken over as they are, since their settings were not kept: {', '.join(unknown)}")
+
+
+def _refuse(changed: Sequence[str], work_dir: str, job: Job) -> None:
+    if changed:
+        raise ValueError(
+            f"`work_dir` must be new or of the same settings, got {work_dir}. There"
+            f" {job.name} was finished with others: {'; '.join(changed)}. Choose another folder,"
+            f" or delete results/{job.name}.json and the folder {job.name} to train it again."
+        )
 
 
 def result(work_dir: str, job: Job) -> dict[str, Any] | None:
-    """Returns the result of a job, or None if it is not done."""
-    path = _result_path(work_dir, job)
-    if not os.path.exists(path):
-        return None
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    """Returns the result of a job without its settings, or None if it is not done."""
+    found = _read(work_dir, job)
+    return found and {name: value for name, value in found.items() if name != _SETTINGS}
 
 
 def write_result(work_dir: str, job: Job, found: Mapping[str, Any]) -> None:
@@ -41,6 +89,14 @@ def write_result(work_dir: str, job: Job, found: Mapping[str, Any]) -> None:
     path = _result_path(work_dir, job)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     files.write_json(path, found)
+
+
+def _read(work_dir: str, job: Job) -> dict[str, Any] | None:
+    path = _result_path(work_dir, job)
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 def _result_path(work_dir: str, job: Job) -> str:
@@ -52,7 +108,8 @@ def run_all(
     work_dir: str,
     budget_hours: float,
     *,
-    run: Callable[[AnyJob], None],
+    run: Callable[[AnyJob], Mapping[str, Any]],
+    settings_of: Callable[[AnyJob], Mapping[str, Any]],
     why_not: Callable[[AnyJob], str],
     say: Callable[[str], None],
     done: Callable[[dict[AnyJob, str]], None],
@@ -63,14 +120,19 @@ def run_all(
         jobs: The jobs.
         work_dir: Where their results are.
         budget_hours: After so many hours no job is started.
-        run: Runs one and writes its result. ValueError and OSError are told and listed.
+        run: Runs one and returns its result. ValueError and OSError are told and listed.
+        settings_of: Returns the settings of a job, which are kept with its result.
         why_not: Returns why a job cannot be run, or "".
         say: Takes the lines a person reads.
         done: Called after every job with what was not run so far.
 
     Returns:
         Job -> why it was not run.
+
+    Raises:
+        ValueError: If a finished job is of other settings, see `check`.
     """
+    check(jobs, work_dir, settings_of, why_not, say)
     start, not_run = time.monotonic(), {}
     for number, job in enumerate(jobs, 1):
         if result(work_dir, job):
@@ -81,7 +143,7 @@ def run_all(
         if not reason:
             say(f"=== {job.name} ({number} of {len(jobs)})")
             try:
-                run(job)
+                write_result(work_dir, job, {**run(job), _SETTINGS: settings_of(job)})
             except (ValueError, OSError) as error:
                 reason = f"failed: {error}".replace(os.path.join(work_dir, ""), "")
                 say(reason)

@@ -43,17 +43,18 @@ def test_the_most_telling_jobs_come_first():
     ]
 
 
-def _run(monkeypatch, jobs, plan, budget_hours=1.0, fails=()):
+def _run(monkeypatch, jobs, plan, budget_hours=1.0, fails=(), say=print, **settings):
     started = []
 
     def run_one(job, plan, say):
         started.append(job)
         if job in fails:
             raise ValueError(f"{plan.work_dir}/x: is broken")
-        job_list.write_result(plan.work_dir, job, {"done": job.name})
+        return {"done": job.name}
 
     monkeypatch.setattr(curve_jobs, "run_one", run_one)
-    not_run = curve_jobs.run_all(jobs, plan, budget_hours, print, lambda found: None)
+    monkeypatch.setattr(curve_jobs, "settings", lambda job, plan: settings)
+    not_run = curve_jobs.run_all(jobs, plan, budget_hours, say, lambda found: None)
     return started, not_run
 
 
@@ -63,6 +64,36 @@ def test_what_is_done_is_not_done_again(monkeypatch, tmp_path):
     started, not_run = _run(monkeypatch, jobs, plan)
     assert started == jobs and not_run == {}
     assert _run(monkeypatch, jobs, plan) == ([], {})
+
+
+def test_what_is_done_with_other_settings_is_refused(monkeypatch, tmp_path):
+    jobs = curve_jobs.ordered(["scratch"], [240, 361], [0])
+    plan = _plan(tmp_path)
+    _run(monkeypatch, jobs[:1], plan, epochs=30, batch_size=8)
+    assert plan.result(jobs[0]) == {"done": "scratch-240-seed0"}
+    message = r"scratch-240-seed0 was finished with others: epochs \(30 there, 60 now\). Choose"
+    with pytest.raises(ValueError, match=message):
+        _run(monkeypatch, jobs, plan, epochs=60, batch_size=8)
+    assert _run(monkeypatch, jobs, plan, epochs=30, batch_size=8) == (jobs[1:], {})
+    assert _run(monkeypatch, jobs[:0], plan, epochs=60) == ([], {})
+
+
+def test_what_was_done_before_settings_were_kept_is_taken_over(monkeypatch, tmp_path):
+    jobs, said = curve_jobs.ordered(["scratch"], [240], [0]), []
+    job_list.write_result(str(tmp_path), jobs[0], {"kind": "scratch"})
+    assert _run(monkeypatch, jobs, _plan(tmp_path), say=said.append, epochs=60) == ([], {})
+    (line,) = said
+    assert line.startswith("taken over as they are") and line.endswith(": scratch-240-seed0")
+
+
+def test_settings_are_all_that_a_result_depends_on(monkeypatch, tmp_path):
+    monkeypatch.setattr(curve_jobs.records, "open_folder", lambda path: path)
+    monkeypatch.setattr(curve_jobs.records, "manifest_hash", lambda path: f"hash of {path}")
+    found = curve_jobs.settings(Job("scratch", 2, 240), _plan(tmp_path, epochs=7))
+    assert (found["epochs"], found["num_draws"], found["train_config"]["seed"]) == (7, 20, 2)
+    assert (found["protocol"], found["test_manifest_sha256"]) == ("grading240", "hash of data")
+    assert json.loads(json.dumps(found)) == found
+    assert curve_jobs.settings(Job("siamese", 0), _plan(tmp_path))["test_manifest_sha256"] == ""
 
 
 def test_after_the_budget_no_job_is_started(monkeypatch, tmp_path):
