@@ -96,7 +96,7 @@ def _body_outline(body: np.ndarray, affine: np.ndarray) -> tuple[int, np.ndarray
     mid_slice = int(np.searchsorted(np.cumsum(areas), areas.sum() / 2))
     outline = _slab_mask(body, mid_slice, affine)
     _, row_mm, column_mm = geometry.spacing_mm(affine)
-    edge = int(_EDGE_MM / row_mm)
+    edge = max(int(_EDGE_MM / row_mm), 1)
     is_cut_off = outline[:edge].any() or outline[-edge:].any()
     if is_cut_off or outline.sum() * row_mm * column_mm < _MIN_AREA_MM2:
         return None

@@ -35,6 +35,16 @@ def test_bodies_are_found_without_their_posterior_elements():
         assert geometry.to_index(affine, vertebra.corners_mm)[0, 0] == pytest.approx(4)
 
 
+def test_of_thick_rows_only_what_touches_the_edge_is_cut_off():
+    affine = spider_samples.make_affine()
+    affine[:3, 1] *= 3.5
+    mask = spider_samples.make_mask()
+    # L3 begins at row 20.
+    for first, expected in ((19, ["L3", "L4", "L5"]), (20, ["L4", "L5"])):
+        annotation = spider.annotation_from_mask(mask[:, first:], affine)
+        assert [v.level.value for v in annotation.vertebrae] == expected
+
+
 def test_lumbosacral_disc_comes_from_its_mask_where_s1_is_not_given():
     annotation = spider.annotation_from_mask(
         spider_samples.make_mask(), spider_samples.make_affine()

@@ -80,7 +80,7 @@ class Detection(task.Task):
         else:
             transform = augment.window(size, shape)
         low, high = example["low"], example["high"]
-        unit = ((example["image"] - low) / (high - low))[..., 0]
+        unit = tf.math.divide_no_nan(example["image"] - low, high - low)[..., 0]
         image = slice_augmentation.projected(unit, transform, size)
         classes = slice_augmentation.projected(example["label_map"], transform, size)
         if is_augmented:

@@ -42,6 +42,12 @@ def test_without_augmentation_it_is_the_middle():
     np.testing.assert_allclose(offsets[:2], [66 - 32 - 40, 20 - 8 - 20], atol=1e-4)
 
 
+def test_a_volume_of_one_value_is_dark():
+    example = _example() | {"image": tf.fill([*network_maps.SHAPE[1:], 1], 100.0)}
+    found = MADE.preprocess(example | {"high": example["low"]}, PLAIN, tf.constant([0, 0]))
+    assert not found["image"].numpy().any()
+
+
 def test_labels_and_corners_go_with_the_augmented_image():
     preprocess = tf.function(lambda seed: MADE.preprocess(_example(), RANDOM, seed))
     for number in range(6):
