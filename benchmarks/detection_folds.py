@@ -38,14 +38,14 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Detects, labels, compares and writes the results."""
     del argv
-    from data_prep import convert_detection_lib, deidentify
+    from data_prep import convert_detection_lib
     from spine_tf import files
     from spine_tf.data import records
     from spine_tf.evaluation import detection as measures
     from spine_tf.evaluation import fold
 
     data = records.open_folder(_FLAGS.data_dir)
-    key = deidentify.load_or_make_key(deidentify.choose_key_file(None, _FLAGS.data_dir))
+    key = _key(_FLAGS.data_dir)
     inputs = convert_detection_lib.Inputs(spider_dir=_FLAGS.spider_dir)
     requests = convert_detection_lib.plan(inputs, key).requests
     cases, lines = [], []
@@ -61,9 +61,22 @@ def main(argv: list[str]) -> None:
         parts = [part for part in (_part(case, is_s1) for case in cases) if part]
         measured = measures.evaluate(parts, _FLAGS.num_draws) if parts else {}
         found[name] = {key: measured.get(key) for key in _PLACES}
-    found["patients"] = lines
+    found["per_patient"] = lines
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     files.write_json(os.path.join(_FLAGS.output_dir, "detection_folds.json"), found)
+
+
+def _key(data_dir: str) -> bytes:
+    """The key of the data set's pseudonyms, by which patients are found in its folds."""
+    from data_prep import deidentify
+
+    path = deidentify.choose_key_file(None, data_dir)
+    if path and not os.path.exists(path):
+        raise FileNotFoundError(
+            f"{path}: the key of the pseudonyms in {data_dir} is missing, and no other can be made."
+            f" Put it there, or set {deidentify.KEY_VARIABLE}."
+        )
+    return deidentify.load_or_make_key(path)
 
 
 def _cases(model, held_out):

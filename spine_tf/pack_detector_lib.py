@@ -38,7 +38,7 @@ class Said:
         status: preliminary or final.
         commands: The commands that made the model.
         notes: What a reader should know.
-        results_file: JSON of what was measured; its list of patients is left out.
+        results_file: JSON of what was measured; its lines per patient are left out.
     """
 
     status: str = "preliminary"
@@ -119,7 +119,7 @@ def _results(path: str) -> dict[str, Any]:
             raise ValueError(f"{path}: is not valid JSON ({error}).") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: must be a JSON object, got {type(content).__name__}.")
-    return {name: value for name, value in content.items() if name != "patients"}
+    return {name: value for name, value in content.items() if name != "per_patient"}
 
 
 def _best_epoch(folder: model_folder.ModelFolder) -> dict[str, float]:

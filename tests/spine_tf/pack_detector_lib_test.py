@@ -24,7 +24,7 @@ def test_a_model_folder_becomes_a_file_with_a_card(tmp_path, capsys):
     with open(os.path.join(folder.path, "metrics.csv"), "w", encoding="utf-8") as file:
         file.write("epoch,loss,val_loss,seconds\n0,3,2.5,9\n1,2,1.5,9\n2,1,1.75,9\n")
     results = tmp_path / "results.json"
-    results.write_text(json.dumps({"shift_rate": 0.0, "patients": [{"image": "a"}]}))
+    results.write_text(json.dumps({"shift_rate": 0.0, "per_patient": [{"image": "a"}]}))
     path = str(tmp_path / "weights" / "mine.npz")
     arguments = [f"--model_dir={folder.path}", f"--output_file={path}", f"--results={results}"]
     arguments += ["--status=final", "--command=spine-tf train", "--note=a", "--note=b"]
