@@ -56,9 +56,9 @@ def main(argv: list[str]) -> None:
         else:
             found = conversion_runs.measure_memory(work, 200 if _FLAGS.small else _FLAGS.num_files)
         print(f"{part}: {found}")
-        command = f"python -m benchmarks.conversion --work_dir=work --parts={part}"
         path = os.path.join(_FLAGS.output_dir, NAME)
-        results_file.write(path, FORMAT, part, found, f"{command} --repeats={repeats}")
+        command = results_file.command("conversion", _FLAGS, part)
+        results_file.write(path, FORMAT, part, found, command)
 
 
 if __name__ == "__main__":

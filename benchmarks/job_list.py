@@ -9,7 +9,6 @@ taken over with a note.
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -163,17 +162,6 @@ def progress(model_dir: str) -> dict[str, Any]:
         "best_epoch": int(best["epoch"]) + 1,
         "validation": {name: float(v) for name, v in best.items() if name.startswith("val_")},
     }
-
-
-def command(module: str) -> str:
-    """Returns the command of this process without the folders of this machine."""
-    words = [f"python -m benchmarks.{module}"]
-    for argument in sys.argv[1:]:
-        name, _, value = argument.partition("=")
-        words.append(
-            f"{name}={os.path.basename(value.rstrip('/'))}" if "_dir" in name else argument
-        )
-    return " ".join(words)
 
 
 def stop_on_signal() -> None:

@@ -114,11 +114,11 @@ def _settings(stage: str) -> config.TrainConfig:
 
 def _write(jobs, plan, not_run) -> None:
     """Writes the JSON file and the table of what there is so far."""
-    from benchmarks import curve_results, job_list
+    from benchmarks import curve_results, results_file
     from spine_tf import files
 
     content = curve_results.collect(jobs, plan, not_run)
-    content |= {"command": job_list.command(NAME), "settings": _described(plan)}
+    content |= {"command": results_file.command(NAME, _FLAGS), "settings": _described(plan)}
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     files.write_json(os.path.join(_FLAGS.output_dir, f"{NAME}.json"), content)
     with files.atomic_write(os.path.join(_FLAGS.output_dir, f"{NAME}.md")) as file:

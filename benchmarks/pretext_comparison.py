@@ -111,7 +111,7 @@ def _write(jobs, plan, not_run) -> str:
     """Writes JSON, table and picture of what there is so far; returns the table."""
     import dataclasses
 
-    from benchmarks import comparison_claims, comparison_results, job_list
+    from benchmarks import comparison_claims, comparison_results, results_file
     from spine_tf import files
     from spine_tf.evaluation import plots
 
@@ -120,7 +120,7 @@ def _write(jobs, plan, not_run) -> str:
     content["claims"] = comparison_claims.judge(tested)
     settings = {name: dataclasses.asdict(getattr(plan, name)) for name in _CONFIGS}
     settings |= {"task_options": plan.task_options, "pretext_options": plan.pretext_options}
-    content |= {"command": job_list.command(_NAME), "settings": settings}
+    content |= {"command": results_file.command(_NAME, _FLAGS), "settings": settings}
     path = os.path.join(_FLAGS.output_dir, f"pretexts_{_FLAGS.name or _FLAGS.task}")
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     text = comparison_results.table(content) + "\n" + comparison_claims.table(content["claims"])

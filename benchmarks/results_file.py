@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import os
+import shlex
+from typing import Any
 
 
 def write(path: str, form: str, part: str, found: object, command: str) -> None:
@@ -12,7 +14,7 @@ def write(path: str, form: str, part: str, found: object, command: str) -> None:
         form: What its field `format` is.
         part: Name of the part.
         found: What was measured.
-        command: How to measure it again.
+        command: How to measure it again, see `command`.
 
     Raises:
         ValueError: If the file is of another form.
@@ -29,6 +31,24 @@ def write(path: str, form: str, part: str, found: object, command: str) -> None:
         "command": command,
     }
     files.write_json(path, content)
+
+
+def command(module: str, given: Any, part: str = "") -> str:
+    """Returns the command that is run, without the folders of this machine.
+
+    Args:
+        module: Name of the benchmark.
+        given: Its flags (`flags.FLAGS`); those that were given are named.
+        part: What stands for --parts, of which a run may do several; "" is no such flag.
+    """
+    words = [f"--parts={part}"] if part else []
+    for name in given:
+        flag, value = given[name], str(given[name].value)
+        if flag.present and not (part and name == "parts"):
+            is_path = "_dir" in name or os.path.isabs(value)
+            last = os.path.basename(value.rstrip("/"))
+            words.append(f"--{name}={last}" if is_path else flag.serialize())
+    return shlex.join(["python", "-m", f"benchmarks.{module}", *words])
 
 
 def processor() -> dict[str, bool]:

@@ -79,16 +79,8 @@ def main(argv: list[str]) -> None:
 def _write(part: str, found: dict) -> None:
     from benchmarks import results_file
 
-    names = ("parts", "preset", "batch_size", "repeats", "precisions")
-    if part == "scoring":
-        names = ("parts", "scoring_preset", "scoring_batch_size", "scoring_repeats", "num_discs")
-    values = {name: _FLAGS[name].value for name in names} | {"parts": [part]}
-    given = [
-        f"--{name}={','.join(value) if isinstance(value, list) else value}"
-        for name, value in values.items()
-    ]
-    command = " ".join(["python -m benchmarks.serving", *given])
     path = os.path.join(_FLAGS.output_dir, NAME)
+    command = results_file.command("serving", _FLAGS, part)
     results_file.write(path, FORMAT, f"{part} {found['preset']}", found, command)
 
 

@@ -61,10 +61,10 @@ def main(argv: list[str]) -> None:
 
 def _write(part: str, found: object) -> None:
     """Puts a part into training.json beside the other ones."""
-    from benchmarks import job_list, results_file
+    from benchmarks import results_file
 
-    path, command = os.path.join(_FLAGS.output_dir, NAME), job_list.command("training")
-    results_file.write(path, FORMAT, part, found, command)
+    path = os.path.join(_FLAGS.output_dir, NAME)
+    results_file.write(path, FORMAT, part, found, results_file.command("training", _FLAGS, part))
 
 
 def _is_half(preset: str) -> bool:
