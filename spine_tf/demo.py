@@ -12,6 +12,7 @@ command, which is printed before it runs; a step that is done is not run again.
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -65,6 +66,16 @@ class Step:
 
     def __str__(self) -> str:
         return " ".join(["spine-tf", self.command, *self.arguments])
+
+    @property
+    def key(self) -> str:
+        """What a step that is done is known by."""
+        return _without_processes(str(self))
+
+
+def _without_processes(text: str) -> str:
+    """The number of processes is this machine's and changes nothing of what is made."""
+    return re.sub(r" --num_processes=\d+", "", text)
 
 
 def _train(task: str, data: str, model: str, epochs: int, **more) -> Step:
@@ -151,8 +162,8 @@ def run(steps: Sequence[Step], output_dir: str) -> int:
     """
     os.makedirs(output_dir, exist_ok=True)
     path = os.path.join(output_dir, _DONE)
-    done = _load(path) or {}
-    if set(done) - {str(step) for step in steps}:
+    done = {_without_processes(text): status for text, status in (_load(path) or {}).items()}
+    if set(done) - {step.key for step in steps}:
         raise ValueError(
             f"`output_dir` must be new or of the same demo, got {output_dir}. Choose another folder"
             " or delete this one."
@@ -160,16 +171,16 @@ def run(steps: Sequence[Step], output_dir: str) -> int:
     rejected = False
     for number, step in enumerate(steps, 1):
         print(f"[{number}/{len(steps)}] {step}", flush=True)
-        if str(step) not in done:
+        if step.key not in done:
             start = time.monotonic()
             status = _run(step)
             if status not in (cli.EXIT_DONE, cli.EXIT_REJECTED):
                 print(f"error: {step.command} failed with exit status {status}.", file=sys.stderr)
                 return status
-            done[str(step)] = status
+            done[step.key] = status
             files.write_json(path, done)
             print(f"    {time.monotonic() - start:.0f} s", flush=True)
-        rejected |= done[str(step)] == cli.EXIT_REJECTED
+        rejected |= done[step.key] == cli.EXIT_REJECTED
     return cli.EXIT_REJECTED if rejected else cli.EXIT_DONE
 
 

@@ -57,6 +57,20 @@ def test_a_folder_of_another_demo_is_refused(tmp_path, statuses):
         demo.run(smallest, str(tmp_path))
 
 
+def test_a_folder_goes_on_with_another_number_of_cores(tmp_path, statuses, monkeypatch):
+    for number in (2, 8):
+        monkeypatch.setattr(demo.os, "cpu_count", lambda number=number: number)
+        steps = demo.phantom_steps(str(tmp_path), demo.SIZES["smallest"])
+        assert f"--num_processes={number}" in steps[0].arguments
+        assert demo.run(steps, str(tmp_path)) == 0
+    assert len(statuses["ran"]) == len(steps)
+    # As earlier versions named the step.
+    content = json.loads((tmp_path / "demo.json").read_text())
+    del content[steps[0].key]
+    (tmp_path / "demo.json").write_text(json.dumps(content | {str(steps[0]): 0}))
+    assert demo.run(steps, str(tmp_path)) == 0 and len(statuses["ran"]) == len(steps)
+
+
 def test_summary_tells_what_was_left_out_and_why(tmp_path):
     (tmp_path / "grading").mkdir()
     accuracy = {"value": 0.5, "low": 0.25, "high": 0.75}
