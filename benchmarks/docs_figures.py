@@ -6,7 +6,6 @@ writes overview.png, from phantoms, and imports.png, from the sources, to docs/i
 phantoms and sources give equal files.
 """
 
-import os
 import pathlib
 
 from absl import flags
@@ -34,11 +33,7 @@ def main(argv: list[str]) -> None:
     phantoms = cohort.CohortConfig(num_subjects=_FLAGS.num_subjects, seed=_FLAGS.seed)
     root = pathlib.Path(__file__).parents[1]
     makers = {"overview": lambda: overview.draw(phantoms), "imports": lambda: imports.draw(root)}
-    os.makedirs(_FLAGS.output_dir, exist_ok=True)
-    for name in _FLAGS.figures:
-        path = os.path.join(_FLAGS.output_dir, f"{name}.png")
-        sheet.save(makers[name](), path)
-        print(path)
+    sheet.save_all({name: makers[name] for name in _FLAGS.figures}, _FLAGS.output_dir)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ writes docs/images/organ_planes.png, six examinations of every class, and
 docs/images/organ_abdomen.png, cases with and without their labels. Equal flags give equal files.
 """
 
-import os
-
 from absl import flags
 
 from spine_tf import cli
@@ -33,11 +31,8 @@ def main(argv: list[str]) -> None:
     del argv
     from benchmarks.figures import sheet
 
-    os.makedirs(_FLAGS.output_dir, exist_ok=True)
-    for name, draw in (("planes", _planes), ("abdomen", _abdomen)):
-        path = os.path.join(_FLAGS.output_dir, f"organ_{name}.png")
-        sheet.save(draw(), path)
-        print(path)
+    makers = {"organ_planes": _planes, "organ_abdomen": _abdomen}
+    sheet.save_all(makers, _FLAGS.output_dir)
 
 
 def _subjects(count: int) -> range:

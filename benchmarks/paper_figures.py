@@ -11,8 +11,6 @@ Figure 6 takes the result of `spine-tf evaluate` for a longitudinal model, figur
 `benchmarks.learning_curve`. Equal flags give equal files.
 """
 
-import os
-
 from absl import flags
 
 from spine_tf import cli, config
@@ -51,11 +49,8 @@ def main(argv: list[str]) -> None:
     from benchmarks.figures import sheet
 
     makers = _makers()
-    os.makedirs(_FLAGS.output_dir, exist_ok=True)
-    for number in numbers:
-        path = os.path.join(_FLAGS.output_dir, f"figure_{number}_{_NAMES[number]}.png")
-        sheet.save(makers[number](), path)
-        print(path)
+    chosen = {f"figure_{number}_{_NAMES[number]}": makers[number] for number in numbers}
+    sheet.save_all(chosen, _FLAGS.output_dir)
 
 
 def _numbers() -> list[str]:

@@ -12,8 +12,6 @@ of every pretext in it the first by name is drawn. docs/figures_restoration.md h
 their training. Equal flags give equal files.
 """
 
-import os
-
 from absl import flags
 
 from spine_tf import cli
@@ -46,11 +44,8 @@ def main(argv: list[str]) -> None:
     from benchmarks.figures import sheet
 
     makers = _makers()
-    os.makedirs(_FLAGS.output_dir, exist_ok=True)
-    for number in numbers:
-        path = os.path.join(_FLAGS.output_dir, f"restoration_{number}_{_NAMES[number]}.png")
-        sheet.save(makers[number](), path)
-        print(path)
+    chosen = {f"restoration_{number}_{_NAMES[number]}": makers[number] for number in numbers}
+    sheet.save_all(chosen, _FLAGS.output_dir)
 
 
 def _numbers() -> list[str]:

@@ -1,7 +1,8 @@
 """A sheet of paper measured in inches, on which pictures, words and arrows are placed."""
 
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib import axes, figure, patches
@@ -102,6 +103,15 @@ class Sheet:
     def words(self) -> list[str]:
         """Returns every text on the sheet, on one line each."""
         return [text.get_text().replace("\n", " ") for text in self.canvas.texts]
+
+
+def save_all(makers: Mapping[str, Callable[[], figure.Figure]], folder: str) -> None:
+    """Draws and writes FOLDER/NAME.png of every name, and prints their paths."""
+    os.makedirs(folder, exist_ok=True)
+    for name, draw in makers.items():
+        path = os.path.join(folder, f"{name}.png")
+        save(draw(), path)
+        print(path)
 
 
 def save(made: figure.Figure, path: str) -> None:
