@@ -41,6 +41,7 @@ def main(argv: list[str]) -> None:
     allocator.keep_freed_memory()
     import tensorflow as tf
 
+    from benchmarks import results_file
     from spine_tf import files
     from spine_tf.training import model_folder
 
@@ -55,10 +56,7 @@ def main(argv: list[str]) -> None:
     )
     content = {name: _measure(name, settings) for name in ANATOMIES}
     content |= {"versions": model_folder.library_versions(), "preset": _FLAGS.preset}
-    content["command"] = " ".join(
-        ["python -m benchmarks.anatomy --data_dir=both --work_dir=work"]
-        + [f"--{name}={_FLAGS[name].value}" for name in ("epochs", "steps_per_epoch", "seed")]
-    )
+    content["command"] = results_file.command("anatomy", _FLAGS)
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     files.write_json(os.path.join(_FLAGS.output_dir, "anatomy.json"), content)
 
