@@ -21,8 +21,10 @@ def measure(data_dir: str, preset: str, batch_size: int, num_steps: int, repeats
         training consumes with that input running on the same cores; "step_slowed_by" is the step's
         loss of speed through its input.
     """
+    from spine_tf.training import batches as batches_lib
+
     batches, steps = _parts(data_dir, preset, batch_size)
-    batch = batches.first(0)
+    batch = next(batches_lib.endless(batches))
     input_steps = max(num_steps, 256 // batch_size)
     ways = {
         "input": lambda number: _drain(batches, number, input_steps),

@@ -18,8 +18,8 @@ context_prediction, relative_positions and jigsaw; of slices classification, loc
 segmentation and detection. docs/transfer.md has a command for each way to an encoder.
 """
 
+import dataclasses
 import sys
-from typing import Any
 
 from absl import flags
 
@@ -92,21 +92,29 @@ def main(argv: list[str]) -> None:
     settings = cli.dataclass_from_flags(config.TrainConfig)
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
-    if workers := strategies.waited_for(settings.strategy):
+    workers = strategies.waited_for(settings.strategy)
+    if workers and _FLAGS.dry_run:
+        print(f"would run on {', '.join(workers)}; what this asks of the batch is not checked")
+        settings = dataclasses.replace(settings, strategy="one")
+    elif workers:
         print(f"waits until all of {', '.join(workers)} have started", file=sys.stderr, flush=True)
     strategies.make(settings.strategy)  # several workers must find each other before all else
-    what = (made, model_config, settings, records.open_folder(_FLAGS.data_dir), _FLAGS.model_dir)
-    where: dict[str, Any] = {name: _FLAGS[name].value for name in ("fold", "protocol", "init_from")}
-    if _FLAGS.dry_run:
-        print("\n".join(train_lib.planned(*what, **where)))
-        return
-    train_lib.train_folds(
-        *what,
-        **where,
+    wanted = train_lib.requests(
+        made,
+        model_config,
+        settings,
+        records.open_folder(_FLAGS.data_dir),
+        _FLAGS.model_dir,
+        fold=_FLAGS.fold,
+        protocol=_FLAGS.protocol,
+        init_from=_FLAGS.init_from,
         freeze_encoder=_FLAGS.freeze_encoder,
         feature_cache=_FLAGS.feature_cache,
-        json_lines=_FLAGS.json_lines,
     )
+    if _FLAGS.dry_run:
+        print("\n".join(train_lib.planned(wanted)))
+    else:
+        train_lib.train(wanted, json_lines=_FLAGS.json_lines)
 
 
 def _read_config() -> config.ModelConfig | None:

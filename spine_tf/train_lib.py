@@ -3,12 +3,20 @@
 import functools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from spine_tf import config
 from spine_tf.data import records
 from spine_tf.tasks import task
-from spine_tf.training import batches, journal, leakage, loop, projector, step
+from spine_tf.training import (
+    batches,
+    journal,
+    leakage,
+    loop,
+    model_folder,
+    projector,
+    step,
+)
 from spine_tf.training import strategy as strategies
 
 ALL = "all"
@@ -46,38 +54,7 @@ def protocols(
     return {name if fold == ALL else "": name for name in wanted}
 
 
-def planned(
-    made: task.Task,
-    model_config: config.ModelConfig,
-    train_config: config.TrainConfig,
-    data: records.DataFolder,
-    model_dir: str,
-    *,
-    fold: str = "",
-    protocol: str = "",
-    init_from: str = "",
-) -> list[str]:
-    """Returns what `train_folds` with these arguments would do, a line per model.
-
-    Raises:
-        ValueError: If it cannot be.
-    """
-    lines = []
-    for folder, name in protocols(made, data, fold, protocol).items():
-        if init_from:
-            lines += leakage.check(init_from, data, name)
-        found = batches.prepare(made, train_config, model_config.crop_scale, data, name)
-        step.check(train_config, strategies.make(train_config.strategy), found.sizes)
-        counts = ", ".join(f"{len(index.rows)} {split}" for split, index in found.indices.items())
-        lines.append(
-            f"{os.path.join(model_dir, folder)}: protocol {name}, records: {counts}; at most"
-            f" {train_config.epochs} epochs of {found.num_steps('train')} steps of"
-            f" {train_config.batch_size}."
-        )
-    return lines
-
-
-def train_folds(
+def requests(
     made: task.Task,
     model_config: config.ModelConfig,
     train_config: config.TrainConfig,
@@ -89,9 +66,8 @@ def train_folds(
     init_from: str = "",
     freeze_encoder: bool = False,
     feature_cache: str = "",
-    json_lines: bool = False,
-) -> None:
-    """Trains the task on one split, or on every fold into a sub-folder each.
+) -> list[loop.Request]:
+    """Returns what shall be trained: one split, or every fold into a sub-folder each.
 
     Args:
         made: The task.
@@ -104,6 +80,55 @@ def train_folds(
         init_from: See `loop.Request`.
         freeze_encoder: See `loop.Request`.
         feature_cache: See `loop.Request`.
+
+    Raises:
+        ValueError: If there is no such fold or protocol.
+    """
+    return [
+        loop.Request(
+            task=made,
+            model_config=model_config,
+            train_config=train_config,
+            data=data,
+            protocol=name,
+            model_dir=os.path.join(model_dir, folder) if folder else model_dir,
+            init_from=init_from,
+            freeze_encoder=freeze_encoder,
+            feature_cache=feature_cache,
+        )
+        for folder, name in protocols(made, data, fold, protocol).items()
+    ]
+
+
+def planned(wanted: Iterable[loop.Request]) -> list[str]:
+    """Returns what `train` would do, a line per model.
+
+    Raises:
+        ValueError: If it cannot be.
+    """
+    lines = []
+    for one in wanted:
+        model_folder.existing(one.model_dir, one.identity())
+        settings = one.train_config
+        if one.init_from:
+            lines += leakage.check(one.init_from, one.data, one.protocol)
+        scale = one.model_config.crop_scale
+        found = batches.prepare(one.task, settings, scale, one.data, one.protocol)
+        step.check(settings, strategies.make(settings.strategy), found.sizes)
+        counts = ", ".join(f"{len(index.rows)} {split}" for split, index in found.indices.items())
+        lines.append(
+            f"{one.model_dir}: protocol {one.protocol}, records: {counts}; at most"
+            f" {settings.epochs} epochs of {found.num_steps('train')} steps of"
+            f" {settings.batch_size}."
+        )
+    return lines
+
+
+def train(wanted: Iterable[loop.Request], *, json_lines: bool = False) -> None:
+    """Trains one model after the other.
+
+    Args:
+        wanted: The models.
         json_lines: Whether stdout gets a JSON object per epoch; a person's lines go to stderr.
 
     Raises:
@@ -111,29 +136,14 @@ def train_folds(
         OSError: If the model cannot be saved, or another worker is gone.
     """
     say = functools.partial(print, file=sys.stderr if json_lines else sys.stdout, flush=True)
+    for one in wanted:
+        epochs = one.train_config.epochs
 
-    def report(epoch: int, values: Mapping[str, float]) -> None:
-        if json_lines:
-            print(journal.json_line(epoch, train_config.epochs, values), flush=True)
+        def report(epoch: int, values: Mapping[str, float], epochs: int = epochs) -> None:
+            if json_lines:
+                print(journal.json_line(epoch, epochs, values), flush=True)
 
-    is_chief = strategies.is_chief(strategies.make(train_config.strategy))
-    for folder, name in protocols(made, data, fold, protocol).items():
-        path = os.path.join(model_dir, folder) if folder else model_dir
-        trained = loop.train(
-            loop.Request(
-                task=made,
-                model_config=model_config,
-                train_config=train_config,
-                data=data,
-                protocol=name,
-                model_dir=path,
-                init_from=init_from,
-                freeze_encoder=freeze_encoder,
-                feature_cache=feature_cache,
-            ),
-            say,
-            report,
-        )
-        if is_chief:
-            projector.write_validation(trained, data)
-            say(f"model: {path}")
+        trained = loop.train(one, say, report)
+        if strategies.is_chief(strategies.make(one.train_config.strategy)):
+            projector.write_validation(trained, one.data)
+            say(f"model: {one.model_dir}")

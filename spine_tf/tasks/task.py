@@ -6,7 +6,7 @@ metrics share keys. Adding a task is one file and one line in `tasks/__init__.py
 
 import abc
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -85,14 +85,14 @@ class Task(abc.ABC):
         """
         del indices
 
-    def calibrate(self, build: Callable[[], keras.Model], batch: Callable[[int], Batch]) -> "Task":
+    def calibrate(self, build: Callable[[], keras.Model], batches: Iterator[Batch]) -> "Task":
         """Returns the task with everything filled in that depends on the untrained model.
 
         Args:
             build: Builds the model as it is at the start of training.
-            batch: Number -> a batch of training examples.
+            batches: Batches of training examples, without end.
         """
-        del build, batch
+        del build, batches
         return self
 
     @abc.abstractmethod

@@ -1,7 +1,9 @@
 """Batches of a run: every one follows from seed, epoch and step."""
 
 import copy
+import itertools
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -115,11 +117,22 @@ class Batches:
         """Whether this worker writes the model folder."""
         return self._share[0] == 0
 
-    def first(self, number: int) -> task.Batch:
-        """Returns a training batch of the first epoch, for `Task.calibrate`: whole everywhere."""
-        whole = copy.copy(self)
-        whole._share = (0, 1)
-        return next(whole.of_epoch("train", 0, number % self.num_steps("train")))[1]
+    def whole(self) -> "Batches":
+        """Returns the batches as one worker alone has them."""
+        found = copy.copy(self)
+        found._share = (0, 1)
+        return found
+
+
+class _OfEpoch(Protocol):
+    def of_epoch(self, split: str, epoch: int) -> Iterator[tuple[int, task.Batch]]: ...
+
+
+def endless(batches: _OfEpoch) -> Iterator[task.Batch]:
+    """Yields training batches, epoch after epoch."""
+    for epoch in itertools.count():
+        for _, batch in batches.of_epoch("train", epoch):
+            yield batch
 
 
 def prepare(

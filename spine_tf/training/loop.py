@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from spine_tf import config, json_fields, tasks
+from spine_tf import config, tasks
 from spine_tf.data import records
 from spine_tf.tasks import task
 from spine_tf.training import batches as batches_lib
@@ -194,14 +194,11 @@ def _changes(before: task.Task, after: task.Task) -> str:
 
 def _folder(request: Request, made, statistics, build, batches, say) -> model_folder.ModelFolder:
     """Returns the folder of this run: the one that is there, or a new one with its config.json."""
-    identity = request.identity()
-    if os.path.exists(os.path.join(request.model_dir, model_folder.CONFIG)):
-        folder = model_folder.load(request.model_dir)
-        _check_same(folder, identity)
+    if folder := model_folder.existing(request.model_dir, request.identity()):
         folder = dataclasses.replace(folder, train_config=request.train_config)
     else:
         # A model of its own: a trained one may be spread over devices, and batch norm moves.
-        made = made.calibrate(build, batches.first)
+        made = made.calibrate(build, batches_lib.endless(batches.whole()))
         if made != batches.task:
             say("set from the data: " + _changes(batches.task, made))
         folder = model_folder.ModelFolder(
@@ -213,7 +210,7 @@ def _folder(request: Request, made, statistics, build, batches, say) -> model_fo
             protocol=request.protocol,
             data=model_folder.describe_data(request.data),
             versions=model_folder.library_versions(),
-            request=identity,
+            request=request.identity(),
         )
     if batches.is_chief:
         # Each time, and config.json last: a run that was killed here is not known by less.
@@ -223,22 +220,6 @@ def _folder(request: Request, made, statistics, build, batches, say) -> model_fo
         pretext_mark.save(folder.path, request.init_from)
         model_folder.save_config(folder)
     return folder
-
-
-def _check_same(folder: model_folder.ModelFolder, identity: Mapping[str, Any]) -> None:
-    """Raises ValueError where a folder is of another run, or of the other stack."""
-    changed = json_fields.differences(folder.request, identity)
-    if changed:
-        raise ValueError(
-            f"`model_dir` must be new or of the same run, got {folder.path}, which differs in"
-            f" {'; '.join(changed)}. Choose another folder."
-        )
-    begun, now = folder.versions["keras"], keras.__version__
-    if begun.split(".")[0] != now.split(".")[0]:
-        raise ValueError(
-            f"`model_dir` must be of a run of this stack, got {folder.path}, which was begun with"
-            f" Keras {begun}; this is {now}. Go on with that stack, or choose another folder."
-        )
 
 
 class _Run:
@@ -277,7 +258,9 @@ class _Run:
         """Goes on from the newest checkpoint, if there is one; returns epoch and step."""
         epoch, step = self._state.epoch, self._state.step
         if self._checkpoints.restore(say, self._is_chief):
-            say(f"{self.folder.path}: goes on at epoch {int(epoch) + 1}.")
+            is_done = int(epoch) >= self._settings.epochs
+            now = "is done" if is_done else f"goes on at epoch {int(epoch) + 1}"
+            say(f"{self.folder.path}: {now}.")
         return int(epoch), int(step)
 
     def train(self, say: Callable[[str], None]) -> None:

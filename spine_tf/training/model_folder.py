@@ -26,7 +26,7 @@ import keras
 import tensorflow as tf
 
 import spine_tf
-from spine_tf import config, files, tasks
+from spine_tf import config, files, json_fields, tasks
 from spine_tf.data import records
 from spine_tf.models import networks, transfer
 from spine_tf.tasks import task
@@ -221,6 +221,34 @@ def load(path: str) -> ModelFolder:
         versions=content["versions"],
         request=content["request"],
     )
+
+
+def existing(path: str, request: Mapping[str, Any]) -> "ModelFolder | None":
+    """Returns the folder of a run if it is there.
+
+    Args:
+        path: The folder.
+        request: What the run asks for, see `ModelFolder.request`.
+
+    Raises:
+        ValueError: If it is of another run, or of the other stack.
+    """
+    if not os.path.exists(os.path.join(path, CONFIG)):
+        return None
+    folder = load(path)
+    changed = json_fields.differences(folder.request, request)
+    if changed:
+        raise ValueError(
+            f"`model_dir` must be new or of the same run, got {path}, which differs in"
+            f" {'; '.join(changed)}. Choose another folder."
+        )
+    begun, now = folder.versions["keras"], keras.__version__
+    if begun.split(".")[0] != now.split(".")[0]:
+        raise ValueError(
+            f"`model_dir` must be of a run of this stack, got {path}, which was begun with"
+            f" Keras {begun}; this is {now}. Go on with that stack, or choose another folder."
+        )
+    return folder
 
 
 def describe_data(folder: records.DataFolder) -> dict[str, Any]:

@@ -8,13 +8,12 @@ re-estimated over 200 batches) and P12 (pretexts change the statistics of images
 
 import itertools
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
 import keras
 
 from spine_tf import files
 from spine_tf.models import transfer
-from spine_tf.tasks import task
 from spine_tf.training import batches as batches_lib
 from spine_tf.training import frozen_features, model_folder
 from spine_tf.training import step as step_lib
@@ -69,14 +68,6 @@ def reestimate(
         return
     if not model.non_trainable_variables:  # no batch norm
         return
-    for batch in itertools.islice(_endless(batches), count):
+    for batch in itertools.islice(batches_lib.endless(batches), count):
         steps.observe(batch)
     say(f"batch norm: statistics of {count} batches of the new images.")
-
-
-def _endless(
-    batches: batches_lib.Batches | frozen_features.FeatureBatches,
-) -> Iterator[task.Batch]:
-    for epoch in itertools.count():
-        for _, batch in batches.of_epoch("train", epoch):
-            yield batch

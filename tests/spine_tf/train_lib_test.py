@@ -49,7 +49,7 @@ def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
     seen = []
     monkeypatch.setattr(loop, "train", lambda request, *_: seen.append(request))
     monkeypatch.setattr(projector, "write_validation", lambda *_: True)
-    train_lib.train_folds(
+    wanted = train_lib.requests(
         tiny_runs.make_task("grading"),
         tiny_runs.MODEL,
         config.TrainConfig(),
@@ -60,6 +60,7 @@ def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
         freeze_encoder=True,
         feature_cache="cache",
     )
+    train_lib.train(wanted)
     paths = [str(tmp_path / name) for name in ("fold0", "fold1")]
     assert [(r.protocol, r.model_dir) for r in seen] == list(
         zip(["fold0", "fold1"], paths, strict=True)

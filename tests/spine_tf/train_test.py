@@ -54,6 +54,10 @@ def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
     assert "epoch 1/1: loss" in printed and f"model: {tmp_path}" in printed
     assert asked == [True]
 
+    others = [*more, "--learning_rate=0.5", "--dry_run"]
+    assert _call(data_dir, tmp_path, "--task=grading", *others) == 1
+    assert "differs in train_config.learning_rate" in capsys.readouterr().err
+
     folder = model_folder.load(str(tmp_path))
     assert folder.task.gradings == ("disc_bulging",) and folder.protocol == "fold1"
     assert folder.train_config.steps_per_epoch == 1

@@ -4,8 +4,9 @@ Source: Jamaludin 2017, sections 3.1 and 4.1; methods 1.4 to 1.6.
 """
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -29,7 +30,7 @@ _LEVEL_NAMES = {
     "vertebra": LEVEL_NAMES,
     "disc": tuple(level.value for level in levels.LUMBAR_DISCS),
 }
-_CALIBRATION_NEGATIVES = 512
+_CALIBRATION_NEGATIVES, _CALIBRATION_BATCHES = 512, 64  # whichever comes first
 _AUC = "val_same_subject/auc"
 _ACTIVE = "val_same_subject/active_negatives"
 _SPREAD = "val_same_subject/embedding_spread"
@@ -218,17 +219,17 @@ class Longitudinal(task.Task):
         return task.Batch({"crop": crop[..., None]}, labels, weights)
 
     def calibrate(
-        self, build: Callable[[], keras.Model], batch: Callable[[int], task.Batch]
+        self, build: Callable[[], keras.Model], batches: Iterator[task.Batch]
     ) -> "Longitudinal":
         if self.margin or not self.contrastive_weight:
             return self
-        model, distances, number = build(), np.empty(0), 0
-        while len(distances) < _CALIBRATION_NEGATIVES and number < _CALIBRATION_NEGATIVES:
-            inputs, labels, weights = batch(number)
+        model, distances = build(), np.empty(0)
+        for inputs, labels, weights in itertools.islice(batches, _CALIBRATION_BATCHES):
             distance = model(inputs, training=True)["same_subject"].numpy()
             is_same, counts = labels["same_subject"].numpy(), weights["same_subject"].numpy()
             distances = np.append(distances, distance[(is_same == 0) & (counts > 0)])
-            number += 1
+            if len(distances) >= _CALIBRATION_NEGATIVES:
+                break
         if not len(distances):
             raise ValueError(
                 "`data_dir` must hold negatives: two families at one level with the same pair of"

@@ -93,7 +93,7 @@ def test_a_finished_run_stays_as_it_is(source, data_dir):
     lines = []
     loop.train(tiny_runs.make_request(data_dir, source.path, **settings), say=lines.append)
     assert os.stat(path).st_mtime_ns == modified
-    assert lines == [f"{source.path}: goes on at epoch 3."]
+    assert lines == [f"{source.path}: is done."]
 
 
 def test_another_run_in_the_same_folder_is_refused(source, data_dir):
