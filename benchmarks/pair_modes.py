@@ -81,18 +81,22 @@ def outcome(history: Sequence[Mapping[str, float]], seconds: float) -> dict[str,
         seconds: Its time.
 
     Returns:
-        "auc" and "epochs" of the last epoch that ended in time (the first one if none did), and
-        "epoch_seconds", the median, validation included.
+        "auc" and "epochs" of the last epoch that ended in time, and "epoch_seconds", the median,
+        validation included.
+
+    Raises:
+        ValueError: If none ended in time: runs would be compared after different times.
     """
-    spent, last = 0.0, 0
-    for number, row in enumerate(history):
-        spent += row["seconds"]
-        if spent > seconds:
-            break
-        last = number
+    spent = itertools.accumulate(row["seconds"] for row in history)
+    epochs = sum(1 for end in spent if end <= seconds)
+    if not epochs:
+        raise ValueError(
+            f"`mode_seconds` must be at least as long as an epoch, {history[0]['seconds']:.0f} s"
+            f" here, got {seconds:g}. Give more seconds or fewer --mode_steps."
+        )
     return {
-        "auc": history[last][_AUC],
-        "epochs": last + 1,
+        "auc": history[epochs - 1][_AUC],
+        "epochs": epochs,
         "epoch_seconds": statistics.median(row["seconds"] for row in history),
     }
 
