@@ -59,6 +59,8 @@ _EXTRAS = {
         "mkdocstrings-python>=1.16",
         "nbclient>=0.10",
     ],
+    # What benchmarks/ compares with; in no lock: the library never imports them.
+    "benchmarks": ["monai>=1.4", "torch>=2.4", "torchio>=0.20"],
     "serving": ["tensorflow-serving-api>=2.15"],  # warmup requests of an export; the client
     "types": ["mypy>=2.0"],  # in the lock of the current stack only
     "test": [

@@ -1,6 +1,6 @@
 """Augmented volumes per second, beside MONAI's and TorchIO's equivalent chains.
 
-    pip install torch monai torchio        # of the benchmark only
+    pip install '.[benchmarks]'
     python -m benchmarks.augmentation --output_dir=docs/results
 
 Stored bodies [15, 320, 320] become network inputs [9, 224, 224]: one slice window, one rotation in

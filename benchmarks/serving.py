@@ -1,6 +1,6 @@
 """Speed of serving: batch scoring, the bare SavedModel, one scan, bfloat16, and PyTorch.
 
-    pip install torch        # of the part engines only
+    pip install '.[benchmarks]'        # PyTorch, of the part engines only
     python -m benchmarks.serving --data_dir=records --work_dir=work
 
 Every part measures its contenders in turn, several rounds in one run, and gives medians and the

@@ -1,6 +1,6 @@
 """A grading network of the library's own sizes in PyTorch, for its inference.
 
-pip install torch        # of the benchmark only
+pip install '.[benchmarks]'        # PyTorch, of the benchmark only
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """The preset `paper` in PyTorch: the same Siamese step over a batch in memory.
 
-pip install torch        # of the benchmark only
+pip install '.[benchmarks]'        # PyTorch, of the benchmark only
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Speed of training: the step beside PyTorch, the loop, the input, pairs, two workers, and costs.
 
-    pip install torch        # of the part step only
+    pip install '.[benchmarks]'        # PyTorch, of the part step only
     python -m benchmarks.training --data_dir=records --full_data_dir=full --work_dir=work
 
 Every part measures its contenders in turn, five rounds in one run, and gives medians and the

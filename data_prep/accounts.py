@@ -108,11 +108,18 @@ def write(output_dir: str, found: Files | None, rejected_scans: Mapping[str, str
 
 
 def read_summary(output_dir: str) -> str:
-    """Returns one line: the files found, and how many ended in which way; "" without accounts."""
+    """Returns what `read_counts` does, and where the accounts are; "" without accounts."""
+    counts = read_counts(output_dir)
+    path = os.path.join(output_dir, local_files.LOCAL, FILES)
+    return f"{counts}; {path} names them." if counts else ""
+
+
+def read_counts(output_dir: str) -> str:
+    """Returns how many files were found, and how many ended in which way; "" without accounts."""
     path = os.path.join(output_dir, local_files.LOCAL, FILES)
     if not os.path.exists(path):
         return ""
     with open(path, encoding="utf-8", newline="") as file:
         counts = collections.Counter(row["outcome"] for row in csv.DictReader(file))
     ended = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
-    return f"{sum(counts.values())} files found: {ended}; {path} names them."
+    return f"{sum(counts.values())} files found: {ended}"

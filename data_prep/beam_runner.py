@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import os
 import shlex
+import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,10 +14,15 @@ import tqdm
 from apache_beam.options import pipeline_options
 
 _POLL_SECS = 0.5
-# Several processes with a thread per core each would fight for the cores.
-ONE_THREAD = {
-    name: "1" for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-}
+_INTERRUPTED = KeyboardInterrupt.__name__
+# What Beam raises in a thread of its own when a worker is gone; it then waits for it for ever.
+_LOST = "Worker subprocess exited with return code"
+_BY_INTERRUPT = ("-2", "130")  # a worker gets the Ctrl-C of a terminal, too
+# An operation is not split over threads, so that its sums are always rounded in one order.
+UNDIVIDED = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_INTEROP = "TF_NUM_INTEROP_THREADS"
+# Each arena of glibc keeps what was freed in it: 70 MiB of a worker that cuts crops.
+_ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,17 +66,19 @@ def parse_runner(name: str, options: str) -> Runner:
     return Runner(name, found)
 
 
-def worthwhile_processes(num_pieces: int, least_pieces: int) -> int:
+def worthwhile_processes(num_pieces: int, least_pieces: int, num_threads: int = 1) -> int:
     """Returns how many processes a piece of work is worth: at most one per core.
 
     Args:
         num_pieces: Of work.
         least_pieces: That a process should have, so that starting it pays.
+        num_threads: That a process has; then as many processes as have a core for each.
     """
-    return max(1, min(_num_cores(), num_pieces // least_pieces))
+    return max(1, min(-(-num_cores() // num_threads), num_pieces // least_pieces))
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
+    """Returns how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -83,15 +91,18 @@ def pipeline(
     unit: str,
     runner: Runner = LOCAL,
     sizes: Sequence[int] | None = None,
+    num_threads: int = 1,
 ) -> Iterator[beam.Pipeline]:
     """Gives a pipeline that runs when the block ends.
 
     Args:
-        num_processes: 1 runs in this process; more have one thread of TensorFlow each.
+        num_processes: 1 runs in this process, with the threads of TensorFlow that it has; of more,
+            each has `num_threads`, which would else fight for the cores.
         done: Files that the pipeline writes, one per piece of work; the progress bar counts them.
         unit: What a piece of work is called.
         runner: Where it runs; `num_processes` is of the direct runner.
         sizes: How many units each of these files stands for; one by default.
+        num_threads: Operations of TensorFlow that a worker process runs at once.
 
     Yields:
         The pipeline, to add steps to.
@@ -99,9 +110,11 @@ def pipeline(
     options = pipeline_options.PipelineOptions(
         list(runner.options), runner=runner.name, save_main_session=False, **_direct(num_processes)
     )
-    threads = ONE_THREAD if num_processes > 1 and runner.is_direct else {}
-    with _quiet(), _environment(threads), _progress(done, unit, sizes):
-        with beam.Pipeline(options=options) as made:
+    is_shared = num_processes > 1 and runner.is_direct
+    variables = UNDIVIDED | _ONE_ARENA | {_INTEROP: str(num_threads)} if is_shared else {}
+    watched = _watched() if is_shared else contextlib.nullcontext()
+    with _quiet(), _environment(variables), _progress(done, unit, sizes):
+        with _interruptible(), watched, beam.Pipeline(options=options) as made:
             yield made
 
 
@@ -136,6 +149,64 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Gives back the KeyboardInterrupt that Beam logs and raises as an error of the step."""
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return _INTERRUPTED not in record.getMessage()
+
+    logger = logging.getLogger("apache_beam.runners.common")
+    logger.addFilter(is_error)
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error).startswith(_INTERRUPTED):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        logger.removeFilter(is_error)
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[None]:
+    """Ends the wait for a worker process that was killed; only where the main thread waits.
+
+    Raises:
+        ChildProcessError: If one was killed.
+    """
+    main = threading.main_thread()
+    if threading.current_thread() is not main or not hasattr(signal, "SIGUSR1"):  # Windows
+        yield
+        return
+    lost: list[str] = []
+    hook = threading.excepthook
+
+    def notice(raised: threading.ExceptHookArgs) -> None:
+        text = str(raised.exc_value)
+        if not text.startswith(_LOST):
+            hook(raised)
+        elif not text.endswith(_BY_INTERRUPT):
+            lost.append(text.split()[-1])
+            if len(lost) == 1:
+                signal.pthread_kill(main.ident or 0, signal.SIGUSR1)
+
+    def stop(number, frame) -> None:
+        raise ChildProcessError(
+            f"a worker process was killed ({lost[0]}), perhaps for its memory. Give the same"
+            " command with fewer --num_processes: what is done is kept."
+        )
+
+    # Not SIGINT: a command that a script starts in the background ignores it.
+    handler = signal.signal(signal.SIGUSR1, stop)
+    threading.excepthook = notice
+    try:
+        yield
+    finally:
+        threading.excepthook = hook
+        signal.signal(signal.SIGUSR1, handler)
 
 
 @contextlib.contextmanager

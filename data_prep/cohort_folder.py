@@ -25,18 +25,22 @@ def claim(output_dir: str, name: str, content: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If the folder belongs to another cohort.
     """
+    check(output_dir, name, content)
     os.makedirs(output_dir, exist_ok=True)
+    files.write_json(os.path.join(output_dir, name), content)
+
+
+def check(output_dir: str, name: str, content: Mapping[str, Any]) -> None:
+    """Raises ValueError if `claim` would; writes nothing."""
     path = os.path.join(output_dir, name)
-    content = json.loads(json.dumps(content))
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
-        if found != content:
+        if found != json.loads(json.dumps(content)):
             raise ValueError(
                 f"`output_dir` must be a new folder or one of the same cohort, got {output_dir},"
                 f" whose {name} has other settings. Choose another folder."
             )
-    files.write_json(path, content)
 
 
 def write_missing(

@@ -56,7 +56,8 @@ def convert(
         ValueError: If nothing could be converted.
     """
     scan = dicom.scan_folder(dicom_dir) if dicom_dir else None
-    by_uid = {item.uid: item for item in scan.series} if scan else {}
+    stacks = scan.series if scan else []
+    by_uid = {item.uid: item for item in reversed(stacks)}  # the first stack of each
     named, rejections = _read_names(series_csv)
     found = {}
     for path in _paths(input_dir, form):
@@ -65,7 +66,7 @@ def convert(
             if uid in found:
                 raise rejection.RejectedInput(path, uid, "annotates its series a second time")
             if by_uid:
-                study.check_inside(_series(path, uid, by_uid), annotation)
+                study.stack_of(_series(path, uid, by_uid).uid, stacks, annotation)
             found[uid] = dataclasses.replace(annotation, series_instance_uid=uid)
         except rejection.RejectedInput as error:
             rejections.append(error.rejection)

@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import tqdm
 
@@ -154,7 +154,8 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     paths = listing.beside
     by_series, unused = _read_vertebrae(inputs, paths, scan.series)
     quarantined = identity.quarantined(studies, inputs.max_visits)
-    usable, rejected = _match_all(studies, by_series, quarantined, inputs.detector)
+    refused = {item.uid for item in unused} - set(by_series)
+    usable, rejected = _match_all(studies, by_series, refused, quarantined, inputs.detector)
     grades, bad_grades = annotations.read_gradings(
         annotations.find(inputs.gradings, annotations.GRADINGS, paths),
         [item.uid for item in studies],
@@ -241,6 +242,7 @@ def _read_vertebrae(inputs: Inputs, paths: Sequence[str], series) -> tuple[dict,
 def _match_all(
     studies: Sequence[study_lib.StudyFiles],
     by_series: Mapping[str, vertebrae.Annotation],
+    refused: Set[str],
     quarantined: Mapping[str, str],
     detector: str,
 ) -> tuple[list[_Usable], list[rejection.Rejection]]:
@@ -249,7 +251,7 @@ def _match_all(
     for item in studies:
         try:
             study_lib.check_one_patient(item)
-            found = _match(item, by_series, detector)
+            found = _match(item, by_series, refused, detector)
             if item.uid in quarantined:
                 raise rejection.RejectedInput(item.folder, item.uid, quarantined[item.uid])
             subject = max(item.patient_ids) or f"study:{item.uid}"
@@ -259,10 +261,19 @@ def _match_all(
     return usable, rejected
 
 
-def _match(item: study_lib.StudyFiles, by_series: Mapping, detector: str) -> study_lib.Match:
+def _match(
+    item: study_lib.StudyFiles, by_series: Mapping, refused: Set[str], detector: str
+) -> study_lib.Match:
     """The series with its annotation; without one if there is none and a detector."""
     if detector == detectors.NONE or any(series.uid in by_series for series in item.series):
         return study_lib.match(item, by_series)
+    if any(series.uid in refused for series in item.series):
+        raise rejection.RejectedInput(
+            item.folder,
+            item.uid,
+            "the annotation of its vertebrae cannot be used; mend it, or take it out and the"
+            " detector finds them",
+        )
     choice = study_lib.choose(item)
     return study_lib.Match(
         choice.candidates[0], None, choice, "its vertebrae are left to the detector"
@@ -289,13 +300,13 @@ def _with_dates(
 ) -> tuple[list[_Usable], list[rejection.Rejection]]:
     """Drops studies without a date of subjects with several: their order is not known."""
     counts = collections.Counter(item.subject for item in usable)
-    dated = [item for item in usable if item.study.date or counts[item.subject] == 1]
     reason = "has no StudyDate, and the subject has other studies; give it a date"
-    undated = [
-        rejection.Rejection(item.study.folder, item.study.uid, reason)
-        for item in usable
-        if item not in dated
-    ]
+    dated, undated = [], []
+    for item in usable:
+        if item.study.date or counts[item.subject] == 1:
+            dated.append(item)
+        else:
+            undated.append(rejection.Rejection(item.study.folder, item.study.uid, reason))
     return dated, undated
 
 

@@ -94,7 +94,7 @@ def _other_grid(
     return rejection.RejectedInput(
         one.path,
         "",
-        f"lies on another grid than {what}, {os.path.basename(image.path)} ({one.shape} voxels"
+        f"lies on another grid than {what} ({os.path.basename(image.path)}; {one.shape} voxels"
         f" and {image.shape}); resample one of them to the other",
     )
 

@@ -320,10 +320,13 @@ def _write_shard(group, output_dir: str, settings: settings_lib.Settings) -> Non
 
     def merged():
         for key in sorted(by_key):
-            visits = [scan_parts.read_example(output_dir, kind, row) for row in sorted(by_key[key])]
-            example = schema.merge_visits(visits)
-            facts.append(schema.facts(example))
-            yield example.SerializeToString(deterministic=True)
+            visits = [scan_parts.read_record(output_dir, kind, row) for row in sorted(by_key[key])]
+            examples = [tf.train.Example.FromString(visit) for visit in visits]
+            if len(examples) > 1:
+                examples = [schema.merge_visits(examples)]
+                visits = [examples[0].SerializeToString(deterministic=True)]
+            facts.append(schema.facts(examples[0]))
+            yield visits[0]
 
     name = records.shard_name(kind, shard, settings.num_shards)
     spans = records.write_shard(os.path.join(output_dir, name), merged())

@@ -1,9 +1,11 @@
 """One kind of record when all its shards are written: its index, and its part of the manifest."""
 
 import collections
+import concurrent.futures
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from spine_tf import files, gradings
 from spine_tf.data import records, schema, slice_schema
@@ -26,7 +28,8 @@ def finish_kind(output_dir: str, parts_dir: str, kind: str, num_shards: int) -> 
     Returns:
         What the manifest says of the kind: files with their size and SHA-256, and counts.
     """
-    shards, rows = [], []
+    shards: list[dict[str, Any]] = []
+    rows: list[str] = []
     for shard in range(num_shards):
         name = records.shard_name(kind, shard, num_shards)
         path = os.path.join(output_dir, name)
@@ -37,9 +40,12 @@ def finish_kind(output_dir: str, parts_dir: str, kind: str, num_shards: int) -> 
                 found = file.readlines()
         else:
             records.write_shard(path, [])
-        size, digest = os.path.getsize(path), files.sha256(path)
-        shards.append({"name": name, "num_records": len(found), "sha256": digest, "size": size})
+        shards.append({"name": name, "num_records": len(found), "size": os.path.getsize(path)})
         rows += found
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # a digest frees Python
+        paths = (os.path.join(output_dir, shard["name"]) for shard in shards)
+        for shard, digest in zip(shards, pool.map(files.sha256, paths), strict=True):
+            shard["sha256"] = digest
     with files.atomic_write(os.path.join(output_dir, records.index_name(kind))) as file:
         file.writelines(rows)
     described = slice_schema.summary if kind == schema.SLICE else summary

@@ -21,7 +21,7 @@ nothing about patients. docs/organ_phantom.md says what is modelled and how hard
 
 from absl import flags
 
-from spine_tf import cli
+from spine_tf import cli, flag_field
 
 _KINDS = ("planes", "abdomen")
 
@@ -35,6 +35,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("seed", 0, "Seed; another seed, other subjects.", lower_bound=0)
     flags.DEFINE_integer("num_processes", 1, "Worker processes.", lower_bound=1)
     flags.DEFINE_string("output_dir", None, "Folder of the files; made if missing.")
+    flags.DEFINE_bool("dry_run", False, flag_field.DRY_RUN)
     cli.required("kind", "output_dir")
 
 
@@ -45,6 +46,9 @@ def main(argv: list[str]) -> int:
 
     values = flags.FLAGS
     cohort = make_organs_lib.Cohort(values.kind, values.num_subjects, values.seed)
+    if values.dry_run:
+        print(make_organs_lib.planned(cohort, values.output_dir))
+        return cli.EXIT_DONE
     make_organs_lib.write(cohort, values.output_dir, values.num_processes)
     print(f"{values.output_dir}: {values.num_subjects} subjects. To make records of them:")
     print(f"  {make_organs_lib.next_command(values.kind, values.output_dir)}")

@@ -54,14 +54,9 @@ def write(cohort: Cohort, output_dir: str, num_processes: int = 1) -> None:
     Raises:
         ValueError: If the folder holds another cohort, or `num_processes` is not positive.
     """
-    content = dataclasses.asdict(cohort) | {"phantom_version": organ_phantom.VERSION}
-    cohort_folder.claim(output_dir, SETTINGS, content)
-    part = os.path.join(output_dir, _PARTS[cohort.kind])
-    os.makedirs(part, exist_ok=True)
-    jobs = {
-        os.path.join(part, subject_name(number)): (cohort.seed, number)
-        for number in range(cohort.num_subjects)
-    }
+    cohort_folder.claim(output_dir, SETTINGS, _settings(cohort))
+    jobs = _jobs(cohort, output_dir)
+    os.makedirs(os.path.join(output_dir, _PARTS[cohort.kind]), exist_ok=True)
     write_one = _write_examination if cohort.kind == PLANES else _write_case
     cohort_folder.write_missing(write_one, jobs, num_processes)
     if cohort.kind == PLANES:
@@ -69,6 +64,35 @@ def write(cohort: Cohort, output_dir: str, num_processes: int = 1) -> None:
     else:
         names = {str(number): name for name, number in patient.LABELS.items()}
         files.write_json(os.path.join(output_dir, LABEL_NAMES), names)
+
+
+def planned(cohort: Cohort, output_dir: str) -> str:
+    """Returns what `write` would do, for a person.
+
+    Raises:
+        ValueError: If the folder holds another cohort.
+    """
+    cohort_folder.check(output_dir, SETTINGS, _settings(cohort))
+    missing = sum(not os.path.isdir(folder) for folder in _jobs(cohort, output_dir))
+    images = len(planes.PLANES) if cohort.kind == PLANES else 1
+    what = "images" if cohort.kind == PLANES else "volumes with label maps"
+    return (
+        f"{output_dir} would hold {cohort.num_subjects} subjects,"
+        f" {images * cohort.num_subjects} {what}; {missing} subjects are still to be made."
+    )
+
+
+def _settings(cohort: Cohort) -> dict:
+    return dataclasses.asdict(cohort) | {"phantom_version": organ_phantom.VERSION}
+
+
+def _jobs(cohort: Cohort, output_dir: str) -> dict[str, tuple[int, int]]:
+    """Folder of a subject -> seed and number."""
+    part = os.path.join(output_dir, _PARTS[cohort.kind])
+    return {
+        os.path.join(part, subject_name(number)): (cohort.seed, number)
+        for number in range(cohort.num_subjects)
+    }
 
 
 def subject_name(number: int) -> str:

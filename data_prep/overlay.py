@@ -38,7 +38,7 @@ def draw(
     if annotation.status == vertebrae.UNKNOWN:
         pen.text((6, 6), "levels unknown", fill=_UNNAMED)
     content = io.BytesIO()
-    picture.save(content, format="PNG")
+    picture.save(content, format="PNG", compress_level=3)  # a third of the time
     return content.getvalue()
 
 

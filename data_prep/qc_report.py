@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import page_template, qc, rejection
+from data_prep import accounts, page_template, qc, rejection
 from spine_tf import files, levels
 from spine_tf.data import records
 
@@ -171,8 +171,10 @@ def write(
     first = sorted(odd, key=lambda key: (-sum(odd[key].values()), key))
     pictures = [key for key in first if os.path.exists(_picture(output_dir, key, qc.CROPS))]
     subjects = len({scan.subject for scan in found})
+    told = f"{len(found)} scans of {subjects} subjects; {len(rejections)} rejections."
+    counts = accounts.read_counts(output_dir)
     page = page_template.load(__file__, "qc.html").render(
-        summary=f"{len(found)} scans of {subjects} subjects; {len(rejections)} rejections.",
+        summary=f"{told} {counts}." if counts else told,
         plots=_plots(found, rejections, not_needed or {}),
         sheets=[_sheet(output_dir, key, odd[key]) for key in pictures[:_MOST_SHEETS]],
         num_left_out=len(pictures[_MOST_SHEETS:]),

@@ -12,15 +12,10 @@ import multiprocessing.connection
 import os
 import threading
 import time
-import types
 import uuid
 from collections.abc import Iterator, Sequence
 
-fcntl: types.ModuleType | None
-try:
-    import fcntl
-except ImportError:  # on Windows nothing is locked
-    fcntl = None
+from spine_tf import lock
 
 _MAIN, _WORKERS = "main.lock", "workers.lock"
 _POLL_SECS = 0.2
@@ -69,10 +64,10 @@ def follow(parts_dir: str, run: str, main_pid: int) -> None:
         run: From `claimed`.
         main_pid: Process of `claimed`; nothing is done where this is that process.
     """
-    if fcntl is None or os.getpid() == main_pid or _held:
+    if lock.fcntl is None or os.getpid() == main_pid or _held:
         return
     workers = open(os.path.join(parts_dir, _WORKERS), encoding="utf-8")  # noqa: SIM115
-    fcntl.flock(workers, fcntl.LOCK_SH)
+    lock.fcntl.flock(workers, lock.fcntl.LOCK_SH)
     _held.append(workers)
     threading.Thread(target=_watch, args=(parts_dir, run), daemon=True).start()
 
@@ -150,15 +145,16 @@ def _lock_or_raise(file, wait_secs: float, output: str) -> None:
 
 
 def _try_lock(file, exclusive: bool) -> bool:
-    if fcntl is None:
+    if lock.fcntl is None:
         return exclusive
+    how = lock.fcntl.LOCK_EX if exclusive else lock.fcntl.LOCK_SH
     try:
-        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        lock.fcntl.flock(file, how | lock.fcntl.LOCK_NB)
     except OSError:
         return False
     return True
 
 
 def _unlock(file) -> None:
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_UN)
+    if lock.fcntl is not None:
+        lock.fcntl.flock(file, lock.fcntl.LOCK_UN)

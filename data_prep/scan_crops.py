@@ -141,12 +141,16 @@ def encode_scan(
     Raises:
         ValueError: If no crop can be cut, or one has no intensity to be normalised by.
     """
-    discs = _checked_discs(scan, annotation, scale)
+    # One after the other: the crops of both at once would take twice the memory.
+    examples = _encode_discs(scan, annotation, identity, grades, scale, disc_pairs)
     bodies = _checked(vertebra_crops(scan, annotation, scale))
-    examples = {
-        schema.DISC: _disc_examples(discs, identity, grades),
-        schema.VERTEBRA_PAIRS: _pairs(schema.VERTEBRA_PAIRS, bodies.values(), identity),
-    }
+    examples[schema.VERTEBRA_PAIRS] = _pairs(schema.VERTEBRA_PAIRS, bodies.values(), identity)
+    return examples
+
+
+def _encode_discs(scan, annotation, identity, grades, scale: float, disc_pairs: bool) -> dict:
+    discs = _checked_discs(scan, annotation, scale)
+    examples = {schema.DISC: _disc_examples(discs, identity, grades)}
     if disc_pairs:
         lumbar = {disc.value for disc in levels.LUMBAR_DISCS}
         found = (crop for name, crop in discs.items() if name in lumbar)

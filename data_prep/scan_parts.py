@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic
 
 import apache_beam as beam
-import tensorflow as tf
 
 from data_prep import local_files, qc, rejection, restart, scan_request
 from data_prep import settings as settings_lib
@@ -122,12 +121,12 @@ def read_whole_note(output_dir: str, scan_key: str) -> dict:
         return json.load(file)
 
 
-def read_example(output_dir: str, kind: str, row: Sequence) -> tf.train.Example:
+def read_record(output_dir: str, kind: str, row: Sequence) -> bytes:
     """Reads one record of a part; `row` is (visit, pseudonym of the scan, offset, length)."""
     _, scan_key, offset, length = row
     with open(part_path(output_dir, scan_key, f"-{kind}.tfrecord"), "rb") as file:
         file.seek(offset)
-        return tf.train.Example.FromString(file.read(length))
+        return file.read(length)
 
 
 def _convert_scan(request: scan_request.ScanRequest, making: Making, origin: str) -> dict:
@@ -156,7 +155,7 @@ def _convert_scan(request: scan_request.ScanRequest, making: Making, origin: str
 
 
 def _write_part(output_dir: str, scan_key: str, kind: str, examples) -> list[list]:
-    serialized = [example.SerializeToString(deterministic=True) for example in examples]
+    serialized = (example.SerializeToString(deterministic=True) for example in examples)
     spans = records.write_shard(part_path(output_dir, scan_key, f"-{kind}.tfrecord"), serialized)
     keys = [example.features.feature["key"].bytes_list.value[0].decode() for example in examples]
     return [[key, *span] for key, span in zip(keys, spans, strict=True)]

@@ -132,7 +132,7 @@ def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> M
     if not annotated:
         raise rejection.RejectedInput(study.folder, study.uid, _not_annotated(choice, by_series))
     best = annotated[0]
-    candidate = _stack_of(best.uid, annotated, by_series[best.uid])
+    candidate = stack_of(best.uid, annotated, by_series[best.uid])
     note = ""
     if best is not choice.candidates[0]:
         note = f"{best.uid} is used, because {choice.candidates[0].uid} is not annotated"
@@ -141,10 +141,19 @@ def match(study: StudyFiles, by_series: Mapping[str, vertebrae.Annotation]) -> M
     return Match(candidate, by_series[best.uid], choice, note)
 
 
-def _stack_of(
+def stack_of(
     uid: str, candidates: Sequence[dicom_header.SeriesFiles], annotation: vertebrae.Annotation
 ) -> dicom_header.SeriesFiles:
-    """The first stack of a series that its annotation lies in; if none, why not the first."""
+    """Returns the first stack of a series that its annotation lies in.
+
+    Args:
+        uid: SeriesInstanceUID.
+        candidates: Stacks of this and of other series.
+        annotation: Of the series.
+
+    Raises:
+        rejection.RejectedInput: If it lies in none; why not in the first.
+    """
     errors = []
     for candidate in candidates:
         if candidate.uid == uid:

@@ -9,16 +9,13 @@ import contextlib
 import glob
 import os
 import shutil
-import types
+import time
 from collections.abc import Iterator
 
-fcntl: types.ModuleType | None
-try:
-    import fcntl
-except ImportError:  # on Windows nothing is locked, and nothing is cleared
-    fcntl = None
+from spine_tf import lock
 
 _PREFIX = ".tmp-"
+_ATTEMPTS, _WAIT_SECS = 50, 0.01
 
 
 @contextlib.contextmanager
@@ -35,29 +32,30 @@ def folder(export_dir: str) -> Iterator[str]:
     for left in glob.glob(os.path.join(glob.escape(export_dir), f"{_PREFIX}*")):
         _clear(left)
     path = os.path.join(export_dir, f"{_PREFIX}{os.getpid()}")
-    os.mkdir(path)
     try:
-        with _locked(path):
+        with _made(path):
             yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _made(path: str) -> contextlib.ExitStack:
+    """Makes a folder and locks it; again if another export cleared it before it was locked."""
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            os.mkdir(path)
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(lock.held(path, is_folder=True))
+                if os.path.isdir(path):
+                    return stack.pop_all()
+        except OSError:
+            if not left:
+                raise
+        time.sleep(_WAIT_SECS)
+    raise BlockingIOError(f"{path}: other exports remove it; export again")
+
+
 def _clear(path: str) -> None:
-    with contextlib.suppress(OSError), _locked(path):  # in use, or it cannot be locked: stays
-        if fcntl is not None:
+    with contextlib.suppress(OSError), lock.held(path, is_folder=True) as is_locked:
+        if is_locked:  # else another export may be writing it
             shutil.rmtree(path)
-
-
-@contextlib.contextmanager
-def _locked(path: str) -> Iterator[None]:
-    """Holds the lock of a folder; raises OSError if another process has it."""
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)

@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
     runner = beam_runner.parse_runner(values.runner, values.beam_options)
     settings = cli.dataclass_from_flags(score_settings.Settings)
     # Before TensorFlow begins: sums of several threads are rounded in another order.
-    for name, value in beam_runner.ONE_THREAD.items():
+    for name, value in beam_runner.UNDIVIDED.items():
         os.environ.setdefault(name, value)
     from export import score_lib
 

@@ -1,13 +1,15 @@
 """From discs to rows: every model over batches that do not depend on what else is done."""
 
+import collections
 import concurrent.futures
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from export import saved_model, score_columns, score_inputs
 
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class Models:
@@ -90,10 +92,21 @@ def _row(name, model, outputs, number: int, disc: score_inputs.Disc) -> score_co
     return facts | score_columns.cells_of(model, outputs, number)
 
 
-def ahead(items: Iterator[_Item]) -> Iterator[_Item]:
-    """Gives the items of an iterator, which works on the next one meanwhile."""
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item
+def in_order(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], num_threads: int
+) -> Iterator[_Result]:
+    """Gives the results of a function over items in their order.
+
+    Args:
+        function: Is called by the threads.
+        items: Are made meanwhile by the thread of the caller, one ahead.
+        num_threads: How many are worked on at once.
+    """
+    with concurrent.futures.ThreadPoolExecutor(num_threads) as pool:
+        waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > num_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -6,6 +6,7 @@ records, or from the converters' plans, which read headers only.
 """
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -30,7 +31,7 @@ from export import record_reader, score_columns
 from spine_tf import files, reference
 from spine_tf.data import records, schema
 
-RECORD_PIECE = 8  # batches
+RECORD_PIECE = 32  # batches
 SCAN_PIECE = 8  # scans
 _READ_TOGETHER = 32  # records
 
@@ -93,6 +94,8 @@ class Plan:
         pieces: Lists of records or scans.
         origins: Of each piece a hash of all it is made from.
         unit: What the items of a piece are called.
+        is_python: Whether reading a piece keeps a core at work in Python, so that threads would
+            wait for each other and processes are worth more.
         failed: What cannot be scored, known before.
         scans: (pseudonym, UID, path) of every scan; none of records.
         lines: What a person should read.
@@ -102,6 +105,7 @@ class Plan:
     pieces: Sequence[Sequence[Any]]
     origins: Sequence[str]
     unit: str
+    is_python: bool
     failed: Sequence[Disc] = ()
     scans: Sequence[tuple[str, str, str]] = ()
     lines: Sequence[str] = ()
@@ -153,14 +157,17 @@ class RecordSource:
 
     Attributes:
         folder: The data set.
+        manifest: Hash of its manifest.
     """
 
     folder: str
+    manifest: str
 
-    def discs(self, items: Sequence[_Record], scales: Sequence[float]) -> Iterator[Disc]:
-        """Yields a disc per record; all have the one crop scale."""
+    def discs(self, items: Sequence[int], scales: Sequence[float]) -> Iterator[Disc]:
+        """Yields a disc per record, known by its number; all have the one crop scale."""
         (scale,) = scales
-        for some in batches(items, _READ_TOGETHER):
+        found = _read_index(self.folder, self.manifest)
+        for some in batches((found[number] for number in items), _READ_TOGETHER):
             contents = record_reader.read(self.folder, [item.place for item in some])
             for item, content in zip(some, contents, strict=True):
                 if content is None:
@@ -177,12 +184,19 @@ def _plan_records(data_dir: str, scales: Sequence[float], batch_size: int) -> Pl
             f"{data_dir}: must hold crops at scale {wanted}, as the model's training data, got"
             f" {folder.crop_scale}. Convert with that --crop_scale."
         )
-    found = [_record(row) for row in folder.index(schema.DISC).rows]
-    found.sort(key=lambda record: record.facts["key"])
-    pieces = list(batches(found, RECORD_PIECE * batch_size))
     manifest = records.manifest_hash(folder)
-    origins = [_hash([manifest, number]) for number in range(len(pieces))]
-    return Plan(RecordSource(data_dir), pieces, origins, "discs")
+    count, size = len(_read_index(data_dir, manifest)), RECORD_PIECE * batch_size
+    pieces = [range(start, min(start + size, count)) for start in range(0, count, size)]
+    origins = [_hash([manifest, piece.start, piece.stop]) for piece in pieces]
+    return Plan(RecordSource(data_dir, manifest), pieces, origins, "discs", is_python=False)
+
+
+@functools.lru_cache(maxsize=1)  # pieces are numbers: 20,000 rows take Beam seconds to send
+def _read_index(data_dir: str, manifest: str) -> list[_Record]:
+    """Every record in the order of the keys; `manifest` tells contents of a folder apart."""
+    del manifest
+    rows = records.open_folder(data_dir).index(schema.DISC).rows
+    return sorted(map(_record, rows), key=lambda record: record.facts["key"])
 
 
 def _record(row: Mapping[str, Any]) -> _Record:
@@ -259,7 +273,9 @@ def _plan_scans(found, load: Callable, key: bytes) -> Plan:
     failed.sort(key=lambda disc: (disc.facts["key"], disc.error))
     lines = [f"not needed: {count} {what}" for what, count in sorted(found.not_needed.items())]
     source = ScanSource(load)
-    return Plan(source, pieces, origins, "scans", failed, sorted(set(scans)), lines)
+    return Plan(
+        source, pieces, origins, "scans", True, failed=failed, scans=sorted(set(scans)), lines=lines
+    )
 
 
 def _scan_key(request: scan_request.ScanRequest) -> str:

@@ -2,8 +2,9 @@
 
 A Beam pipeline takes pieces of work (`score_inputs`), each of which is written to a part beside
 the output. A part that is whole is kept, so a run that was killed goes on where it was. Pieces, the
-batches in them and what is written of them depend on the input alone, so the table has the same
-bytes whenever it was killed and for any number of processes, which have one thread each.
+batches in them and what is written of them depend on the input alone, and an operation is never
+split over threads, so the table has the same bytes whenever the run was killed and for any number
+of processes and threads.
 """
 
 import dataclasses
@@ -31,6 +32,8 @@ from export import (
 from spine_tf import allocator, files
 
 _LEAST_PIECES = 4  # that a process is worth
+# More threads of one process would wait for each other's Python.
+_MAX_THREADS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +85,7 @@ class _Scoring:
         models: Folders of versions.
         source: Reads pieces.
         batch_size: Discs that a model sees at once.
+        num_threads: Batches that a worker has at once.
         parts_dir: Where the parts go.
         run: Name of the run, from `restart.claimed`.
         main_pid: Its main process; 0 where workers run on other machines.
@@ -90,6 +94,7 @@ class _Scoring:
     models: tuple[str, ...]
     source: score_inputs.Source
     batch_size: int
+    num_threads: int
     parts_dir: str
     run: str
     main_pid: int
@@ -130,11 +135,14 @@ def score(
         restart.clear_temporaries([parts_dir])
         restart.clear_temporaries([os.path.dirname(output) or "."], os.path.basename(output))
         work = _work(plan, versions, infos, settings.batch_size, parts_dir)
+        left = _left(work)
+        processes, threads = _shares(len(left), plan.is_python, settings.num_processes, runner)
         main_pid = os.getpid() if runner.is_direct else 0
         scoring = _Scoring(
-            tuple(versions), plan.source, settings.batch_size, parts_dir, run, main_pid
+            *(tuple(versions), plan.source, settings.batch_size, threads),
+            *(parts_dir, run, main_pid),
         )
-        is_new = _run(scoring, work, plan.unit, settings.num_processes, runner)
+        _run(scoring, left, work, plan.unit, processes, runner)
         counts = _Counts()
         failed = _failed_rows(plan.failed, versions, infos)
         rows = counts.counted([*(item.part for item in work)], failed)
@@ -142,7 +150,7 @@ def score(
         if plan.scans:
             score_inputs.write_scans(f"{output}.scans.csv", plan)
         shutil.rmtree(parts_dir)
-    seconds = time.monotonic() - begun if is_new else 0.0
+    seconds = time.monotonic() - begun if len(left) == len(work) else 0.0
     return Report(output, counts.rows // len(versions), len(counts.bad), seconds, plan.lines)
 
 
@@ -169,6 +177,8 @@ def planned(
 def _find(models: Sequence[str]) -> tuple[list[str], list[dict[str, Any]]]:
     versions = [saved_model.find_version(model) for model in models]
     infos = [saved_model.read_info(version) for version in versions]
+    for version, info in zip(versions, infos, strict=True):
+        saved_model.check_whole(version, info)  # here, not first in a worker
     named = [_identity(*pair) for pair in zip(versions, infos, strict=True)]
     for one in named:
         if named.count(one) > 1:
@@ -192,21 +202,35 @@ def _work(plan, versions, infos, batch_size: int, parts_dir: str) -> list[_Work]
     return work
 
 
-def _run(scoring, work: Sequence[_Work], unit: str, num_processes: int, runner) -> bool:
-    """Writes the parts that are not there; returns whether none was."""
+def _left(work: Sequence[_Work]) -> list[_Work]:
+    """The pieces whose part is not there, or failed and is tried again: it is removed."""
     left = [item for item in work if not _is_sound(item.part)]
     for item in left:
-        if os.path.exists(item.part):  # what failed is tried again
+        if os.path.exists(item.part):
             os.remove(item.part)
-    worth = beam_runner.worthwhile_processes(len(left), _LEAST_PIECES)
+    return left
+
+
+def _shares(num_left: int, is_python: bool, num_processes: int, runner) -> tuple[int, int]:
+    """Worker processes, and threads of each."""
+    if not runner.is_direct:
+        return 1, 1
+    most = 1 if is_python else _MAX_THREADS
+    worth = beam_runner.worthwhile_processes(num_left, _LEAST_PIECES, most)
+    processes = num_processes or worth
+    return processes, max(1, min(most, beam_runner.num_cores() // processes))
+
+
+def _run(scoring, left: Sequence[_Work], work: Sequence[_Work], unit, processes, runner) -> None:
+    """Writes the parts of the pieces that are left."""
     done, sizes = [item.part for item in work], [len(item.items) for item in work]
-    with beam_runner.pipeline(num_processes or worth, done, unit, runner, sizes) as pipeline:
+    threads = scoring.num_threads
+    with beam_runner.pipeline(processes, done, unit, runner, sizes, threads) as pipeline:
         (
             pipeline
             | "Pieces" >> beam.Create(left, reshuffle=True)
             | "Score" >> beam.ParDo(_ScorePiece(scoring))
         )
-    return len(left) == len(work)
 
 
 def _is_sound(part: str) -> bool:
@@ -232,9 +256,11 @@ class _ScorePiece(beam.DoFn):
 
     def process(self, work: _Work) -> None:
         """Scores one piece."""
-        discs = self._scoring.source.discs(work.items, self._models.scales)
-        coming = score_batches.ahead(score_inputs.batches(discs, self._scoring.batch_size))
-        rows = [row for batch in coming for row in self._models.rows(batch)]
+        scoring = self._scoring
+        discs = scoring.source.discs(work.items, self._models.scales)
+        batches = score_inputs.batches(discs, scoring.batch_size)
+        scored = score_batches.in_order(self._models.rows, batches, scoring.num_threads)
+        rows = [row for some in scored for row in some]
         with files.atomic_write(work.part) as file:
             file.writelines(f"{json.dumps(row)}\n" for row in rows)
 

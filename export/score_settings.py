@@ -11,7 +11,9 @@ class Settings:
 
     batch_size: int = flag_field.option(32, "Discs that the model sees at once.")
     num_processes: int = flag_field.option(
-        0, "Worker processes of one thread each; 0 is as many as the work is worth, one per core."
+        0,
+        "Worker processes; 0 is as many as the work is worth: of scans one per core, of records one"
+        " for four cores, with a thread for each.",
     )
 
     dry_run: bool = flag_field.option(False, flag_field.DRY_RUN)

@@ -102,7 +102,8 @@ class TrainConfig:
     learning_rate: float = flag_field.option(1e-3, "Learning rate at the start.")
     optimizer: str = flag_field.option(
         "sgd",
-        "sgd (momentum 0.9), adam, or addons:NAME for an optimizer of tensorflow-addons.",
+        "sgd (momentum 0.9), adam, adamw or another of Keras in lower case; or addons:NAME for an"
+        " optimizer of tensorflow-addons.",
     )
     weight_decay: float = flag_field.option(
         5e-4, "L2 in the gradient of kernels: decay times the weight."

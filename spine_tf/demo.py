@@ -41,11 +41,24 @@ class Size:
     longitudinal_epochs: int
     grading_epochs: int
     spider_epochs: int
+    reestimate_batches: int
 
 
 SIZES = {
-    "smallest": Size(num_subjects=12, longitudinal_epochs=1, grading_epochs=1, spider_epochs=1),
-    "small": Size(num_subjects=26, longitudinal_epochs=3, grading_epochs=10, spider_epochs=10),
+    "smallest": Size(
+        num_subjects=12,
+        longitudinal_epochs=1,
+        grading_epochs=1,
+        spider_epochs=1,
+        reestimate_batches=20,
+    ),
+    "small": Size(
+        num_subjects=26,
+        longitudinal_epochs=3,
+        grading_epochs=10,
+        spider_epochs=10,
+        reestimate_batches=200,
+    ),
 }
 
 
@@ -113,6 +126,7 @@ def phantom_steps(output_dir: str, size: Size) -> list[Step]:
     )
     study = os.path.join(cohort, "studies", f"phantom-{_SEED}-00000", "visit-0")
     grading = {"task_options": json.dumps({"gradings": ["disc_degeneration"]})}
+    start = {"init_from": siamese, "reestimate_batches": size.reestimate_batches}
     return [
         Step(
             "make-phantom",
@@ -129,7 +143,7 @@ def phantom_steps(output_dir: str, size: Size) -> list[Step]:
         ),
         _train("longitudinal", data, siamese, size.longitudinal_epochs),
         _evaluate(siamese, data, os.path.join(output_dir, VERIFICATION)),
-        _train("grading", data, grader, size.grading_epochs, init_from=siamese, **grading),
+        _train("grading", data, grader, size.grading_epochs, **start, **grading),
         *_use(output_dir, grader, data),
         Step(
             "grade",

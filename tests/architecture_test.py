@@ -13,6 +13,7 @@ _BASE = {
     "commands",
     "config",
     "files",
+    "lock",
     "flag_field",
     "flag_help",
     "geometry",

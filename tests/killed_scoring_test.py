@@ -32,7 +32,7 @@ class Scoring(killed_command.Command):
             f"--model={inputs['model']}",
             f"--data_dir={inputs['data']}",
             f"--output={self.output}",
-            "--batch_size=2",
+            "--batch_size=1",
             f"--num_processes={num_processes}",
         ]
         super().__init__("export.score", self.parts / "main.lock", arguments)
@@ -46,7 +46,7 @@ class Scoring(killed_command.Command):
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """An export and about 80 discs: six pieces of batches of two."""
+    """An export and about 80 discs: three pieces of at most 32 batches."""
     folder = tmp_path_factory.mktemp("inputs")
     wanted = cohort.CohortConfig(num_subjects=6, seed=1, matrices=(128,))
     make_phantom_lib.write_cohort(wanted, str(folder / "dicom"))

@@ -1,16 +1,18 @@
 """A whole search: checks, oracle and tuner, results.
 
 WORK_DIR/search.json       what is searched, to tell this search from another
+WORK_DIR/search.lock       held while a process searches (the chief, of several)
 WORK_DIR/keras_tuner/      the state of the oracle
 WORK_DIR/trials/NUMBER/    trial.json, model/, probe/
 WORK_DIR/results.json, results.csv, results.png, best.json
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from spine_tf import files, json_fields, run_config, tasks
+from spine_tf import files, json_fields, lock, run_config, tasks
 from spine_tf.data import records
 from spine_tf.search import (
     objective,
@@ -28,6 +30,7 @@ from spine_tf.tasks import task
 
 FORMAT = "spine_tf search/1"
 SEARCH = "search.json"
+_LOCK = "search.lock"
 _STATE = os.path.join("keras_tuner", "oracle.json")
 
 
@@ -148,14 +151,28 @@ def search(
 
     Raises:
         ValueError: If the folder holds another search.
-        OSError: If a file cannot be written.
+        OSError: If another process searches there, or a file cannot be written.
     """
     role, most = processes.role(), make_schedule(setup, chosen)
     if role != processes.ALONE and results.is_finished(setup.work_dir, len(most)):
         return outcome.read_all(setup.work_dir)
     if role == processes.WORKER:
         processes.wait_for_chief(say)
-    _claim(setup, chosen, role)
+        claimed: contextlib.AbstractContextManager = contextlib.nullcontext()
+    else:
+        claimed = _only_one(setup.work_dir)
+    with claimed:
+        _claim(setup, chosen, role)
+        return _search(setup, chosen, role, most, say)
+
+
+def _search(
+    setup: trial.Setup,
+    chosen: options.Options,
+    role: str,
+    most: Sequence[int],
+    say: Callable[[str], None],
+) -> list[outcome.Outcome]:
     if role == processes.CHIEF:
         processes.check_port()
         say(f"chief: waits for workers, {len(most)} trials at most.")
@@ -166,6 +183,17 @@ def search(
     if role == processes.WORKER:
         return outcome.read_all(setup.work_dir)
     return results.write(setup, len(most), is_finished=True)
+
+
+def _only_one(work_dir: str) -> contextlib.AbstractContextManager[None]:
+    """Keeps other processes from choosing values in a folder; makes it if missing."""
+    os.makedirs(work_dir, exist_ok=True)
+    return lock.only_one(
+        os.path.join(work_dir, _LOCK),
+        f"`work_dir` must not be in use, got {work_dir}, in which another process is searching."
+        " Wait for it, stop it, or choose another folder; for several processes set"
+        " KERASTUNER_TUNER_ID and the others (docs/search.md).",
+    )
 
 
 def make_schedule(setup: trial.Setup, chosen: options.Options) -> list[int]:
@@ -196,7 +224,6 @@ def _claim(setup: trial.Setup, chosen: options.Options, role: str) -> None:
                 f" in {'; '.join(changed)}. Choose another folder."
             )
     elif role != processes.WORKER:
-        os.makedirs(setup.work_dir, exist_ok=True)
         files.write_json(path, identity)
 
 

@@ -4,6 +4,7 @@ Every batch follows from seed, epoch and step, so a run that was stopped goes on
 been. With several workers each runs this loop in step with the others; only the chief writes.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -108,22 +109,26 @@ def train(
     Raises:
         ValueError: If the request cannot be, the folder holds another run, or the loss is not
             finite.
-        OSError: If the model cannot be saved, or another worker is gone.
+        OSError: If the model cannot be saved, another process is training in the folder, or another
+            worker is gone.
     """
     settings = request.train_config
     strategy = strategies.make(settings.strategy)  # before any operation of TensorFlow
     if not strategies.is_chief(strategy):
         say = on_epoch = _ignore
+    for warning in strategies.warnings(settings.strategy):
+        say(f"warning: {warning}")
     try:
-        run = _prepare(request, strategy, say, on_epoch or _ignore)
-        strategies.check_same_start(strategy, run.restore(say), request.model_dir)
-        run.train(say)
+        with contextlib.ExitStack() as until_end:
+            run = _prepare(request, strategy, say, on_epoch or _ignore, until_end)
+            strategies.check_same_start(strategy, run.restore(say), request.model_dir)
+            run.train(say)
     except checkpoint.LOST_WORKER as error:
         if strategies.share(strategy)[1] == 1:
             raise
         raise OSError(
             "another worker is gone, so this one stops. Start all of them again with the same"
-            " command: the run goes on from its last checkpoint."
+            " command, once what it said is mended: the run goes on from its last checkpoint."
         ) from error
     return run.folder
 
@@ -132,7 +137,7 @@ def _ignore(*arguments) -> None:
     """Takes what a worker that is not the chief would say."""
 
 
-def _prepare(request: Request, strategy, say, on_epoch) -> "_Run":
+def _prepare(request: Request, strategy, say, on_epoch, until_end) -> "_Run":
     """Checks the request, builds the model and its folder."""
     settings, crop_scale = request.train_config, request.model_config.crop_scale
     share = strategies.share(strategy)
@@ -145,6 +150,8 @@ def _prepare(request: Request, strategy, say, on_epoch) -> "_Run":
     if request.init_from:
         for note in leakage.check(request.init_from, request.data, request.protocol):
             say(note)
+    elif request.freeze_encoder:
+        say("note: the frozen encoder has random weights, as there is no --init_from.")
     statistics = records.statistics(indices["train"], made.class_counts(indices["train"]))
     if request.init_from:  # an encoder goes with the means it subtracts
         means = model_folder.load(request.init_from).statistics.slice_means
@@ -162,6 +169,8 @@ def _prepare(request: Request, strategy, say, on_epoch) -> "_Run":
     with precisions.policy(settings.precision):
         with strategy.scope():
             model = build()
+        if batches.is_chief:
+            until_end.enter_context(model_folder.claimed(request.model_dir))
         folder = _folder(request, made, statistics, build, batches, say)
         if batches.is_chief:
             transferred.note(folder.path, sorted(copied), model, say)
@@ -214,7 +223,6 @@ def _folder(request: Request, made, statistics, build, batches, say) -> model_fo
         )
     if batches.is_chief:
         # Each time, and config.json last: a run that was killed here is not known by less.
-        os.makedirs(folder.path, exist_ok=True)
         families = {split: index.column("family") for split, index in batches.indices.items()}
         leakage.save(folder.path, request.init_from, families, leakage.key_ids(request.data))
         pretext_mark.save(folder.path, request.init_from)

@@ -3,6 +3,7 @@
 config.json         task, sizes, training settings, statistics, data and split hashes, versions
 best.weights.h5     weights of the best epoch; loads on either stack
 checkpoints/        to resume; do not cross stacks
+train.lock          held while a process trains
 metrics.csv         a line per epoch
 logs/               TensorBoard
 
@@ -11,6 +12,7 @@ transferred.json, features/ (`frozen_features`), failed_batch.json, and of `cali
 calibration.json and reference.npz (`calibrated`).
 """
 
+import contextlib
 import dataclasses
 import glob
 import json
@@ -26,7 +28,7 @@ import keras
 import tensorflow as tf
 
 import spine_tf
-from spine_tf import config, files, json_fields, tasks
+from spine_tf import config, files, json_fields, lock, tasks
 from spine_tf.data import records
 from spine_tf.models import networks, transfer
 from spine_tf.tasks import task
@@ -34,6 +36,7 @@ from spine_tf.tasks import task
 FORMAT = "spine_tf model/1"
 CONFIG = "config.json"
 WEIGHTS = "best.weights.h5"
+_LOCK = "train.lock"
 _TEMPORARY = "tmp-"
 _HDF5_OVERHEAD = 10_000  # bytes per weight, at most: names and groups
 
@@ -176,8 +179,8 @@ def _check_room(path: str, model: keras.Model) -> None:
             file.write(bytes(sum(4 * math.prod(shape) + _HDF5_OVERHEAD for shape in shapes)))
     except OSError as error:
         raise OSError(
-            f"{path}: the weights could not be written ({error.strerror}). Those of the epoch"
-            " before stay; make room and give the same command again."
+            f"{path}: the weights could not be written ({error.strerror}). What was saved"
+            " before stays; make room and give the same command again."
         ) from error
 
 
@@ -220,6 +223,20 @@ def load(path: str) -> ModelFolder:
         data=content["data"],
         versions=content["versions"],
         request=content["request"],
+    )
+
+
+def claimed(path: str) -> contextlib.AbstractContextManager[None]:
+    """Keeps other processes from training in a folder; makes it if missing.
+
+    Raises:
+        OSError: If one does; when the context is entered.
+    """
+    os.makedirs(path, exist_ok=True)
+    return lock.only_one(
+        os.path.join(path, _LOCK),
+        f"`model_dir` must not be in use, got {path}, in which another process is training. Wait"
+        " for it, stop it, or choose another folder.",
     )
 
 

@@ -10,14 +10,23 @@ from spine_tf.training import precision as precisions
 
 _MOMENTUM = 0.9
 _ADDONS = "addons:"
+# Those that both stacks have and that need a rate alone.
+_KERAS = {
+    name.lower(): name
+    for name in (
+        *("SGD", "Adam", "AdamW", "Adadelta", "Adafactor", "Adagrad"),
+        *("Adamax", "Ftrl", "Lion", "Nadam", "RMSprop"),
+    )
+}
 
 
 def make(name: str, learning_rate: float, precision: str = "float32") -> Any:
     """Makes an optimizer.
 
     Args:
-        name: "sgd" (momentum 0.9, Jamaludin 2017 section 4), "adam", or "addons:NAME" for an
-            optimizer of tensorflow-addons.
+        name: "sgd" (momentum 0.9, Jamaludin 2017 section 4), "adam", "adamw" or another of Keras
+            in lower case, with its own settings; or "addons:NAME" for an optimizer of
+            tensorflow-addons.
         learning_rate: Rate at the start.
         precision: With mixed_float16 the loss is scaled, so that no gradient falls to 0.
 
@@ -35,9 +44,9 @@ def _plain(name: str, learning_rate: float) -> Any:
         return _from_addons(name[len(_ADDONS) :], learning_rate)
     if name == "sgd":
         return keras.optimizers.SGD(learning_rate, momentum=_MOMENTUM)
-    if name == "adam":
-        return keras.optimizers.Adam(learning_rate)
-    raise ValueError(f"`optimizer` must be sgd, adam or addons:NAME, got {name!r}.")
+    if name in _KERAS:
+        return getattr(keras.optimizers, _KERAS[name])(learning_rate)
+    raise ValueError(f"`optimizer` must be {', '.join(_KERAS)} or addons:NAME, got {name!r}.")
 
 
 def _from_addons(name: str, learning_rate: float):
@@ -45,12 +54,18 @@ def _from_addons(name: str, learning_rate: float):
         import tensorflow_addons.optimizers as addons
     except ImportError as error:
         raise ValueError(
-            f"`optimizer` must be sgd or adam where tensorflow-addons is missing, got"
+            "`optimizer` must be one of Keras where tensorflow-addons is missing, got"
             f" {_ADDONS + name!r}. Install the addons stack: pip install 'spine-tf[addons]'."
         ) from error
     if not hasattr(addons, name):
         raise ValueError(f"`optimizer` must name an optimizer of tensorflow-addons, got {name!r}.")
-    return getattr(addons, name)(learning_rate=learning_rate)
+    try:
+        return getattr(addons, name)(learning_rate=learning_rate)
+    except TypeError as error:  # a wrapper of another optimizer, say, or needs a decay
+        raise ValueError(
+            f"`optimizer` must name an optimizer of tensorflow-addons that needs a rate alone, got"
+            f" {name!r} ({error})."
+        ) from error
 
 
 def build(optimizer: Any, variables: Sequence[tf.Variable]) -> None:

@@ -102,6 +102,21 @@ def waited_for(name: str) -> list[str]:
     return workers if len(workers) > 1 else []
 
 
+def warnings(name: str) -> list[str]:
+    """Returns what a person should know of a strategy that leaves other workers out."""
+    if name in ("auto", "multiworker"):
+        return []
+    try:
+        workers = waited_for("auto")
+    except ValueError:  # a TF_CONFIG that is not needed
+        return []
+    told = (
+        f"{_TF_CONFIG} names {len(workers)} workers, and --strategy={name} trains on this one"
+        " alone; give auto or multiworker to train on all of them."
+    )
+    return [told] if workers else []
+
+
 def share(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     """Returns (number of this worker, number of workers)."""
     resolver = strategy.cluster_resolver

@@ -1,4 +1,6 @@
 import logging
+import os
+import signal
 
 import apache_beam as beam
 import pytest
@@ -62,6 +64,30 @@ def test_an_unknown_runner():
 
 
 def test_processes_are_started_where_they_pay(monkeypatch):
-    monkeypatch.setattr(beam_runner, "_num_cores", lambda: 4)
+    monkeypatch.setattr(beam_runner, "num_cores", lambda: 4)
     found = [beam_runner.worthwhile_processes(count, 16) for count in (0, 31, 32, 63, 64, 9999)]
     assert found == [1, 1, 2, 3, 4, 4]
+    monkeypatch.setattr(beam_runner, "num_cores", lambda: 9)
+    found = [beam_runner.worthwhile_processes(count, 16, 4) for count in (0, 32, 9999)]
+    assert found == [1, 2, 3]  # the third for the ninth core
+
+
+def _kill(element):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_ends_the_run():
+    with pytest.raises(ChildProcessError, match=r"was killed \(137\).* with fewer --num_processes"):
+        with beam_runner.pipeline(2, [], "numbers") as pipeline:
+            _ = pipeline | beam.Create([1]) | beam.Map(_kill)
+
+
+def _interrupt(element):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_is_one(caplog):
+    with pytest.raises(KeyboardInterrupt):
+        with beam_runner.pipeline(1, [], "numbers") as pipeline:
+            _ = pipeline | beam.Create([1]) | beam.Map(_interrupt)
+    assert not caplog.records

@@ -60,6 +60,20 @@ def test_quads_must_lie_in_the_images(folder, capsys):
     assert "1.2.5): annotates a series that is not below --dicom_dir" in printed
 
 
+@pytest.mark.parametrize("right_echo_ms, other_echo_ms", [(90, 100), (100, 90)])
+def test_quads_may_lie_in_any_stack_of_a_series(folder, right_echo_ms, other_echo_ms):
+    mask, affine = spider_samples.make_mask().astype("uint16"), spider_samples.make_affine()
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, 0] * (len(mask) - 1)  # the two have one slice in common
+    for place, echo_ms in ((affine, right_echo_ms), (moved, other_echo_ms)):
+        header = {"series_instance_uid": "1.2.3", "echo_time_ms": float(echo_ms)}
+        paths = dicom_samples.write_series(folder / str(echo_ms), place, mask, **header)
+        for number, path in enumerate(paths):
+            dicom_samples.edit(path, SOPInstanceUID=f"1.2.3.{echo_ms}.{number}")
+    write(folder, "1.2.3.nii.gz")
+    assert run(folder, "totalspineseg", f"--dicom_dir={folder}") == cli.EXIT_DONE
+
+
 def test_spinenet_needs_the_images(folder):
     assert run(folder, "spinenet") == cli.EXIT_USAGE
     array = dicom_samples.make_array(6, 80, 50)

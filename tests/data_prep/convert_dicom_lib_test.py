@@ -275,6 +275,22 @@ def test_real_study_is_planned():
     assert plan.not_needed["series: mixed orientation"] == 2
 
 
+def test_no_detector_takes_the_place_of_an_annotation_that_is_refused(tmp_path):
+    for uid in ("1.1", "1.2", "1.3"):
+        dicom_samples.write_study(tmp_path / uid, uid, patient_id=uid)
+    annotate(tmp_path, "1.1.1", "1.2.1")
+    path = tmp_path / "vertebrae.json"
+    content = json.loads(path.read_text())
+    content[1]["vertebrae"][0]["level"] = "L9"
+    path.write_text(json.dumps(content))
+    plan = make_plan(tmp_path, detector=detectors.BUILTIN)
+    found = {r.uid: r.payload.annotation is not None for r in plan.requests}
+    assert found == {"1.1.1": True, "1.3.1": False}
+    reasons = {item.uid: item.reason for item in plan.rejections}
+    assert set(reasons) == {"1.2", "1.2.1"}
+    assert reasons["1.2"].startswith("the annotation of its vertebrae cannot be used; mend it")
+
+
 def test_studies_without_annotation_are_left_to_the_detector(tmp_path, monkeypatch):
     folder = tiny_export.write_study(str(tmp_path / "study"))
     os.remove(os.path.join(folder, "vertebrae.json"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_prep import convert_volumes_lib, label_names, rejection, settings
+from data_prep import convert_volumes_lib, label_names, qc_report, rejection, settings
 from spine_tf.data import schema
 from tests.data_prep import image_samples, spider_samples, volume_samples
 
@@ -126,7 +126,9 @@ def test_label_maps_that_cannot_be_used(tmp_path):
     a, b, c = _plan(tmp_path).requests
     assert "a_seg.nii.gz: has labels outside the list: 7" in _reason(a)
     assert "b_seg.nii.gz: has no foreground" in _reason(b)
-    assert "c_seg.nii.gz: lies on another grid than its image, c_t1.nii.gz" in _reason(c)
+    assert "c_seg.nii.gz: lies on another grid than its image (c_t1.nii.gz;" in _reason(c)
+    kind = qc_report.reason_kind(_reason(c).partition("c_seg.nii.gz: ")[2])
+    assert kind == "lies on another grid than its image"  # the report holds no name of a file
     chosen = settings.VolumeSettings(labels=label_names.BRATS, unlisted_labels="background")
     assert _facts(a, chosen)[0]["label_pixels"] == {"1": 2, "2": 1}
 

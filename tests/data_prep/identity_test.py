@@ -39,7 +39,9 @@ def test_placeholders(patient_id):
     assert identity.is_fake(patient_id) == (patient_id != "no name")
 
 
-@pytest.mark.parametrize("patient_id", ["1", "11", "ANON-17", "4711", "P0", "subject 3", "99"])
+@pytest.mark.parametrize(
+    "patient_id", ["1", "11", "ANON-17", "4711", "P0", "subject 3", "99", "山田", "Иванов"]
+)
 def test_ids(patient_id):
     assert not identity.is_fake(patient_id)
 

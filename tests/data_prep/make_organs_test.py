@@ -111,6 +111,19 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
     assert not written and not first.exists()
 
 
+def test_a_dry_run_writes_nothing(tmp_path, capsys):
+    folder = tmp_path / "set"
+    arguments = ("--kind=planes", f"--output_dir={folder}", "--dry_run")
+    assert _run(*arguments, "--num_subjects=3") == cli.EXIT_DONE
+    assert capsys.readouterr().out == (
+        f"{folder} would hold 3 subjects, 42 images; 3 subjects are still to be made.\n"
+    )
+    assert not folder.exists()
+    assert _run(*arguments[:2], "--num_subjects=1") == cli.EXIT_DONE
+    assert _run(*arguments, "--num_subjects=2") == cli.EXIT_FAILED  # another cohort
+    assert "must be a new folder" in capsys.readouterr().err
+
+
 def test_another_seed_needs_another_folder(tmp_path, capsys):
     arguments = ("--kind=planes", "--num_subjects=1", f"--output_dir={tmp_path / 'set'}")
     assert _run(*arguments) == cli.EXIT_DONE

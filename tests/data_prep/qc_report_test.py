@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from data_prep import qc_report, rejection
+from data_prep import accounts, qc_report, rejection
 from spine_tf import levels
 
 _NAMES = [level.value for level in levels.LUMBAR_VERTEBRAE]
@@ -72,9 +72,12 @@ def test_page_is_whole_and_holds_no_uid_or_path(tmp_path):
     (tmp_path / "qc" / "bb.png").write_bytes(b"picture")
     (tmp_path / "qc" / "bb-outlines.png").write_bytes(b"outlines")
     rejected = [rejection.Rejection("/secret/path", "1.2.3.4", "has no date; see /secret/path")]
+    ended = accounts.Files({"/secret/path": "aa"}, {"notes": "not DICOM"}, {"broken": "cut off"})
+    accounts.write(str(tmp_path), ended, {})
     qc_report.write(str(tmp_path), ["disc"], rejected, {"files: not DICOM": 3})
     page = (tmp_path / "qc" / "index.html").read_text()
     assert "2 scans of 1 subjects; 1 rejections" in page
+    assert "rejections. 3 files found: 1 converted, 1 not needed, 1 rejected. Scans" in page
     assert "has no date" in page and "files: not DICOM" in page
     assert "secret" not in page and "1.2.3.4" not in page
     outlines, crops = page.index("base64,b3V0bGluZXM="), page.index("base64,cGljdHVyZQ==")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from export import aside
+from spine_tf import lock
 
 _EXPORT = """
 import sys, time
@@ -56,3 +57,37 @@ def test_a_process_may_have_the_number_of_a_killed_one(tmp_path):
     (left / "saved_model.pb").write_text("half")
     with aside.folder(str(tmp_path)) as path:
         assert os.listdir(path) == []
+
+
+def test_a_folder_that_another_export_clears_before_it_is_locked_is_made_again(
+    tmp_path, monkeypatch
+):
+    held, cleared = lock.held, []
+
+    def clearing(path, **how):
+        if not cleared:
+            cleared.append(path)
+            os.rmdir(path)
+        return held(path, **how)
+
+    monkeypatch.setattr(lock, "held", clearing)
+    with aside.folder(str(tmp_path)) as path:
+        assert os.path.isdir(path)
+        with pytest.raises(BlockingIOError), held(path, is_folder=True):
+            pytest.fail("not locked")
+    assert cleared
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_goes_before_it_is_cleared_leaves_no_file(tmp_path, monkeypatch):
+    left, held = tmp_path / ".tmp-1", lock.held
+    left.mkdir()
+
+    def gone(path, **how):
+        if left.is_dir():
+            left.rmdir()
+        return held(path, **how)
+
+    monkeypatch.setattr(lock, "held", gone)
+    with aside.folder(str(tmp_path)) as path:
+        assert os.listdir(tmp_path) == [os.path.basename(path)]

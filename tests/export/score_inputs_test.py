@@ -140,8 +140,18 @@ def test_pieces_are_fixed_lists_in_the_order_of_keys(study_dir, tmp_path):
     plan = score_inputs.plan(score_inputs.Inputs(data_dir=data), [0.5], batch_size=1)
     again = score_inputs.plan(score_inputs.Inputs(data_dir=data), [0.5], batch_size=1)
     assert plan.pieces == again.pieces and plan.origins == again.origins
-    keys = [item.facts["key"] for piece in plan.pieces for item in piece]
+    discs = [disc for piece in plan.pieces for disc in plan.source.discs(piece, [0.5])]
+    keys = [disc.facts["key"] for disc in discs]
     assert len(keys) == 6 and keys == sorted(keys)
+
+
+def test_a_folder_that_is_written_again_is_read_again(study_dir, tmp_path):
+    path = tmp_path / "data"
+    for num_shards in (2, 1):  # so records have other places
+        tiny_export.write_data(study_dir, str(path), num_shards=num_shards)
+        plan = score_inputs.plan(score_inputs.Inputs(data_dir=str(path)), [0.5], 1)
+        assert len(list(plan.source.discs(plan.pieces[0], [0.5]))) == 6
+        shutil.rmtree(path)
 
 
 def test_the_command(model, study_dir, tmp_path, capsys):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_prep import beam_runner
 from export import record_reader, score_files, score_inputs, score_lib, score_settings
 from tests import tiny_export
 from tests.export import loaded_once
@@ -135,6 +136,34 @@ def test_a_stopped_run_goes_on_and_gives_the_same_bytes(model, data, scored, tmp
     assert sorted(os.listdir(tmp_path)) == ["other.csv.tmp-12", "s.csv"]
 
 
+def test_threads_give_the_same_bytes(model, data, scored, tmp_path, monkeypatch):
+    monkeypatch.setattr(beam_runner, "num_cores", lambda: 3)
+    run(model, data, tmp_path / "s.csv", batch_size=1, num_processes=1)
+    monkeypatch.setattr(beam_runner, "num_cores", lambda: 1)
+    run(model, data, tmp_path / "one.csv", batch_size=1, num_processes=1)
+    assert content(tmp_path / "s.csv") == content(tmp_path / "one.csv")
+
+
+@pytest.mark.parametrize(
+    "cores, is_python, num_processes, expected",
+    [
+        (2, False, 0, (1, 2)),
+        (2, True, 0, (2, 1)),
+        (16, False, 0, (4, 4)),  # at most four threads
+        (16, True, 0, (16, 1)),
+        (16, False, 1, (1, 4)),
+        (2, False, 2, (2, 1)),
+        (2, False, 5, (5, 1)),
+    ],
+)
+def test_processes_and_their_threads(monkeypatch, cores, is_python, num_processes, expected):
+    monkeypatch.setattr(beam_runner, "num_cores", lambda: cores)
+    found = score_lib._shares(1000, is_python, num_processes, beam_runner.LOCAL)
+    assert found == expected
+    elsewhere = beam_runner.Runner("FlinkRunner")
+    assert score_lib._shares(1000, is_python, num_processes, elsewhere) == (1, 1)
+
+
 def test_one_run_at_a_time(model, data, tmp_path, monkeypatch):
     from data_prep import restart
 
@@ -210,6 +239,16 @@ def test_crops_of_another_scale_are_refused(model, data, tmp_path):
         json.dump(manifest, file)
     with pytest.raises(ValueError, match="must hold crops at scale 0.5.*got 1.0"):
         run(model, copied, tmp_path / "s.csv")
+
+
+def test_a_half_written_model_is_refused_before_anything_is_written(model, data, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(model, copied)
+    graph = next(copied.rglob("saved_model.pb"))
+    graph.write_bytes(graph.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="the version is half written"):
+        run(str(copied), data, tmp_path / "scores.csv")
+    assert os.listdir(tmp_path) == ["copied"]
 
 
 def test_several_models_have_a_row_each(model, data, scored, tmp_path):

@@ -103,7 +103,7 @@ def test_a_file_of_settings_and_flags_that_win_over_it(data_dir, tmp_path, capsy
         (["--task=longitudinal", "--batch_size=3"], 1, "a multiple of 4 crops, got 3."),
         (["--task=grading", "--init_from=nowhere"], 1, "nowhere: is not a model folder"),
         (["--task=grading", "--learning_rate=0"], 2, "`learning_rate` must be positive"),
-        (["--task=grading", "--optimizer=best"], 1, "`optimizer` must be sgd, adam or addons:N"),
+        (["--task=grading", "--optimizer=best"], 1, "`optimizer` must be sgd, adam, adamw"),
         (["--task=grading", "--preset=huge"], 2, "--preset=huge"),
         ([], 2, "--task or --config must be given."),
         (["--config=nowhere"], 1, "nowhere: No such file or directory."),

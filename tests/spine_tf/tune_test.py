@@ -72,7 +72,7 @@ def test_a_dry_run_writes_nothing(data_dir, tmp_path, capsys):
         (["--max_trials=-1"], 2, "`max_trials` must be at least 0, got -1."),
         (["--objective=val_loss"], 1, "`objective` must not be a loss, got 'val_loss'"),
         (["--space=missing.json"], 1, "missing.json: No such file"),
-        (["--optimizer=best"], 1, "`optimizer` must be sgd, adam or addons:NAME"),
+        (["--optimizer=best"], 1, "`optimizer` must be sgd, adam, adamw"),
     ],
 )
 def test_what_cannot_be(data_dir, tmp_path, capsys, arguments, status, message):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+import tqdm
 
 from spine_tf import config, header_facts, levels
 from spine_tf.data import augmentation, crops, pairs, records, schema, splits
@@ -223,13 +224,7 @@ class Longitudinal(task.Task):
     ) -> "Longitudinal":
         if self.margin or not self.contrastive_weight:
             return self
-        model, distances = build(), np.empty(0)
-        for inputs, labels, weights in itertools.islice(batches, _CALIBRATION_BATCHES):
-            distance = model(inputs, training=True)["same_subject"].numpy()
-            is_same, counts = labels["same_subject"].numpy(), weights["same_subject"].numpy()
-            distances = np.append(distances, distance[(is_same == 0) & (counts > 0)])
-            if len(distances) >= _CALIBRATION_NEGATIVES:
-                break
+        distances = _distances_of_negatives(build(), batches)
         if not len(distances):
             raise ValueError(
                 "`data_dir` must hold negatives: two families at one level with the same pair of"
@@ -311,6 +306,27 @@ class Longitudinal(task.Task):
         if len(history) >= 20 and latest.get(_AUC, 1.0) < 0.55:
             found.append(f"the pair AUC is {latest[_AUC]:.3f} after {len(history)} epochs")
         return found
+
+
+def _distances_of_negatives(model: keras.Model, batches: Iterator[task.Batch]) -> np.ndarray:
+    """Distances that a model gives the negatives of the first batches."""
+    bar = tqdm.tqdm(
+        total=_CALIBRATION_NEGATIVES,
+        desc="setting the margin",
+        unit=" negatives",
+        disable=None,
+        leave=False,
+    )
+    found = np.empty(0)
+    with bar:
+        for inputs, labels, weights in itertools.islice(batches, _CALIBRATION_BATCHES):
+            distance = model(inputs, training=True)["same_subject"].numpy()
+            is_same, counts = labels["same_subject"].numpy(), weights["same_subject"].numpy()
+            found = np.append(found, distance[(is_same == 0) & (counts > 0)])
+            bar.update(min(len(found), _CALIBRATION_NEGATIVES) - bar.n)
+            if len(found) >= _CALIBRATION_NEGATIVES:
+                break
+    return found
 
 
 def _check_levels(index: records.Index, names: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from spine_tf import run_config, tasks
+from spine_tf import lock, run_config, tasks
 from spine_tf.data import records
 from spine_tf.search import options, outcome, results, run
 from spine_tf.training import journal, model_folder
@@ -141,6 +141,16 @@ def test_another_search_in_the_folder_is_refused(data_dir, tmp_path, trained):
     with pytest.raises(ValueError, match="differs in space"):
         _search(data_dir, tmp_path, BAD)
     assert len(trained) == 1
+
+
+def test_a_folder_in_which_another_process_searches(data_dir, tmp_path, trained):
+    with (
+        lock.held(str(tmp_path / "search.lock")),
+        pytest.raises(OSError, match="must not be in use, got .* another process is searching"),
+    ):
+        _search(data_dir, tmp_path)
+    assert not trained and os.listdir(tmp_path) == ["search.lock"]
+    _search(data_dir, tmp_path, max_trials=1)
 
 
 def test_a_disk_that_is_full_stops_the_search(data_dir, tmp_path, trained, monkeypatch):

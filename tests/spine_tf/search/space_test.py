@@ -87,7 +87,7 @@ def test_every_task_has_a_space(name):
         ({"train.learning_rate": [0.1, -1.0]}, "`learning_rate` must be positive, got -1.0."),
         ({"train.learning_rate": [1, 1.0]}, "must hold different values"),
         ({"train.batch_size": {"linear": [1, 2.5]}}, "`batch_size` must be a whole number"),
-        ({"train.optimizer": ["best"]}, "`optimizer` must be sgd, adam or addons:NAME"),
+        ({"train.optimizer": ["best"]}, "`optimizer` must be sgd, adam, adamw"),
         ({"train.optimizer": {"log": [1, 2]}}, "must be a list of choices, got log of no number"),
         ({"train.augment": [0, 1]}, "`augment` must be true or false, got 0."),
         ({"model.width": [0.0]}, "`width` must be positive, got 0.0."),

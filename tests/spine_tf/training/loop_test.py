@@ -70,7 +70,7 @@ def test_a_model_folder_is_whole(source):
     found = set(os.listdir(source.path))
     assert found == {
         *("config.json", "families.json", "best.weights.h5", "metrics.csv"),
-        *("checkpoints", "logs"),
+        *("checkpoints", "logs", "train.lock"),
     }
     assert model_folder.load(source.path) == source
 
@@ -101,6 +101,20 @@ def test_another_run_in_the_same_folder_is_refused(source, data_dir):
         tiny_runs.train(data_dir, source.path, **FIRST_STEP | {"learning_rate": 0.5})
     with pytest.raises(ValueError, match="'longitudinal' now.*. Choose another folder"):
         tiny_runs.train(data_dir, source.path, "longitudinal")
+
+
+def test_a_folder_in_which_another_process_trains(source, data_dir):
+    hold = "import sys, time; from spine_tf import lock\nwith lock.held(sys.argv[1]):\n"
+    hold += " print(flush=True)\n time.sleep(60)"
+    command = [sys.executable, "-c", hold, os.path.join(source.path, "train.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        try:
+            with pytest.raises(OSError, match="must not be in use, got .* another process is"):
+                tiny_runs.train(data_dir, source.path, **FIRST_STEP | {"epochs": 2})
+        finally:
+            other.kill()
+    tiny_runs.train(data_dir, source.path, **FIRST_STEP | {"epochs": 2})
 
 
 def test_the_encoder_of_another_preset_is_refused(source, data_dir, tmp_path):

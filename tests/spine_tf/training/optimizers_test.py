@@ -58,8 +58,29 @@ def test_a_rate_that_changes_reaches_a_compiled_step():
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match="must be sgd, adam or addons:NAME, got 'rmsprop'"):
-        optimizers.make("rmsprop", 0.1)
+    with pytest.raises(ValueError, match="must be sgd, adam, .* or addons:NAME, got 'LossScale"):
+        optimizers.make("LossScaleOptimizer", 0.1)
+
+
+@pytest.mark.parametrize(
+    "name, after",
+    [
+        ("adamw", 1 - 0.1 * 0.004 * 1 - 0.1),  # its own decay of 0.004 first, then the rate
+        ("rmsprop", 1 - 0.1 / 0.1**0.5),  # the mean square is a tenth of the square
+        ("adagrad", 1 - 0.1 * 2 / 4.1**0.5),  # begins at 0.1
+        ("lion", 0.9),  # the sign
+        ("nadam", 0.9),
+        ("adamax", 0.9),
+    ],
+)
+def test_the_others_of_keras(name, after):
+    # Nadam's schedule makes its first step a little longer or shorter than the rate.
+    assert _steps(name, 1) == pytest.approx(after, abs=0.02 if name == "nadam" else 1e-4)
+
+
+@pytest.mark.parametrize("name", ["adadelta", "adafactor", "ftrl"])
+def test_every_name_steps_downhill(name):
+    assert _steps(name, 3) < 1
 
 
 def test_addons():
@@ -72,3 +93,6 @@ def test_addons():
     assert np.isfinite(_steps("addons:LAMB", 3))
     with pytest.raises(ValueError, match="must name an optimizer of tensorflow-addons, got 'NoSu"):
         optimizers.make("addons:NoSuch", 0.1)
+    for name in ("SGDW", "Lookahead", "lamb"):  # needs a decay, needs an optimizer, is a module
+        with pytest.raises(ValueError, match=f"that needs a rate alone, got '{name}' "):
+            optimizers.make(f"addons:{name}", 0.1)

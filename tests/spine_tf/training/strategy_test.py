@@ -50,6 +50,18 @@ def test_who_is_waited_for(monkeypatch):
     assert strategy.waited_for("one") == []
 
 
+def test_workers_that_are_left_out_are_named(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert strategy.warnings("one") == []
+    text = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}'
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert strategy.warnings("auto") == strategy.warnings("multiworker") == []
+    (warning,) = strategy.warnings("one")
+    assert warning.startswith("TF_CONFIG names 2 workers, and --strategy=one trains on this one")
+    monkeypatch.setenv("TF_CONFIG", "{}")  # one device needs none
+    assert strategy.warnings("one") == []
+
+
 def test_one_device_takes_the_whole_batch():
     one = strategy.make("one")
     batch = {"x": tf.constant([1.0, 2.0, 3.0])}
