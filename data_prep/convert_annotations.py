@@ -14,7 +14,7 @@ or --series_csv says of which series it is. A DICOM SEG says it itself.
 
 from absl import flags
 
-from spine_tf import cli, levels
+from spine_tf import cli, flag_field, levels
 
 _FORMATS = (*levels.LABEL_MAPS, "spinenet", "seg")
 
@@ -27,6 +27,7 @@ def define_flags() -> None:
     cli.required("format", "input_dir", "output")
     flags.DEFINE_string("dicom_dir", "", "The studies; quads outside their images are rejected.")
     flags.DEFINE_string("series_csv", "", "Table file,series_instance_uid.")
+    flags.DEFINE_bool("dry_run", False, flag_field.DRY_RUN)
 
 
 def main(argv: list[str]) -> int:
@@ -38,7 +39,12 @@ def main(argv: list[str]) -> int:
     if values.format == other_annotations.SPINENET and not values.dicom_dir:
         raise cli.UsageError("`dicom_dir` must be given with --format=spinenet.")
     report = convert_annotations_lib.convert(
-        values.input_dir, values.format, values.output, values.dicom_dir, values.series_csv
+        values.input_dir,
+        values.format,
+        values.output,
+        values.dicom_dir,
+        values.series_csv,
+        values.dry_run,
     )
     print(report)
     return report.exit_status

@@ -4,6 +4,8 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
+import tqdm
+
 from data_prep import annotations, dicom, other_annotations, rejection, study, volume_file
 from spine_tf import files, levels, vertebrae
 
@@ -15,7 +17,7 @@ class Report:
     """What was converted.
 
     Attributes:
-        output: The file that was written.
+        output: The file; "" if nothing was written.
         num_converted: Annotations in it.
         rejections: What cannot be used.
     """
@@ -30,12 +32,18 @@ class Report:
         return 3 if self.rejections else 0
 
     def __str__(self) -> str:
-        lines = [f"{self.output}: {self.num_converted} annotated series."]
+        where = self.output or "nothing is written"
+        lines = [f"{where}: {self.num_converted} annotated series."]
         return "\n".join([*lines, *(f"rejected: {item}" for item in self.rejections)])
 
 
 def convert(
-    input_dir: str, form: str, output: str, dicom_dir: str = "", series_csv: str = ""
+    input_dir: str,
+    form: str,
+    output: str,
+    dicom_dir: str = "",
+    series_csv: str = "",
+    dry_run: bool = False,
 ) -> Report:
     """Converts every annotation below a folder.
 
@@ -47,6 +55,7 @@ def convert(
             needed for SpineNet, whose polygons are pixels.
         series_csv: `file,series_instance_uid`; without it a file is named after its series. A
             DICOM SEG names its series itself.
+        dry_run: Reads and checks everything, and writes nothing.
 
     Returns:
         What was done.
@@ -60,7 +69,7 @@ def convert(
     by_uid = {item.uid: item for item in reversed(stacks)}  # the first stack of each
     named, rejections = _read_names(series_csv)
     found = {}
-    for path in _paths(input_dir, form):
+    for path in tqdm.tqdm(_paths(input_dir, form), unit="file", disable=None):
         try:
             uid, annotation = _read(path, form, named, by_uid)
             if uid in found:
@@ -73,8 +82,9 @@ def convert(
     if not found:
         reasons = "\n".join(map(str, rejections[:5])) or "there is no file of this format"
         raise ValueError(f"{input_dir}: holds no annotation that can be used.\n{reasons}")
-    files.write_json(output, [vertebrae.to_json(found[uid]) for uid in sorted(found)])
-    return Report(output, len(found), rejections)
+    if not dry_run:
+        files.write_json(output, [vertebrae.to_json(found[uid]) for uid in sorted(found)])
+    return Report("" if dry_run else output, len(found), rejections)
 
 
 def _paths(input_dir: str, form: str) -> list[str]:

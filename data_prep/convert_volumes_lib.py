@@ -167,7 +167,8 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
 
     Raises:
         FileNotFoundError: If the folder or the table does not exist, or SPIDER's is none.
-        ValueError: If the table has not its columns.
+        ValueError: If no file has the name of a volume of a case, or the table has not its
+            columns.
     """
     listed.check_exist(inputs.input_dir, *filter(None, [inputs.cases_csv]))
     is_spider = inputs.layout == settings.SPIDER
@@ -193,6 +194,12 @@ def _cases(inputs: Inputs) -> _Found:
         elif files[folder, prefix].setdefault(ending, path) != path:
             reason = f"is a second file of {ending!r} of its case; the first one is used"
             rejections.append(rejection.Rejection(path, "", reason))
+    if not files:
+        names = ", ".join(f"*{ending}" for ending in endings)
+        raise ValueError(
+            f"`input_dir` must hold volumes ({', '.join(volume_file.ENDINGS)}) that are named"
+            f" {names}, got {inputs.input_dir}. --channels and --label_ending say the endings."
+        )
     items = []
     for (folder, prefix), found in files.items():
         missing = [ending for ending in endings if ending not in found]

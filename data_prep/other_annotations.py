@@ -42,7 +42,9 @@ def from_label_map(path: str, name: str) -> vertebrae.Annotation:
     if _INSTANCES in base:
         other = volume_file.read(os.path.join(folder, base.replace(_INSTANCES, _SUBREGIONS)))
         if not volume_file.on_one_grid(found, other):
-            raise rejection.RejectedInput(other.path, "", f"has another grid than {base}")
+            raise rejection.RejectedInput(
+                other.path, "", f"has another grid than the map of instances ({base})"
+            )
         is_canal = np.isin(np.round(other.array).astype(np.int32), numbers.canal)
         mask = np.where((mask == 0) & is_canal, numbers.canal[0], mask)
     return _checked(path, lambda: spider.annotation_from_mask(mask, found.affine, numbers=numbers))

@@ -22,7 +22,8 @@ QC, INDEX = "qc", "index.html"
 _MOST_SHEETS = 60  # a third of a megabyte each
 _UNUSUAL = 4.0  # robust standard deviations from the median of the data set
 _LEAST_SPREAD = 0.05  # of the median: what differs by less is not unusual
-_MASKED = re.compile(r"\S*/\S+|\b\d+(?:\.\d+){2,}\b|'[^']*'")
+# A path may hold blanks, so all that follows one goes too; reasons name files in parentheses.
+_MASKED = re.compile(r"\S*[/\\].*|\b\d+(?:\.\d+){2,}\b|'[^']*'")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -51,7 +51,8 @@ def _check_uids(series: dicom_header.SeriesFiles) -> None:
         if other != item.path:
             raise _rejected(
                 series,
-                f"has the SOPInstanceUID of {other} and other content; keep the right one",
+                f"has the SOPInstanceUID of another file, with other content ({other});"
+                " keep the right one",
                 item.path,
             )
 
@@ -105,7 +106,7 @@ def _check_even(series: dicom_header.SeriesFiles, offsets_mm: np.ndarray) -> Non
         other = series.slices[at].path
         raise _rejected(
             series,
-            f"has the same slice position as {other}; remove the duplicate slice",
+            f"has the slice position of another file ({other}); remove the duplicate slice",
             series.slices[at + 1].path,
         )
     steps = gaps_mm / smallest_mm

@@ -45,6 +45,16 @@ def test_a_table_names_the_series(folder):
     assert json.loads((folder / "vertebrae.json").read_text())[0]["series_instance_uid"] == "1.2.9"
 
 
+def test_a_dry_run_reads_all_and_writes_nothing(folder, capsys):
+    write(folder, "1.2.3.nii.gz")
+    write(folder, "other.nii.gz")
+    assert run(folder, "totalspineseg", "--dry_run") == cli.EXIT_REJECTED
+    assert sorted(path.name for path in folder.iterdir()) == ["maps"]
+    printed = capsys.readouterr().out
+    assert "nothing is written: 1 annotated series" in printed
+    assert "other.nii.gz: is not named after its SeriesInstanceUID" in printed
+
+
 def test_quads_must_lie_in_the_images(folder, capsys):
     """The sample's map lies in the series of its own affine, and in no other."""
     mask, affine = spider_samples.make_mask().astype("uint16"), spider_samples.make_affine()

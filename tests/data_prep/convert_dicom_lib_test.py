@@ -185,7 +185,7 @@ def break_patient(folder):
     ("break_study", "reason"),
     [
         (break_missing_slice, "slices missing"),
-        (break_duplicate_slice, "same slice position"),
+        (break_duplicate_slice, "slice position of another file"),
         (break_echo_time, "no sagittal T2 series"),
         (break_patient, "more than one patient"),
     ],

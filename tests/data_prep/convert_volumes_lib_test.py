@@ -77,6 +77,12 @@ def test_incomplete_cases(tmp_path):
     assert "b_t1.nii.gz: is a second file of 't1' of its case" in reasons
 
 
+def test_names_that_do_not_match(tmp_path):
+    volume_samples.write_case(tmp_path, "x", ("ct",))
+    with pytest.raises(ValueError, match=r"named \*t1, \*lesion, got .* --label_ending"):
+        _plan(tmp_path, "volumes", ("t1",), label_ending="lesion")
+
+
 def test_volumes_without_label_maps(tmp_path):
     volume_samples.write_case(tmp_path, seg=None)
     (request,) = _plan(tmp_path, label_ending="").requests
@@ -172,4 +178,5 @@ def test_a_label_map_of_a_part(tmp_path):
 def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no such file or folder"):
         _plan(tmp_path / "none")
-    assert not _plan(tmp_path).requests
+    with pytest.raises(ValueError, match="must hold volumes"):
+        _plan(tmp_path)
