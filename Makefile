@@ -1,6 +1,10 @@
 # `make demo` and `make test` need only Python 3.11 to 3.13 and make. Each environment is made from its
 # lock file, and made again when the lock file changes.
 
+# What Python compiles is kept, even where the shell forbids it: importing TensorFlow takes 3 s with it
+# and 9 s without.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DELETE_ON_ERROR:
 .PHONY: demo test test-addons test-slow test-slow-addons lint types docs bazel-query \
   environments lock clean
