@@ -106,6 +106,18 @@ class CropModule(tf.Module):
         """Returns name -> concrete function with named inputs."""
         return {DEFAULT: self.run_crops.get_concrete_function()}
 
+    def _network(self, crops: tf.Tensor) -> Tensors:
+        """What the network gives of crops [batch, 9, rows, columns] float32; of none, too."""
+        # Of an empty batch oneDNN's convolutions make a wrong shape: a crop of zeros stands in.
+        count, one = tf.shape(crops)[0], [1, *self.crop_shape]
+        fed = tf.cond(count > 0, lambda: crops, lambda: tf.zeros(one, crops.dtype))
+        found = self._predict(self._as_input(fed[..., None]))
+        return {name: value[:count] for name, value in found.items()}
+
+    def _as_input(self, crops: tf.Tensor) -> tf.Tensor | Tensors:
+        """What the network takes."""
+        return crops
+
     def _run_crops(self, crops: tf.Tensor) -> Tensors:
         """Runs the network on crops [batch, 9, rows, columns] float32 in [0, 2]."""
         raise NotImplementedError
@@ -122,7 +134,7 @@ class EmbeddingModule(CropModule):
         super().__init__(model.get_layer("tower"), folder)
 
     def _run_crops(self, crops: tf.Tensor) -> Tensors:
-        found = self._predict(_checked_crops(crops, self._input)[..., None])
+        found = self._network(_checked_crops(crops, self._input))
         probabilities = tf.nn.softmax(tf.cast(found["level"], tf.float32))
         names = tf.constant(longitudinal.LEVEL_NAMES)
         return {
@@ -156,6 +168,9 @@ class GradingModule(CropModule):
         )
         self.observe = tf.function(self._observe, input_signature=[self._input])
 
+    def _as_input(self, crops: tf.Tensor) -> Tensors:
+        return {"crop": crops}
+
     def make_signatures(self) -> dict[str, Callable]:
         return super().make_signatures() | {
             EMBED: _signature(self.embed, self._input),
@@ -166,7 +181,7 @@ class GradingModule(CropModule):
 
     def _observe(self, crops: tf.Tensor) -> Tensors:
         checked = _checked_crops(crops, self._input)
-        found = self._predict({"crop": checked[..., None]})
+        found = self._network(checked)
         logits = {
             f"{item.name}_logits": tf.cast(found[item.name], tf.float32) for item in self._gradings
         }
