@@ -61,7 +61,7 @@ def tilt_deg(affine: np.ndarray) -> float:
     """Returns the angle in degrees between the normal of the slices and the patient's x axis."""
     normal = np.cross(np.asarray(affine)[:3, 1], np.asarray(affine)[:3, 2])
     cosine = abs(normal[0]) / np.linalg.norm(normal)
-    return float(np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))))
+    return float(np.degrees(np.arccos(min(cosine, 1.0))))
 
 
 def canonicalise(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -76,8 +76,10 @@ def test_tilt_is_the_angle_of_the_slice_normal(angle_deg):
     # Turned about z: the columns run (-sin, cos, 0), so the normal is (cos, sin, 0).
     angle = np.radians(angle_deg)
     back = (-np.sin(angle), np.cos(angle), 0)
-    affine = geometry.affine_from_axes((4, 0, 0), (0, 0, -1), back, (0, 0, 0))
-    assert geometry.tilt_deg(affine) == pytest.approx(angle_deg, abs=1e-6)
+    for pixel_mm in (1.0, 0.3, 2.5):
+        rows, columns = (0, 0, -pixel_mm), pixel_mm * np.array(back)
+        affine = geometry.affine_from_axes((4, 0, 0), rows, columns, (0, 0, 0))
+        assert geometry.tilt_deg(affine) == pytest.approx(angle_deg, abs=1e-6)
 
 
 def test_tilt_of_axial_and_coronal_slices():

@@ -20,6 +20,15 @@ def test_the_mean_weight_of_a_training_label_is_one():
 def test_a_class_without_labels_counts_for_nothing():
     # Two classes occur: 10 / (2 * 5) = 1 each.
     np.testing.assert_allclose(balanced_cross_entropy.class_weights([5, 0, 5]), [1, 0, 1])
+    # A single label occurs, too: 4 / (2 * 3) and 4 / (2 * 1).
+    np.testing.assert_allclose(balanced_cross_entropy.class_weights([3, 1]), [2 / 3, 2])
+
+
+def test_each_output_has_the_counts_of_its_own():
+    counts = {"pfirrmann": [8, 2], "stenosis": [1, 1]}
+    found = balanced_cross_entropy.per_output(counts, ["pfirrmann"])
+    assert list(found) == ["pfirrmann"]
+    np.testing.assert_allclose(found["pfirrmann"].weights, [0.625, 2.5])
 
 
 def test_loss_by_hand():

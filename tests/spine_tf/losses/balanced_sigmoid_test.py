@@ -17,6 +17,13 @@ def test_loss_by_hand():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_the_mean_is_over_labels():
+    # Even logits cost ln 2 times the weight of what is absent: 1, 2 and 6.
+    weights = tf.constant([[1.0, 0], [2, 0], [6, 0]])
+    found = balanced_sigmoid.balanced_sigmoid(tf.zeros((2, 3)), tf.zeros((2, 3)), weights)
+    np.testing.assert_allclose(found, [3 * np.log(2)] * 2, rtol=1e-6)
+
+
 def test_positives_and_negatives_count_alike():
     # Label 0 is shown by 2 of 10, label 1 by 5 of 10; even logits cost ln 2 each.
     labels = np.zeros((10, 2), np.int32)

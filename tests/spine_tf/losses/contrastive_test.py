@@ -10,6 +10,8 @@ def test_distance_by_hand():
     second = tf.constant([[3.0, 4.0], [1.0, 1.0]])
     # sqrt(9 + 16) = 5; equal vectors are 1e-6 apart, the root of the smallest square.
     np.testing.assert_allclose(contrastive.pair_distance(first, second), [5.0, 1e-6], rtol=1e-6)
+    three = tf.constant([[1.0, 2.0, 2.0], [0.0, 0.0, 4.0]])  # more units than pairs
+    np.testing.assert_allclose(contrastive.pair_distance(three, tf.zeros((2, 3))), [3.0, 4.0])
 
 
 def test_loss_at_known_distances_both_labels():
@@ -49,6 +51,8 @@ def test_the_class_does_not_reduce():
     loss = contrastive.ContrastiveLoss(2.0)
     found = loss(tf.constant([1.0, 0.0]), tf.constant([0.5, 0.5]))
     np.testing.assert_allclose(found, [0.25, 2.25])
+    found = contrastive.ContrastiveLoss(0.5)(tf.constant([0.0]), tf.constant([0.25]))
+    np.testing.assert_allclose(found, [0.0625])
 
 
 @pytest.mark.parametrize("margin", [0.0, -1.0])

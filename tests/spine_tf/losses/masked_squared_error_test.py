@@ -25,6 +25,15 @@ def test_voxels_without_weight_do_not_count():
     assert found.numpy() == pytest.approx([1.25])
 
 
+def test_each_image_is_its_own_weighted_mean():
+    # One channel. Squared errors 1 and 9 with weights 3 and 1; 4 and 16 with weights 1 and 1.
+    target, weight = np.zeros((2, 2, 1), "f4"), np.array([[3, 1], [1, 1]], "f4")
+    label = masked_squared_error.pack(target, weight, target, np.zeros((2, 2), bool))
+    restored = np.array([[[1], [3]], [[2], [4]]], "f4")
+    found = masked_squared_error.masked_squared_error(label, restored)
+    np.testing.assert_allclose(found, [12 / 4, 10])
+
+
 def test_no_voxel_counts():
     label = masked_squared_error.pack(
         TARGET.astype("f4"), np.zeros([1, 3], "f4"), GIVEN.astype("f4"), CHANGED

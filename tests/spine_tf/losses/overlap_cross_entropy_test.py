@@ -28,6 +28,17 @@ def test_a_perfect_answer_costs_nothing():
     assert _loss(logits) == pytest.approx([0.0], abs=1e-6)
 
 
+def test_each_image_is_its_own_mean():
+    """Two images of one class beside the background at even chances; the second is half padding."""
+    label = overlap_cross_entropy.pack(np.zeros((2, 1, 2)), np.array([[[1, 1]], [[1, 0]]]))
+    logits = np.zeros((2, 1, 2, 2), np.float32)
+    logits[1, 0, 0] = [np.log(3), 0]  # 3/4 and 1/4
+    found = overlap_cross_entropy.overlap_cross_entropy(label, tf.constant(logits))
+    # Dice: nothing is true, so 1 over what is found and 1.
+    expected = [np.log(2) + 1 - 1 / 2, np.log(4 / 3) + 1 - 1 / 1.25]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_padding_does_not_count():
     logits = 100.0 * np.eye(3)[CLASSES]
     logits[0, 0, 0] = [0, 0, 100]  # wrong, but in the padding

@@ -15,6 +15,12 @@ def test_by_hand():
     assert float(metric.result()) == pytest.approx((0.75 + 0.5) / 2)
 
 
+def test_a_logit_of_zero_says_absent():
+    metric = multilabel_accuracy.MultilabelAccuracy(1)
+    metric.update_state(tf.constant([[1], [0]]), tf.constant([[1.0], [0.0]]))
+    assert float(metric.result()) == 1
+
+
 def test_equal_to_scikit_learn_over_several_batches():
     rng = np.random.default_rng(0)
     labels, logits = rng.integers(0, 2, (60, 3)), rng.normal(size=(60, 3))

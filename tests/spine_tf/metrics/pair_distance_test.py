@@ -29,6 +29,7 @@ def test_no_pair_is_no_number():
 
 def test_active_negatives_are_closer_than_the_margin():
     assert _result(pair_distance.ActiveNegatives(4.0)) == pytest.approx(2 / 3)
+    assert _result(pair_distance.ActiveNegatives(5.0)) == pytest.approx(2 / 3)  # 5 costs nothing
 
 
 def test_spread_is_the_standard_deviation_between_subjects():
