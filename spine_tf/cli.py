@@ -33,6 +33,7 @@ EXIT_USAGE = 2
 EXIT_REJECTED = 3  # done, but some input that should have been usable was not
 EXIT_INTERRUPTED = 130
 
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, AMD and WSL
 _HELP_WORDS = ("--help", "-help", "-h", "--helpshort", "--helpfull")
 _TRACEBACK = "traceback"  # flag of every script
 _NOT_GIVEN = "must have a value other than None"  # absl's words for a required flag
@@ -65,7 +66,9 @@ def run(
 
 def _quiet_libraries() -> None:
     """Keeps the libraries' own notes (retracing, optional clients) out of what a person reads."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Where there is no GPU, TensorFlow calls that an error.
+    has_gpu = any(map(os.path.exists, _GPU_DEVICES))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if has_gpu else "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # Beam says at its import that a client of Google Cloud is missing.
     logging.getLogger().addFilter(lambda record: "apitools" not in record.getMessage())
