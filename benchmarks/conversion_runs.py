@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+import gdcm
 import numpy as np
 import pydicom
 import pydicom.uid
@@ -90,10 +91,27 @@ def make_archive(work: Work) -> None:
     make_phantom_lib.write_cohort(config, temporary)
     for path in dicom.list_files(temporary):
         if path.endswith(".dcm"):
-            image = pydicom.dcmread(path)
-            image.compress(pydicom.uid.JPEG2000Lossless, generate_instance_uid=False)
-            image.save_as(path)
+            _compress(path)
     os.replace(temporary, work.archive_dir)
+
+
+def _compress(path: str) -> None:
+    """Compresses the image of a file as JPEG 2000 without loss, in place."""
+    reader = gdcm.ImageReader()
+    reader.SetFileName(path)
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEG2000Lossless))
+    if not reader.Read():
+        raise OSError(f"{path}: cannot be read.")
+    change.SetInput(reader.GetImage())
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(path)
+    writer.SetFile(reader.GetFile())
+    if not change.Change():
+        raise ValueError(f"{path}: cannot be compressed.")
+    writer.SetImage(change.GetOutput())
+    if not writer.Write():
+        raise OSError(f"{path}: cannot be written.")
 
 
 def measure_memory(work: Work, num_files: int) -> dict:
