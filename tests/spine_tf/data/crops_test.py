@@ -347,6 +347,10 @@ def test_the_shape_of_plain_images():
     kind = crops.image_kind(224, 192)
     assert kind.stored_shape(1.0) == (1, 252, 216) and kind.network_shape(1.0) == (1, 224, 192)
     assert kind.stored_shape(0.5) == (1, 126, 108) and kind.network_shape(0.5) == (1, 112, 96)
+    assert kind.name == "image" and kind.pixels_per_width == 0
+    least = crops.image_kind(32, 32)
+    assert (least.stored_rows, least.stored_columns) == (36, 36)
+    assert isinstance(least.stored_rows, int) and isinstance(least.stored_columns, int)
 
 
 @pytest.mark.parametrize("rows, columns", [(0, 64), (48, 64), (64, 100), (64, -32)])

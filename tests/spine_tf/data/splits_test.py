@@ -22,6 +22,8 @@ def test_families_of_counts_the_visits_of_their_members():
     visits = [("f", "a", 0), ("f", "a", 1), ("f", "b", 0), ("g", "c", 0), ("g", "c", 0)]
     found = splits.families_of(visits)
     assert found == [splits.Family("f", 2), splits.Family("g", 1)]
+    more = splits.families_of([("f", "a", 0), ("f", "b", 0), ("f", "b", 3), ("f", "b", 1)])
+    assert more == [splits.Family("f", 3)]
 
 
 def test_the_quotas_of_the_paper():
@@ -96,6 +98,8 @@ def test_another_seed_is_another_split():
     one, two = (splits.make_splits(families, seed=seed)["protocols"] for seed in (0, 1))
     assert one["longitudinal"] != two["longitudinal"]
     assert one["grading"] != two["grading"]
+    one, two = (splits.by_subject(families, seed=s, held_out_fraction=0.2) for s in (0, 1))
+    assert one != two
 
 
 def test_the_split_is_the_same_on_every_machine():
@@ -105,6 +109,24 @@ def test_the_split_is_the_same_on_every_machine():
     expected = ["train", "validation", "test", "train"]
     followed = {key: name for key, name in found["longitudinal"].items() if key < "f0004"}
     assert followed == {f"f{i:04d}": name for i, name in enumerate(expected)}
+    found = splits.by_subject(families, seed=0, held_out_fraction=0.25)
+    assert _held(found, "test") == {"f0003", "f0006"}
+    assert _held(found, "validation") == {"f0000", "f0004"}
+
+
+@pytest.mark.parametrize(
+    "name, whole",
+    [
+        ("grading", "grading"),
+        (splits.percent_name("grading", 25), "grading"),
+        (splits.percent_name("fold1", 100), "fold1"),
+        (splits.subjects_name("fold1", 12), "fold1"),
+        ("a_percent", "a_percent"),
+        ("a_percent5_b", "a_percent5_b"),
+    ],
+)
+def test_the_protocol_that_a_part_is_of(name, whole):
+    assert splits.whole_name(name) == whole
 
 
 @pytest.mark.parametrize("num_visits", [[1, 1, 1], [2, 1, 1, 1], [2, 2, 1, 1, 1]])

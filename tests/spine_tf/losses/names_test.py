@@ -13,37 +13,46 @@ from spine_tf.losses import (
     overlap_cross_entropy,
 )
 
-# Loss, labels and outputs of two examples.
+# How it is made, labels and outputs of two examples.
 IMAGES, LOGITS = np.ones((2, 1, 3, 2), np.float32), np.zeros((2, 1, 3, 2), np.float32)
 LOSSES = {
     "balanced_cross_entropy": (
-        balanced_cross_entropy.BalancedCrossEntropy([1, 1]),
+        lambda: balanced_cross_entropy.BalancedCrossEntropy([1, 1]),
         np.array([0, 1]),
         np.zeros((2, 2), np.float32),
     ),
     "balanced_sigmoid": (
-        balanced_sigmoid.BalancedSigmoid([[1, 1]]),
+        lambda: balanced_sigmoid.BalancedSigmoid([[1, 1]]),
         np.array([[0], [1]]),
         np.zeros((2, 1), np.float32),
     ),
     "contrastive": (
-        contrastive.ContrastiveLoss(1.0),
+        lambda: contrastive.ContrastiveLoss(1.0),
         np.array([1.0, 0.0], np.float32),
         np.array([0.5, 0.5], np.float32),
     ),
-    "masked_absolute_error": (masked_absolute_error.MaskedAbsoluteError(), IMAGES, LOGITS[..., :1]),
-    "masked_cross_entropy": (masked_cross_entropy.MaskedCrossEntropy([1.0, 1.0]), IMAGES, LOGITS),
+    "masked_absolute_error": (
+        lambda: masked_absolute_error.MaskedAbsoluteError(),
+        IMAGES,
+        LOGITS[..., :1],
+    ),
+    "masked_cross_entropy": (
+        lambda: masked_cross_entropy.MaskedCrossEntropy([1.0, 1.0]),
+        IMAGES,
+        LOGITS,
+    ),
     "masked_squared_error": (
-        masked_squared_error.MaskedSquaredError(),
+        lambda: masked_squared_error.MaskedSquaredError(),
         np.ones((2, 1, 3, 4), np.float32),
         LOGITS[..., :1],
     ),
-    "overlap_cross_entropy": (overlap_cross_entropy.OverlapCrossEntropy(), IMAGES, LOGITS),
+    "overlap_cross_entropy": (lambda: overlap_cross_entropy.OverlapCrossEntropy(), IMAGES, LOGITS),
 }
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_name_and_one_value_per_example(name):
-    loss, label, output = LOSSES[name]
+    make, label, output = LOSSES[name]
+    loss = make()
     assert loss.name == name
     assert loss(label, output).shape == [2]

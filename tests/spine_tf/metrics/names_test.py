@@ -12,22 +12,24 @@ from spine_tf.metrics import (
 )
 
 METRICS = {
-    "balanced_accuracy": balanced_accuracy.BalancedAccuracy(2),
-    "dice": dice.Dice([[1]], 2),
-    "auc": pair_auc.PairAuc(),
-    "mean_positive": pair_distance.MeanDistance(is_same=True),
-    "mean_negative": pair_distance.MeanDistance(is_same=False),
-    "active_negatives": pair_distance.ActiveNegatives(1.0),
-    "embedding_spread": pair_distance.EmbeddingSpread(),
-    "restoration_ratio": restoration_ratio.RestorationRatio("restoration_ratio"),
-    "restoration_ratio_changed": restoration_ratio.RestorationRatio("restoration_ratio_changed"),
-    "changed_share": restoration_ratio.ChangedShare(),
+    "balanced_accuracy": lambda: balanced_accuracy.BalancedAccuracy(2),
+    "dice": lambda: dice.Dice([[1]], 2),
+    "auc": lambda: pair_auc.PairAuc(),
+    "mean_positive": lambda: pair_distance.MeanDistance(is_same=True),
+    "mean_negative": lambda: pair_distance.MeanDistance(is_same=False),
+    "active_negatives": lambda: pair_distance.ActiveNegatives(1.0),
+    "embedding_spread": lambda: pair_distance.EmbeddingSpread(),
+    "restoration_ratio": lambda: restoration_ratio.RestorationRatio("restoration_ratio"),
+    "restoration_ratio_changed": lambda: restoration_ratio.RestorationRatio(
+        "restoration_ratio_changed"
+    ),
+    "changed_share": lambda: restoration_ratio.ChangedShare(),
 }
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_name(name):
-    assert METRICS[name].name == name
+    assert METRICS[name]().name == name
 
 
 def test_of_labels():
