@@ -102,6 +102,40 @@ def test_another_seed_is_another_split():
     assert one != two
 
 
+def test_another_seed_is_another_choice_of_folds_and_parts():
+    families = _families([2] * 10 + [1] * 20)
+    made = [splits.make_splits(families, seed=s, num_folds=3)["protocols"] for s in (0, 1)]
+    assert made[0]["fold0"] != made[1]["fold0"]
+    # What is held out of the rest follows from the seed and the fold, not from one order of all.
+    tested = [_held(made[0][f"fold{n}"], "test") for n in range(3)]
+    checked = [_held(made[0][f"fold{n}"], "validation") for n in range(3)]
+    assert not set.intersection(*checked) and all(map(set.isdisjoint, tested, checked))
+    sizes = {family.key: 1 for family in families}
+    parts = [splits.parts({"a": {}} | made[0], sizes, seed=s, counts=(5,)) for s in (0, 1)]
+    assert parts[0]["fold0_subjects5"] != parts[1]["fold0_subjects5"]
+    fold0, fold1 = (_held(parts[0][f"fold{n}_subjects5"], "train") for n in (0, 1))
+    assert fold0 != fold1
+
+
+def test_few_families_all_train_in_grading():
+    found = splits.make_splits(_families([1, 1]), seed=0)["protocols"]
+    assert found["grading"] == {"f0000": "train", "f0001": "train"}
+
+
+def test_sizes_of_parts():
+    protocols = {"fold0": {f"f{n}": "train" for n in range(200)} | {"x": "test"}}
+    sizes = {key: 1 for key in protocols["fold0"]}
+    found = splits.parts(protocols, sizes, seed=0, percents=(0, 50, 100), counts=(200,))
+    counts = {name: len(_held(part, "train")) for name, part in found.items()}
+    # At least one subject; 100 % is the protocol itself.
+    assert counts == {
+        "fold0_percent0": 1,
+        "fold0_percent50": 100,
+        "fold0": 200,
+        "fold0_subjects200": 200,
+    }
+
+
 def test_the_split_is_the_same_on_every_machine():
     # Written down once: if it changes, models of before would be tested on what they have seen.
     families = _families([2, 2, 2, 2, 1, 1, 1, 1])

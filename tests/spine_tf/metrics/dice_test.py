@@ -36,6 +36,12 @@ def test_a_weight_of_a_case_is_one_of_its_pixels_and_never_lifts_it_beyond_one()
             assert found == pytest.approx(expected)
 
 
+def test_a_weight_leaves_padding_out_and_small_sums_count():
+    valid = np.array([[[False, True, True], [True, True, False]]])
+    # Class 1 without the last pixel, which is found wrongly: 1 in both, 2 true, 2 found.
+    assert _result([(1,)], valid, sample_weight=np.full(1, 0.1))[1] == pytest.approx(1 / 2)
+
+
 def test_nothing_there_is_no_number_and_a_reset_forgets():
     metric, found = _result([(1,)], sample_weight=np.zeros(1))
     assert np.isnan(found)

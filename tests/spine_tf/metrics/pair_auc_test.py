@@ -28,3 +28,14 @@ def test_near_scikit_learn():
 def test_weight_zero_does_not_count():
     weight = tf.constant([1.0, 1, 0])
     assert _area([1, 0, 0], [1.0, 2.0, 0.5], weight) == pytest.approx(1, abs=1e-6)
+
+
+def test_near_pairs_are_told_apart_too():
+    """Every distance has a closeness of its own below 1."""
+    assert _area([1, 0], [0.1, 0.5]) == pytest.approx(1, abs=1e-6)
+    assert _area([0, 1], [0.1, 0.5]) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("labels", [[1, 1], [0, 0], []])
+def test_one_kind_of_pair_has_no_area(labels):
+    assert np.isnan(_area(labels, [0.5] * len(labels)))
