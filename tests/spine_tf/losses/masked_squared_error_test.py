@@ -7,13 +7,16 @@ TARGET = np.array([[[1.0, 0.0], [2.0, 2.0], [5.0, 5.0]]])  # [batch, voxels, cha
 GIVEN = np.array([[[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]])
 WEIGHT = np.array([[1.0, 1.0, 0.0]])
 CHANGED = np.array([[False, True, True]])
-LABEL = masked_squared_error.pack(
-    TARGET.astype("f4"), WEIGHT.astype("f4"), GIVEN.astype("f4"), CHANGED
-)
+
+
+def label():
+    """What is packed of the arrays above."""
+    arrays = (TARGET.astype("f4"), WEIGHT.astype("f4"), GIVEN.astype("f4"))
+    return masked_squared_error.pack(*arrays, CHANGED)
 
 
 def test_a_label_is_what_was_packed():
-    found = masked_squared_error.unpack(LABEL)
+    found = masked_squared_error.unpack(label())
     for one, other in zip(found, (TARGET, WEIGHT, GIVEN, CHANGED), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -21,7 +24,7 @@ def test_a_label_is_what_was_packed():
 def test_voxels_without_weight_do_not_count():
     restored = np.array([[[0.0, 0.0], [2.0, 0.0], [100.0, 0.0]]], "f4")
     # Mean over channels 0.5 and 2, mean over two voxels.
-    found = masked_squared_error.MaskedSquaredError()(LABEL, restored)
+    found = masked_squared_error.MaskedSquaredError()(label(), restored)
     assert found.numpy() == pytest.approx([1.25])
 
 

@@ -12,7 +12,7 @@ RESTORED = np.array([[[0.0, 0.0], [2.0, 2.0 - 2.0**0.5], [2.0, 2.0]]], "f4")
 
 def _result(name, **options):
     metric = restoration_ratio.RestorationRatio(name)
-    metric.update_state(packed.LABEL, RESTORED, **options)
+    metric.update_state(packed.label(), RESTORED, **options)
     return float(metric.result())
 
 
@@ -23,7 +23,7 @@ def test_everywhere_and_inside():
 
 def test_a_copy_of_the_input_is_one():
     metric = restoration_ratio.RestorationRatio(restoration_ratio.EVERYWHERE)
-    metric.update_state(packed.LABEL, packed.GIVEN)
+    metric.update_state(packed.label(), packed.GIVEN)
     assert float(metric.result()) == pytest.approx(1.0)
 
 
@@ -72,7 +72,7 @@ def test_nothing_changed_is_no_number():
 
 def test_share_of_changed_voxels():
     metric = restoration_ratio.ChangedShare()
-    metric.update_state(packed.LABEL, RESTORED)
+    metric.update_state(packed.label(), RESTORED)
     assert float(metric.result()) == pytest.approx(0.5)
 
 
