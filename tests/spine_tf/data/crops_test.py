@@ -319,6 +319,11 @@ def test_the_network_crop_is_the_middle_of_the_stored_crop():
     stored = _discs(volume, affine, _column())["image"]
     direct = _discs(volume, affine, _column(), stored=False)["image"]
     np.testing.assert_allclose(stored[:, 3:12, 20:76, 24:136], direct, atol=1e-5)
+    stored = _bodies(volume, affine, _column())["image"]
+    direct = _bodies(volume, affine, _column(), stored=False)["image"]
+    assert stored.shape[1:] == (15, 160, 160)
+    np.testing.assert_allclose(stored[:, 3:12, 24:136, 24:136], direct, atol=1e-5)
+    assert _bodies(volume, affine, _column(), stored=False, scale=1)["image"].shape[2] == 224
 
 
 def test_integer_scans_give_the_same_crops():
