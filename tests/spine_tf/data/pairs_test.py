@@ -22,6 +22,9 @@ def test_two_visits_are_one_pair_and_three_are_three():
 
 def test_visits_that_are_close_are_no_pair():
     assert pairs.positives(_index((0, 179), (0, 180)), 180).tolist() == [[1, 0, 1]]
+    # 150 days from the second to the third visit.
+    found = pairs.positives(_index((0, 200, 350)), 180)
+    assert found.tolist() == [[0, 0, 1], [0, 0, 2]] and found.dtype == np.int32
 
 
 def test_no_follow_up_is_no_pair():
@@ -121,6 +124,12 @@ def test_three_visits_of_one_subject_are_three_positives():
     items += [(0, "a", "a", 6000, 1.5, 1), *_pair(0, "b", field_t=(1.5, 1.5))]
     labels, weights = _matrix(items)
     np.testing.assert_array_equal(np.argwhere(labels * weights), [[0, 1], [0, 3], [2, 3], [4, 5]])
+
+
+@pytest.mark.parametrize("days, counts", [(179, False), (180, True)])
+def test_a_positive_is_as_far_apart_as_asked(days, counts):
+    labels, _ = _matrix(_pair(0, "a", days=days) + _pair(0, "b"))
+    assert bool(labels[0, 1]) == counts
 
 
 def test_a_baseline_only_subject_is_the_earlier_side():
