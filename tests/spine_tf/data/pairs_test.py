@@ -126,6 +126,16 @@ def test_three_visits_of_one_subject_are_three_positives():
     np.testing.assert_array_equal(np.argwhere(labels * weights), [[0, 1], [0, 3], [2, 3], [4, 5]])
 
 
+def test_levels_and_scanners_are_weighed_apart():
+    """The weights of two levels with other scanners are those that each has alone."""
+    one = _pair(0, "a") + _pair(0, "b")
+    other = [item for name in "cde" for item in _pair(1, name, field_t=(1.0, 1.0))]
+    _, weights = _matrix(one + other)
+    np.testing.assert_allclose(weights[:4, :4], _matrix(one)[1])
+    np.testing.assert_allclose(weights[4:, 4:], _matrix(other)[1])
+    assert not weights[:4, 4:].any() and not weights[4:, :4].any()
+
+
 @pytest.mark.parametrize("days, counts", [(179, False), (180, True)])
 def test_a_positive_is_as_far_apart_as_asked(days, counts):
     labels, _ = _matrix(_pair(0, "a", days=days) + _pair(0, "b"))
