@@ -14,7 +14,7 @@ def test_sums_by_hand():
     # Squared errors, means of channels, of the two voxels that count: given 0, 2; restored 0.5, 1;
     # only the second is changed. The target is (1, 0), (2, 2), its mean (1.5, 1): either voxel is
     # (0.25 + 1) / 2 from it.
-    found = restoration.sums(packed.LABEL, restoration_ratio_test.RESTORED)
+    found = restoration.sums(packed.label(), restoration_ratio_test.RESTORED)
     assert {name: pytest.approx(float(value[0])) for name, value in found.items()} == {
         "voxels": 2.0,
         "changed_voxels": 1.0,
