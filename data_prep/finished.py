@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data_prep import beam_runner
 from spine_tf import files, gradings
 from spine_tf.data import records, schema, slice_schema
 
@@ -42,7 +43,8 @@ def finish_kind(output_dir: str, parts_dir: str, kind: str, num_shards: int) -> 
             records.write_shard(path, [])
         shards.append({"name": name, "num_records": len(found), "size": os.path.getsize(path)})
         rows += found
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # a digest frees Python
+    # A digest frees Python.
+    with concurrent.futures.ThreadPoolExecutor(beam_runner.num_cores()) as pool:
         paths = (os.path.join(output_dir, shard["name"]) for shard in shards)
         for shard, digest in zip(shards, pool.map(files.sha256, paths), strict=True):
             shard["sha256"] = digest

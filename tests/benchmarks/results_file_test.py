@@ -13,13 +13,13 @@ _CONVERSION = ["--small", "--num_studies=3", "--crop_scale=0.5", "--num_files", 
         (
             conversion,
             "memory",
-            ["--work_dir=/home/me/work/", "--parts=speed", "--parts=memory", *_CONVERSION],
+            ["--work_dir=/data/me/work/", "--parts=speed", "--parts=memory", *_CONVERSION],
             "--parts=memory --work_dir=work --num_files=7 --num_studies=3 --crop_scale=0.5 --small",
         ),
         (
             serving,
             "scan",
-            ["--work_dir", "/home/me/work", "--parts=engines,scan", "--notorch"],
+            ["--work_dir", "/data/me/work", "--parts=engines,scan", "--notorch"],
             "--parts=scan --work_dir=work --notorch",
         ),
         (
