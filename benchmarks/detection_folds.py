@@ -3,14 +3,15 @@
     spine-tf convert-detection --spider_dir=../shared/data/spider_t2space --phantoms=20 \\
         --output_dir=slices --folds=5
     spine-tf train --task=detection --preset=unet-16 --data_dir=slices --model_dir=detectors \\
-        --fold=all --optimizer=adam --batch_size=4
+        --fold=all --optimizer=adam --learning_rate=2e-3 --weight_decay=1e-5 --batch_size=4 \\
+        --patience=3 --max_drops=2 --epochs=40 --task_options='{"corner_share": 3.0}'
     python -m benchmarks.detection_folds --spider_dir=../shared/data/spider_t2space \\
         --data_dir=slices --model_dir=detectors
 
 Every patient is read from its volume and tested with the model of the fold it was left out of.
 Writes OUTPUT_DIR/detection_folds.json: the measures of `evaluation.detection` with intervals over
-patients, once more for S1 alone and without it, and a line for each patient. S1 is marked by hand
-and has no outline in the masks.
+patients, once more for S1 alone and without it, the range of every measure of the domain, and a
+line for each patient. S1 is marked by hand and has no outline in the masks.
 """
 
 import dataclasses
@@ -38,20 +39,14 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Detects, labels, compares and writes the results."""
     del argv
-    from data_prep import convert_detection_lib
+    from benchmarks import spider_folds
     from spine_tf import files
-    from spine_tf.data import records
     from spine_tf.evaluation import detection as measures
-    from spine_tf.evaluation import fold
 
-    data = records.open_folder(_FLAGS.data_dir)
-    key = _key(_FLAGS.data_dir)
-    inputs = convert_detection_lib.Inputs(spider_dir=_FLAGS.spider_dir)
-    requests = convert_detection_lib.plan(inputs, key).requests
     cases, lines = [], []
-    for folder in fold.find_folders(_FLAGS.model_dir):
-        split_of = data.families(folder.protocol)
-        held_out = [request for request in requests if split_of[request.family_key] == "test"]
+    for folder, held_out in spider_folds.left_out(
+        _FLAGS.spider_dir, _FLAGS.data_dir, _FLAGS.model_dir
+    ):
         for case, line in _cases(folder.load_model(), held_out):
             cases.append(case)
             lines.append(line | _outcome(measures.compare(case)))
@@ -61,48 +56,34 @@ def main(argv: list[str]) -> None:
         parts = [part for part in (_part(case, is_s1) for case in cases) if part]
         measured = measures.evaluate(parts, _FLAGS.num_draws) if parts else {}
         found[name] = {key: measured.get(key) for key in _PLACES}
+    found["domain"] = _ranges([line["domain"] for line in lines if "domain" in line])
     found["per_patient"] = lines
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     files.write_json(os.path.join(_FLAGS.output_dir, "detection_folds.json"), found)
 
 
-def _key(data_dir: str) -> bytes:
-    """The key of the data set's pseudonyms, by which patients are found in its folds."""
-    from data_prep import deidentify
-
-    path = deidentify.choose_key_file(None, data_dir)
-    if path and not os.path.exists(path):
-        raise FileNotFoundError(
-            f"{path}: the key of the pseudonyms in {data_dir} is missing, and no other can be made."
-            f" Put it there, or set {deidentify.KEY_VARIABLE}."
-        )
-    return deidentify.load_or_make_key(path)
-
-
 def _cases(model, held_out):
-    """Yields (case, facts) of every scan."""
+    """Yields (case, facts) of every scan, found as `spine-tf detect` finds it."""
     from data_prep import convert_spider_lib
-    from spine_tf.detection import detector, labelling
+    from spine_tf.detection import detector, domain, finder
     from spine_tf.evaluation import detection as measures
 
-    predict = detector.predictor(model)
+    ready = finder.Finder(detector.predictor(model), "a fold")
     for request in held_out:
         scan, true = convert_spider_lib.load(request)
         begin = time.monotonic()
-        found = detector.detect(scan, predict)
-        named = labelling.label(found.bodies, found.discs, foot_edge_mm=detector.foot_edge_mm(scan))
+        found = ready.find(scan)
         seconds = round(time.monotonic() - begin, 2)
-        predicted = labelling.annotate(found.bodies, named)
+        predicted = found.annotation
         image = os.path.basename(request.path)
-        case = measures.Case(image, true, predicted)
-        yield (
-            case,
-            {"image": image, "status": named.status, "reason": named.reason}
-            | {
-                "names": list(named.names),
-                "seconds": seconds,
-            },
-        )
+        facts = {"image": image, "status": predicted.status, "reason": predicted.reason}
+        if found.labelled is not None:
+            facts["names"] = list(found.labelled.names)
+        if found.measures is not None:
+            facts["domain"] = {
+                name: round(float(getattr(found.measures, name)), 3) for name in domain.LIMITS
+            }
+        yield measures.Case(image, true, predicted), facts | {"seconds": seconds}
 
 
 def _part(case, is_s1: bool):
@@ -112,6 +93,14 @@ def _part(case, is_s1: bool):
     s1 = levels.VertebraLevel.S1
     kept = tuple(v for v in case.true.vertebrae if (v.level is s1) == is_s1)
     return dataclasses.replace(case, true=vertebrae.Annotation(kept)) if kept else None
+
+
+def _ranges(rows: list[dict]) -> dict:
+    """Measure of `detection.domain` -> the least and the most over patients."""
+    return {
+        name: [min(row[name] for row in rows), max(row[name] for row in rows)]
+        for name in (rows[0] if rows else ())
+    }
 
 
 def _outcome(row) -> dict:
