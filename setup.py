@@ -85,7 +85,7 @@ setuptools.setup(
     packages=setuptools.find_packages(
         include=["spine_tf", "spine_tf.*", "data_prep", "data_prep.*", "export", "export.*"]
     ),
-    package_data={"": ["templates/*", "*.json", "weights/*"]},
+    package_data={"": ["templates/*", "*.json", "weights/**"]},
     python_requires=">=3.10",
     install_requires=_REQUIREMENTS,
     extras_require=_EXTRAS,

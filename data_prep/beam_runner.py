@@ -6,14 +6,18 @@ import logging
 import os
 import shlex
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import tqdm
 from apache_beam.options import pipeline_options
+from apache_beam.runners.portability import fn_api_runner
+from apache_beam.transforms import environments
 
 _POLL_SECS = 0.5
+_WORKER = "data_prep.beam_worker"
 _INTERRUPTED = KeyboardInterrupt.__name__
 # What Beam raises in a thread of its own when a worker is gone; it then waits for it for ever.
 _LOST = "Worker subprocess exited with return code"
@@ -111,18 +115,25 @@ def pipeline(
         list(runner.options), runner=runner.name, save_main_session=False, **_direct(num_processes)
     )
     is_shared = num_processes > 1 and runner.is_direct
+    made_runner = _several_processes() if is_shared else None
     variables = UNDIVIDED | _ONE_ARENA | {_INTEROP: str(num_threads)} if is_shared else {}
     watched = _watched() if is_shared else contextlib.nullcontext()
     with _quiet(), _environment(variables), _progress(done, unit, sizes):
-        with _interruptible(), watched, beam.Pipeline(options=options) as made:
+        with _interruptible(), watched, beam.Pipeline(made_runner, options=options) as made:
             yield made
+
+
+def _several_processes() -> fn_api_runner.FnApiRunner:
+    """The direct runner with workers of `beam_worker`, which are as Beam's own, but quiet."""
+    command = f"{shlex.quote(sys.executable)} -m {_WORKER}"
+    environment = environments.SubprocessSDKEnvironment.from_command_string(command)
+    return fn_api_runner.FnApiRunner(default_environment=environment)
 
 
 def _direct(num_processes: int) -> dict:
     """Options of the direct runner, which others pass over."""
     return {
         "direct_num_workers": num_processes,
-        "direct_running_mode": "multi_processing" if num_processes > 1 else "in_memory",
         "default_sdk_harness_log_level": "ERROR",
     }
 
@@ -174,6 +185,8 @@ def _interruptible() -> Iterator[None]:
 def _watched() -> Iterator[None]:
     """Ends the wait for a worker process that was killed; only where the main thread waits.
 
+    After a Ctrl-C, of which the workers end, too, nothing is said of connections that broke.
+
     Raises:
         ChildProcessError: If one was killed.
     """
@@ -182,10 +195,13 @@ def _watched() -> Iterator[None]:
         yield
         return
     lost: list[str] = []
+    interrupted: list[int] = []
     hook = threading.excepthook
 
     def notice(raised: threading.ExceptHookArgs) -> None:
         text = str(raised.exc_value)
+        if interrupted:
+            return
         if not text.startswith(_LOST):
             hook(raised)
         elif not text.endswith(_BY_INTERRUPT):
@@ -199,14 +215,22 @@ def _watched() -> Iterator[None]:
             " command with fewer --num_processes: what is done is kept."
         )
 
+    def interrupt(number, frame) -> None:
+        interrupted.append(number)
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL + 1)
+        signal.default_int_handler(number, frame)
+
     # Not SIGINT: a command that a script starts in the background ignores it.
-    handler = signal.signal(signal.SIGUSR1, stop)
+    handlers = {signal.SIGUSR1: signal.signal(signal.SIGUSR1, stop)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        handlers[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     threading.excepthook = notice
     try:
         yield
     finally:
         threading.excepthook = hook
-        signal.signal(signal.SIGUSR1, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Grades the discs of one DICOM study and writes a report.
 
-    spine-tf grade --study_dir=study --model=export --output_dir=graded
+    spine-tf grade --study_dir=study --output_dir=graded
+    spine-tf grade --study_dir=study --model=serving --output_dir=graded
 
 The sagittal T2 series is chosen by its headers, and the choice is printed and shown in the report.
 Without vertebrae.json the vertebrae are found by the detector; where it does not know the levels
@@ -44,7 +45,12 @@ def define_flags() -> None:
         "Finds the vertebrae where there is no annotation: builtin, that of the package; a file of"
         " pack-detector; a model folder; or none.",
     )
-    flags.DEFINE_string("model", None, "Export folder (its newest version) or one version.")
+    flags.DEFINE_string(
+        "model",
+        "builtin",
+        "Export folder (its newest version), one version, or builtin: the small Pfirrmann model of"
+        " the package, of 21 patients, for trying out only.",
+    )
     flags.DEFINE_string("output_dir", None, "Folder of the report; made if missing.")
     flags.DEFINE_bool(
         "saliency",
@@ -58,7 +64,7 @@ def define_flags() -> None:
         "Write structured_report.dcm, too. It NAMES THE PATIENT. Needs highdicom.",
     )
     _define_earlier()
-    cli.required("study_dir", "model", "output_dir")
+    cli.required("study_dir", "output_dir")
 
 
 def _define_earlier() -> None:

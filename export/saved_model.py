@@ -27,6 +27,8 @@ FORMAT = "spine_tf export/1"
 RECORD_SCHEMA = schema.SCHEMA_VERSION  # of the records that the signature `examples` takes
 EXTRA = "assets.extra"
 INFO = os.path.join(EXTRA, "model.json")
+BUILTIN = "builtin"  # the name of the package's own model, for research only
+_BUILTIN_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "pfirrmann")
 _GRAPH = "saved_model.pb"
 _SHOWN_DIGITS = 12  # of the hash of what decides the answers
 
@@ -130,11 +132,12 @@ def find_version(path: str) -> str:
     """Returns the folder of one version.
 
     Args:
-        path: An export folder, of which the newest version is taken, or one version.
+        path: An export folder, of which the newest version is taken, one version, or `BUILTIN`.
 
     Raises:
         FileNotFoundError: If it is neither.
     """
+    path = _BUILTIN_DIR if path == BUILTIN else path
     newest_first = [os.path.join(path, str(number)) for number in reversed(versions(path))]
     for folder in (path, *newest_first):
         if os.path.isfile(os.path.join(folder, _GRAPH)):
@@ -228,7 +231,7 @@ def load(path: str) -> Exported:
     """Loads an exported grading model.
 
     Args:
-        path: An export folder (its newest version) or one version.
+        path: See `find_version`.
 
     Raises:
         FileNotFoundError: If there is no exported model.

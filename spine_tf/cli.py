@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import difflib
 import enum
-import logging
 import os
 import runpy
 import sys
@@ -25,7 +24,7 @@ from typing import Any, NoReturn
 
 from absl import flags
 
-from spine_tf import commands, flag_help
+from spine_tf import commands, flag_help, quiet
 
 EXIT_DONE = 0  # all done, nothing rejected
 EXIT_FAILED = 1
@@ -33,7 +32,6 @@ EXIT_USAGE = 2
 EXIT_REJECTED = 3  # done, but some input that should have been usable was not
 EXIT_INTERRUPTED = 130
 
-_GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, AMD and WSL
 _HELP_WORDS = ("--help", "-help", "-h", "--helpshort", "--helpfull")
 _TRACEBACK = "traceback"  # flag of every script
 _NOT_GIVEN = "must have a value other than None"  # absl's words for a required flag
@@ -57,21 +55,11 @@ def run(
         main: See `call`.
         first: Flag whose value may come first without its name; "" is none.
     """
-    _quiet_libraries()
+    quiet.quiet_libraries()
     arguments = sys.argv[1:]
     if first and arguments and not arguments[0].startswith("-"):
         arguments[0] = f"--{first}={arguments[0]}"
     sys.exit(call(define_flags, main, arguments))
-
-
-def _quiet_libraries() -> None:
-    """Keeps the libraries' own notes (retracing, optional clients) out of what a person reads."""
-    # Where there is no GPU, TensorFlow calls that an error.
-    has_gpu = any(map(os.path.exists, _GPU_DEVICES))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if has_gpu else "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # Beam says at its import that a client of Google Cloud is missing.
-    logging.getLogger().addFilter(lambda record: "apitools" not in record.getMessage())
 
 
 def call(

@@ -16,6 +16,7 @@ _BASE = {
     "lock",
     "flag_field",
     "flag_help",
+    "quiet",
     "geometry",
     "gradings",
     "header_facts",

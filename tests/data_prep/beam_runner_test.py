@@ -1,6 +1,9 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import apache_beam as beam
 import pytest
@@ -91,3 +94,43 @@ def test_an_interrupt_is_one(caplog):
         with beam_runner.pipeline(1, [], "numbers") as pipeline:
             _ = pipeline | beam.Create([1]) | beam.Map(_interrupt)
     assert not caplog.records
+
+
+_SLOW = """
+import sys
+from spine_tf import quiet
+quiet.quiet_libraries()
+import apache_beam as beam
+from data_prep import beam_runner
+from spine_tf import cli
+from tests.data_prep import beam_runner_test
+
+def main(argv):
+    with beam_runner.pipeline(2, [], "numbers") as pipeline:
+        _ = pipeline | beam.Create([1, 2]) | beam.Map(beam_runner_test.wait, sys.argv[1])
+
+sys.exit(cli.call(lambda: None, main, []))
+"""
+
+
+def wait(element, folder):
+    """Says that a worker works, and goes on working."""
+    open(os.path.join(folder, str(element)), "w").close()
+    time.sleep(60)
+
+
+def test_ctrl_c_ends_all_processes_without_a_word_of_theirs(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SLOW, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # a group of its own, as on a terminal
+        text=True,
+    )
+    for _ in range(600):
+        if os.listdir(tmp_path):
+            break
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "interrupted\n")
