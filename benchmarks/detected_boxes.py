@@ -10,6 +10,7 @@ difference in quadratic kappa with its interval over patients, and what detectio
 """
 
 import os
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -114,7 +115,9 @@ def _classes(model, cut, scale: float, grading) -> dict[str, int]:
     return dict(zip(cut, np.argmax(logits, axis=1).tolist(), strict=True))
 
 
-def compare(rows, num_classes: int, num_draws: int) -> dict:
+def compare(
+    rows: Sequence[tuple[str, int, int, int | None]], num_classes: int, num_draws: int
+) -> dict:
     """Compares both on the discs that both have.
 
     Args:
