@@ -114,7 +114,8 @@ def _accuracy(subject: check_model_rules.Subject) -> check_model_rules.Verdict:
         raise ValueError("no --data_dir was given")
     bounds = _bounds(subject)
     chosen = options.Options(split="test", batch_size=subject.settings.batch_size)
-    (one,) = fold.open_folds(subject.trained.folder.path, subject.data_dir, chosen)
+    folder = subject.trained.folder.path
+    (one,) = fold.open_folds(folder, subject.data_dir, chosen, has_flags=False)
     answers = _grade(subject, one.test)
     found: dict[str, Any] = {}
     for name, low in bounds.items():

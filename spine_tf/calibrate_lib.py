@@ -48,7 +48,7 @@ def calibrate(
     """
     folder = _grading_folder(model_dir)
     chosen = options.Options(split="validation", batch_size=settings.batch_size)
-    (one,) = fold.open_folds(model_dir, data_dir, chosen)
+    (one,) = fold.open_folds(model_dir, data_dir, chosen, has_flags=False)
     module = serving.make_module(folder.load_model(), folder)
     observe = functools.partial(_observe, module, folder, settings.batch_size)
     validation, training = observe(one.test, "validation"), observe(one.known_train, "training")

@@ -75,13 +75,16 @@ def _checked(folders: list[model_folder.ModelFolder]) -> list[model_folder.Model
     return folders
 
 
-def open_folds(model_dir: str, data_dir: str, options: options_lib.Options) -> list[Fold]:
+def open_folds(
+    model_dir: str, data_dir: str, options: options_lib.Options, *, has_flags: bool = True
+) -> list[Fold]:
     """Opens models and records.
 
     Args:
         model_dir: A model folder, or a folder of folds (fold0, fold1, ...).
         data_dir: A data set.
         options: Which split, or all records of another data set.
+        has_flags: Whether the options are flags of the command, so that errors advise them.
 
     Returns:
         One `Fold`, or one per fold.
@@ -106,14 +109,14 @@ def open_folds(model_dir: str, data_dir: str, options: options_lib.Options) -> l
                 f"`split` must be test for a folder of folds, got {options.split!r}: the other"
                 " splits of the folds overlap."
             )
-        folds = [_open(folder, data, options.split) for folder in folders]
+        folds = [_open(folder, data, options.split, has_flags) for folder in folders]
         _check_complete(folders, data, model_dir)
     for fold in folds:
         if not len(fold.test):
+            other = "Choose another --split, or convert" if has_flags else "Convert"
             raise ValueError(
                 f"{data_dir}: holds no {fold.test.kind} record in the {options.split} split of"
-                f" protocol {fold.folder.protocol!r}. Choose another --split, or convert more"
-                " subjects or with --folds."
+                f" protocol {fold.folder.protocol!r}. {other} more subjects or with --folds."
             )
     return folds
 
@@ -131,14 +134,17 @@ def _check_complete(
         )
 
 
-def _open(folder: model_folder.ModelFolder, data: records.DataFolder, split: str) -> Fold:
+def _open(
+    folder: model_folder.ModelFolder, data: records.DataFolder, split: str, has_flags: bool
+) -> Fold:
     found = files.sha256(os.path.join(data.path, records.SPLITS))
     if found != folder.data["splits_sha256"]:
+        other = ", or --other_data if this one holds none of its subjects" if has_flags else ""
         raise ValueError(
             f"{data.path}: `splits.json` must be the one {folder.path} was trained with (SHA-256"
             f" {folder.data['splits_sha256'][:12]}...), got {found[:12]}...: subjects that the"
-            " model was trained on could be in the test split. Give the data set of the training,"
-            " or --other_data if this one holds none of its subjects."
+            " model was trained on could be in the test split. Give the data set of the training"
+            f"{other}."
         )
     kind = folder.task.test_kind
     return Fold(

@@ -206,10 +206,7 @@ def load(path: str) -> ModelFolder:
     """
     config_path = os.path.join(path, CONFIG)
     if not os.path.isfile(config_path):
-        raise FileNotFoundError(
-            f"{path}: is not a model folder, it has no {CONFIG}. Give the --model_dir of spine-tf"
-            " train, or one fold of it (fold0, ...)."
-        )
+        raise FileNotFoundError(_not_a_model(path))
     content = files.read_json(config_path, FORMAT)
     options = dict(content["task"])
     name = options.pop("name")
@@ -223,6 +220,21 @@ def load(path: str) -> ModelFolder:
         data=content["data"],
         versions=content["versions"],
         request=content["request"],
+    )
+
+
+def _not_a_model(path: str) -> str:
+    """Says why a path is no model folder, and what to give instead."""
+    folds = sorted(glob.glob(os.path.join(glob.escape(path), "fold[0-9]*", CONFIG)))
+    if folds:
+        return (
+            f"{path}: must be one model folder, it holds folds. Give one of them"
+            f" ({os.path.dirname(folds[0])}), or train once more without --fold for a model of the"
+            " task's own split."
+        )
+    return (
+        f"{path}: is not a model folder, it has no {CONFIG}. Give the --model_dir of spine-tf"
+        " train, or one fold of it (fold0, ...)."
     )
 
 

@@ -139,7 +139,8 @@ def test_files_that_do_not_belong_together_are_refused(done, tmp_path):
 def test_another_data_set_or_task_is_refused(folders, tmp_path, capsys):
     other = small_data.make(tmp_path / "other", (1, 1, 1), seed=3)
     assert run(folders[0], other) == 1
-    assert "`splits.json` must be the one" in capsys.readouterr().err
+    assert "`splits.json` must be the one" in (error := capsys.readouterr().err)
+    assert "--other_data" not in error  # a flag of evaluate
     model_dir = untrained.save(tmp_path / "model", folders[1], "longitudinal")
     assert run(model_dir, folders[1]) == 1
     assert "must be a model of the task grading, got longitudinal" in capsys.readouterr().err

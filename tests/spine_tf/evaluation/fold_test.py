@@ -112,8 +112,10 @@ def test_an_empty_split_is_named(tmp_path):
     # Two families are too few to hold anything out: all are in train.
     data_dir = small_data.make(tmp_path / "data", (1, 1))
     model_dir = untrained.save(tmp_path / "model", data_dir, "grading")
-    with pytest.raises(ValueError, match="holds no disc record in the test split"):
+    with pytest.raises(ValueError, match="holds no disc record in the test split.* Choose another"):
         fold.open_folds(model_dir, data_dir, OPTIONS)
+    with pytest.raises(ValueError, match="holds no disc record in the test split.* Convert more"):
+        fold.open_folds(model_dir, data_dir, OPTIONS, has_flags=False)
 
 
 def test_training_records_of_another_data_set_are_not_known(data_dir, grading_dir):

@@ -30,6 +30,16 @@ def test_what_is_saved_is_loaded(name, data_dir, tmp_path):
     assert texts[0] == texts[1]
 
 
+def test_a_folder_of_folds_is_called_that(folder, tmp_path):
+    for name in ("fold1", "fold0"):
+        model_folder.save_config(dataclasses.replace(folder, path=str(tmp_path / name)))
+    with pytest.raises(
+        FileNotFoundError, match="must be one model folder, it holds folds"
+    ) as error:
+        model_folder.load(str(tmp_path))
+    assert f"Give one of them ({tmp_path / 'fold0'})" in str(error.value)
+
+
 def test_config_names_no_place(folder):
     text = open(os.path.join(folder.path, model_folder.CONFIG), encoding="utf-8").read()
     assert not re.search(r'"[^"]*/[^"]*"', text.replace(model_folder.FORMAT, ""))
