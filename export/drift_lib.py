@@ -190,6 +190,6 @@ def _measure_to_json(measure: drift_groups.Measure) -> dict[str, Any]:
         "p_holm": float(f"{measure.p_holm:.4g}"),
     }
     if measure.middle:
-        sample, training = (round(value, _KEPT_DIGITS) for value in measure.middle)
+        sample, training = (float(f"{value:.9g}") for value in measure.middle)
         found |= {"median": sample, "training_median": training}
     return found

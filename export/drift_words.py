@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from export import drift_groups
 
 _MOST_NAMED = 3  # measures in a sentence
+_DIGITS = (3, 6)  # of a median; more where fewer show no difference
 
 
 def conclusion(
@@ -67,9 +68,20 @@ def describe(measure: drift_groups.Measure) -> str:
     psi = f"PSI {measure.moved.psi:.2f}"
     if measure.middle is None:
         return f"{measure.name.replace('_', ' ')} ({psi})"
-    sample, training = measure.middle
-    where = "higher" if sample > training else "lower"
-    return f"{measure.name} is {where} (median {sample:.3g}, in training {training:.3g}; {psi})"
+    sample, training = _apart(*measure.middle)
+    if sample == training:
+        return f"{measure.name} is spread otherwise (median {sample} as in training; {psi})"
+    where = "higher" if measure.middle[0] > measure.middle[1] else "lower"
+    return f"{measure.name} is {where} (median {sample}, in training {training}; {psi})"
+
+
+def _apart(first: float, second: float) -> tuple[str, str]:
+    """Both numbers with as few digits as show that they differ; alike if that takes too many."""
+    for digits in _DIGITS:
+        found = f"{first:.{digits}g}", f"{second:.{digits}g}"
+        if found[0] != found[1]:
+            return found
+    return f"{first:.{_DIGITS[0]}g}", f"{second:.{_DIGITS[0]}g}"
 
 
 def _capital(text: str) -> str:

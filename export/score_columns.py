@@ -5,8 +5,10 @@ from typing import Any
 
 from export import saved_model, table
 
-TEXT, INTEGER, NUMBER, FLAG = "text", "integer", "number", "flag"
-DIGITS = 6  # of numbers
+TEXT, INTEGER, FLAG = "text", "integer", "flag"
+NUMBER = "number"  # with six decimals
+MEASURED = "measured"  # a float32 that is read as it was, because it is compared with others
+DIGITS = {NUMBER: ".6f", MEASURED: ".9g"}
 ERROR = "error"
 
 _DISC = {
@@ -36,8 +38,8 @@ def columns(infos: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         found |= {f"{name}_grade": INTEGER, f"{name}_expected_grade": NUMBER}
         found |= {f"{name}_p{grade}": NUMBER for grade in item.grades}
         found |= {f"{name}_uncertain": FLAG, f"{name}_was_graded": FLAG, f"{name}_label": INTEGER}
-    found |= {"distance": NUMBER, "is_outlier": FLAG}
-    found |= {name: NUMBER for info in infos for name in features_of(info)}
+    found |= {"distance": MEASURED, "is_outlier": FLAG}
+    found |= {name: MEASURED for info in infos for name in features_of(info)}
     return found | {ERROR: TEXT}
 
 
@@ -66,12 +68,16 @@ def cells_of(
         found[f"{name}_uncertain"] = grade.uncertain
         found[f"{name}_was_graded"] = grade.was_graded
     if "distance" in outputs:
-        found["distance"] = _rounded(outputs["distance"][number])
+        found["distance"] = _measured(outputs["distance"][number])
         found["is_outlier"] = bool(outputs["is_outlier"][number])
-        values = map(_rounded, outputs["features"][number])
+        values = map(_measured, outputs["features"][number])
         found |= dict(zip(features_of(model.info), values, strict=True))
     return found
 
 
-def _rounded(value: float) -> float:
-    return round(float(value), DIGITS) + 0.0  # there is no minus zero
+def _rounded(value: float, kind: str = NUMBER) -> float:
+    return float(format(float(value), DIGITS[kind])) + 0.0  # there is no minus zero
+
+
+def _measured(value: float) -> float:
+    return _rounded(value, MEASURED)

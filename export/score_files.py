@@ -18,6 +18,7 @@ _ARROW = {
     score_columns.TEXT: pa.string(),
     score_columns.INTEGER: pa.int32(),
     score_columns.NUMBER: pa.float64(),
+    score_columns.MEASURED: pa.float32(),
     score_columns.FLAG: pa.bool_(),
 }
 Batches = Iterable[Sequence[Mapping[str, Any]]]
@@ -106,8 +107,8 @@ def _write_csv(file: IO, columns: Mapping[str, str], batches: Batches) -> None:
 _FORMATS: Mapping[str, Callable[[Any], str]] = {
     score_columns.TEXT: str,
     score_columns.INTEGER: str,
-    score_columns.NUMBER: lambda value: f"{value:.{score_columns.DIGITS}f}",
     score_columns.FLAG: lambda value: str(int(value)),
+    **{kind: f"{{:{digits}}}".format for kind, digits in score_columns.DIGITS.items()},
 }
 
 

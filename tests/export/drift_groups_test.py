@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from export import drift_groups, drift_words
+from export import drift_groups, drift_stats, drift_words
 
 LEVELS = ["L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
 SCANNERS = ("1.5 T", "3 T")
@@ -116,3 +116,15 @@ def test_a_large_batch_is_thinned():
     batch = drift_groups.judge(REFERENCE, sample)[0]
     assert batch.num_discs == 21_000 and batch.num_scans == 4200
     assert not blamed and statuses["the batch"] == drift_groups.UNMOVED
+
+
+def test_medians_have_the_digits_that_show_a_difference():
+    def say(*middle):
+        moved = drift_stats.Moved(2.8, 0.5, 0.001)
+        return drift_words.describe(drift_groups.Measure("x", False, moved, middle=middle))
+
+    assert say(0.5, 0.25) == "x is higher (median 0.5, in training 0.25; PSI 2.80)"
+    assert say(4.3901e-4, 4.3902e-4) == (
+        "x is lower (median 0.00043901, in training 0.00043902; PSI 2.80)"
+    )
+    assert say(1.0, 1 + 1e-8) == "x is spread otherwise (median 1 as in training; PSI 2.80)"

@@ -1,5 +1,6 @@
 """Tests of export.drift_lib, of its page and of the command."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -75,6 +76,27 @@ def test_an_unmoved_batch(watched, tmp_path, ending):
     batch = found.content["groups"][0]
     assert batch["shares"]["is_outlier"] == pytest.approx(0.1)
     assert batch["shares"]["pfirrmann_uncertain"] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("ending", score_files.ENDINGS)
+def test_its_own_training_discs_are_unmoved_also_tiny_and_nearly_tied(watched, tmp_path, ending):
+    model = str(shutil.copytree(watched, tmp_path / "model"))
+    path = os.path.join(model, "1", "assets.extra", "reference.npz")
+    known = reference.load(path)
+    steps = np.random.default_rng(0).integers(0, 4, len(known.rows["level"]))
+    known.rows["features"][:, 0] = np.float32(4.39e-4) + steps.astype(np.float32) * np.float32(1e-9)
+    known.save(path)
+    rows = drift_groups_test.REFERENCE
+    numbers = dict(zip(FEATURES, known.rows["features"].T, strict=True))
+    scan = np.repeat([f"s{i}" for i in range(len(rows) // 5)], 5)
+    sample = dataclasses.replace(rows, numbers=numbers, scan=scan)
+    scored = write_scores(tmp_path / f"scores{ending}", model, sample)
+    found = drift_lib.drift(scored, model, str(tmp_path / "out"))
+    assert found.content["conclusion"] == ["Nothing moved."]
+    measures = found.content["groups"][0]["measures"]
+    tied = next(measure for measure in measures if measure["name"] == "intensity_mean")
+    assert tied["psi"] == 0
+    assert tied["median"] == tied["training_median"]
 
 
 def test_a_scanner_is_named_in_json_and_on_the_page(watched, tmp_path, capsys):

@@ -27,7 +27,8 @@ def test_columns_of_several_models_are_those_of_all():
         *("disc_narrowing_uncertain", "disc_narrowing_was_graded", "disc_narrowing_label"),
         *("distance", "is_outlier", "intensity_mean", "embedding_0", "error"),
     ]
-    assert found["pfirrmann_p1"] == found["embedding_0"] == score_columns.NUMBER
+    assert found["pfirrmann_p1"] == score_columns.NUMBER
+    assert found["distance"] == found["embedding_0"] == score_columns.MEASURED
 
 
 def outputs(**more):
@@ -58,9 +59,12 @@ def test_cells_with_calibration():
         disc_narrowing_uncertain=np.array([True, False]),
         distance=np.array([0.5, 1.2345678], np.float32),
         is_outlier=np.array([False, True]),
-        features=np.array([[0.1, -1e-9], [0.5, -2]], np.float32),
+        features=np.array([[1 / 3, -0.0], [0.5, -1e-9]], np.float32),
     )
     found = score_columns.cells_of(model, calibrated, 1)
     assert found["disc_narrowing_uncertain"] is False and found["is_outlier"] is True
-    assert (found["distance"], found["intensity_mean"], found["embedding_0"]) == (1.234568, 0.5, -2)
-    assert str(score_columns.cells_of(model, calibrated, 0)["embedding_0"]) == "0.0"
+    assert (found["distance"], found["intensity_mean"]) == (1.23456776, 0.5)
+    assert np.float32(found["embedding_0"]) == np.float32(-1e-9)
+    found = score_columns.cells_of(model, calibrated, 0)
+    assert found["intensity_mean"] == 0.333333343
+    assert str(found["embedding_0"]) == "0.0"
