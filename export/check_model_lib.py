@@ -107,7 +107,7 @@ def check(
 
 
 def _judge(version, info, trained, data_dir: str, settings):
-    """Yields the checks; those that need a loaded version fail if it cannot be."""
+    """Yields the checks; those that need a loaded version are not run if it cannot be."""
     served, problem = None, ""
     try:
         served = check_model_served.Served(version, settings.timeout_seconds)
@@ -134,17 +134,20 @@ def _check(
     rule: check_model_rules.Rule, subject: check_model_rules.Subject, problem: str
 ) -> check_model_rules.Check:
     wanted = rule.wanted.format(**dataclasses.asdict(subject.settings))
-    if problem and rule.needs_served:
-        reason = problem if rule.name == _LOADS else f"the rule {_LOADS} does not hold"
-        verdict = check_model_rules.Verdict(False, reason)
-    else:
-        verdict = _judged(rule, subject)
+    try:
+        verdict = _judged(rule, subject, problem)
+    except check_model_rules.NotRunError as error:
+        return check_model_rules.Check(rule.name, False, str(error), wanted, "", was_run=False)
     return check_model_rules.Check(rule.name, *verdict, wanted, rule.remedy)
 
 
 def _judged(
-    rule: check_model_rules.Rule, subject: check_model_rules.Subject
+    rule: check_model_rules.Rule, subject: check_model_rules.Subject, problem: str
 ) -> check_model_rules.Verdict:
+    if problem and rule.name == _LOADS:
+        return check_model_rules.Verdict(False, problem)
+    if problem and rule.needs_served:
+        raise check_model_rules.NotRunError(f"the rule {_LOADS} does not hold")
     try:
         return rule.judge(subject)
     except _FAILURES as error:

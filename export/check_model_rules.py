@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 from export import check_model_served, check_model_settings, check_model_trained, warmup
 
 
+class NotRunError(Exception):
+    """A rule cannot be judged, because another one does not hold, which says what to do."""
+
+
 class Verdict(NamedTuple):
     """Whether a rule is kept, and what was measured; ready for JSON."""
 
@@ -51,11 +55,12 @@ class Subject:
         """Returns the largest warmup request of a signature.
 
         Raises:
-            ValueError: If there is none.
+            NotRunError: If there is none, which the rule `warmup` says.
         """
         found = [one.inputs for one in self.requests if one.signature == signature]
         if not found:
-            raise ValueError(f"there is no warmup request of the signature {signature}")
+            of = f" of the signature {signature}" if self.requests else ""
+            raise NotRunError(f"no warmup request{of}")
         return max(found, key=lambda inputs: max(len(value) for value in inputs.values()))
 
     @property
@@ -72,7 +77,8 @@ class Rule:
         name: Short name.
         wanted: What must hold; {fields} are those of the settings.
         remedy: What a person does if it does not.
-        judge: Measures it. An exception means that it does not hold.
+        judge: Measures it. An exception means that it does not hold; `NotRunError` that it was not
+            judged.
         needs_served: Whether it asks the loaded version.
     """
 
@@ -92,7 +98,8 @@ class Check:
         passed: Whether it holds.
         measured: What was found.
         wanted: What must hold.
-        remedy: What to do if it does not.
+        remedy: What to do if it does not; "" if it was not run.
+        was_run: Whether it was judged; if not it has not passed, and `measured` says why.
     """
 
     name: str
@@ -100,16 +107,21 @@ class Check:
     measured: Any
     wanted: str
     remedy: str
+    was_run: bool = True
 
     def __str__(self) -> str:
         if self.passed:
             return f"ok      {self.name}: {_short(self.measured)}"
+        if not self.was_run:
+            return f"not run {self.name}: {self.measured}"
         return (
             f"FAILED  {self.name}: wanted {self.wanted}; got {_short(self.measured)}. {self.remedy}"
         )
 
 
 def _short(measured: Any) -> str:
+    if isinstance(measured, Mapping | list) and not measured:
+        return "none"
     if isinstance(measured, Mapping):
         return ", ".join(f"{name} {_short(value)}" for name, value in measured.items())
     if isinstance(measured, list):

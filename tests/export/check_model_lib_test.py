@@ -76,7 +76,7 @@ def test_a_good_version_is_blessed_until_a_file_changes(good, tmp_path):
     with open(os.path.join(version, check_model_blessing.GATE), encoding="utf-8") as file:
         gate = json.load(file)
     assert gate["passed"] and all(check["passed"] for check in gate["checks"])
-    assert {*gate["checks"][0]} == {"name", "passed", "measured", "wanted", "remedy"}
+    assert {*gate["checks"][0]} == {*("name", "passed", "measured", "wanted", "remedy", "was_run")}
     assert check_model_blessing.problem(version) == ""
     call[2] = [f"--export_dir={export_dir}", "--blessing_only"]
     assert cli.call(*call) == cli.EXIT_DONE
@@ -102,6 +102,26 @@ def test_a_corrupted_weight_is_found(good, tmp_path):
     assert "is not blessed" in check_model_blessing.problem(version)
     loads = next(one for one in gate.checks if one.name == "loads")
     assert "DATA_LOSS" in loads.measured
+    assert "not run crops: the rule loads does not hold" in map(str, gate.checks)
+
+
+def test_without_warmup_requests_one_check_fails_and_says_what_to_do(good, tmp_path, monkeypatch):
+    monkeypatch.setattr(export_lib.warmup, "is_installed", lambda: False)
+    export_lib.export(good[0], str(tmp_path))
+    gate = check(*good[:2], str(tmp_path))
+    assert [one.name for one in gate.checks if one.was_run and not one.passed] == ["warmup"]
+    warmup = str(next(one for one in gate.checks if one.name == "warmup"))
+    assert warmup.startswith("FAILED  warmup: ") and "; got none. Export again" in warmup
+    assert "pip install 'spine-tf[serving]'" in warmup
+    rest = [one for one in gate.checks if not one.was_run]
+    assert {one.name for one in rest} == {
+        *("crops", "packed", "records", "scan", "batches", "derived"),
+        *("wrong_shapes", "wrong_values", "empty_batches", "latency"),
+    }
+    assert all(str(one) == f"not run {one.name}: no warmup request" for one in rest)
+    version = os.path.join(tmp_path, "1")
+    assert not gate.passed
+    assert not os.path.exists(os.path.join(version, check_model_blessing.BLESSED))
 
 
 def export_patched(good, tmp_path):
