@@ -295,3 +295,16 @@ def test_the_real_study_has_six_graded_discs(model, tmp_path):
     assert [disc.level for disc in report.content.discs] == DISCS
     assert report.content.series.first.description == "Sag T2 frFSE S"
     assert report.exit_status == 0
+
+
+def test_the_model_of_the_package_is_taken_where_none_is_given(study_dir, tmp_path, capsys):
+    status, _ = call(capsys, study_dir=study_dir, output_dir=tmp_path / "graded")
+    assert status == cli.EXIT_DONE
+    facts = json.loads(text(tmp_path / "graded" / grade_lib.JSON))
+    rows = read(tmp_path / "graded" / grade_lib.CSV)
+    assert [row["level"] for row in rows] == DISCS
+    assert {row["grading"] for row in rows} == {"pfirrmann"}
+    probabilities = [sum(float(row[f"p_{grade}"]) for grade in range(1, 6)) for row in rows]
+    np.testing.assert_allclose(probabilities, 1, atol=1e-5)
+    version = saved_model.find_version(saved_model.BUILTIN)
+    assert facts["model"]["version"] == saved_model.load(version).version

@@ -97,3 +97,17 @@ def test_a_signature_that_is_missing_is_named(model):
     loaded = saved_model.load(model)
     with pytest.raises(ValueError, match="must have the signature 'other', got embed, examples"):
         loaded.run("other", crops=np.zeros([1, 9, 56, 112], np.float32))
+
+
+def test_the_model_of_the_package_is_whole_small_and_says_what_it_is():
+    folder = saved_model.find_version(saved_model.BUILTIN)
+    info = saved_model.read_info(folder)
+    saved_model.check_whole(folder, info)
+    assert [grading["name"] for grading in info["gradings"]] == ["pfirrmann"]
+    assert sum(saved_model.file_sizes(folder).values()) < 8e6
+    with open(os.path.join(folder, saved_model.EXTRA, "model_card.json"), encoding="utf-8") as file:
+        card = json.load(file)
+    assert "Not a medical device" in card["intended_use"]
+    assert "CC BY 4.0, derived from SPIDER" in card["licence"]
+    # Nothing of a patient travels with it: no crop is in a request, and no key in the facts.
+    assert "tf_serving_warmup_requests" not in "".join(saved_model.file_names(folder))
