@@ -9,7 +9,7 @@ import pytest
 
 from export import report_page
 
-WIDTHS = {"desktop": (1280, 900), "phone": (375, 800)}
+WIDTHS = {"desktop": (1280, 900), "notebook": (1024, 768), "phone": (375, 800)}
 DISCS = ["T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -108,7 +108,7 @@ def test_both_studies_stand_beside_each_other(page):
 
 def test_nothing_is_wider_than_the_screen(page):
     width = page[0].viewport_size["width"]
-    parts = page[0].locator("header, section, figure, footer, .cell, .seen, .chart")
+    parts = page[0].locator("header, section, figure, footer, .discs, .cell, .seen, .chart")
     right = parts.evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
     wide = [edge for edge in right if edge > width]
     assert not wide
