@@ -11,6 +11,7 @@ _PIXEL_MM = 0.5
 _MOST_PIXELS = 1200
 _PERCENTILES = (1.0, 99.0)
 _OUTLINE, _UNNAMED, _TEXT = (124, 199, 255), (255, 196, 61), (255, 255, 160)
+_HALO = {"stroke_width": 2, "stroke_fill": "black"}  # without it no text is read on bright fat
 
 
 def draw(
@@ -34,9 +35,10 @@ def draw(
     for body, quad in zip(annotation.vertebrae, quads, strict=True):
         points = [(float(x), float(y)) for y, x in (quad[:, 1:] + 0.5) * spacing_mm * scale]
         pen.polygon(points, outline=_OUTLINE if body.level else _UNNAMED)
-        pen.text(np.mean(points, axis=0).tolist(), _name(body), fill=_TEXT, anchor="mm")
+        middle = np.mean(points, axis=0).tolist()
+        pen.text(middle, _name(body), fill=_TEXT, anchor="mm", align="center", **_HALO)
     if annotation.status == vertebrae.UNKNOWN:
-        pen.text((6, 6), "levels unknown", fill=_UNNAMED)
+        pen.text((6, 6), "levels unknown", fill=_UNNAMED, **_HALO)
     content = io.BytesIO()
     picture.save(content, format="PNG", compress_level=3)  # a third of the time
     return content.getvalue()
@@ -52,8 +54,9 @@ def _picture(plane: np.ndarray, size: np.ndarray) -> Image.Image:
 
 
 def _name(body: vertebrae.Vertebra) -> str:
+    """Its name, and its probability on a line below."""
     if not body.level:
         return "" if body.probability is None else f"{body.probability:.2f}"
     if body.probability is None:
         return body.level.value
-    return f"{body.level.value} {body.probability:.2f}"
+    return f"{body.level.value}\n{body.probability:.2f}"

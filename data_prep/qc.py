@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image, ImageDraw
 
 from data_prep import overlay, slice_qc
 from spine_tf import vertebrae
@@ -14,6 +15,7 @@ CROPS, OUTLINES = ".png", "-outlines.png"  # what the names of pictures end in
 _SHOWN_SCALE = 0.5
 _OUTLINES_PIXEL_MM = 0.8
 _GAP = 2
+_CAPTION_ROWS = 14  # above a strip: the level of every crop
 
 
 # Pairs of discs are the pixels of the discs again.
@@ -45,6 +47,8 @@ def crop_sheet(
 ) -> bytes:
     """Returns a PNG: vertebral bodies in the first row, discs in the second, head to foot.
 
+    The name of its level stands above every crop.
+
     Of a scan with slices alone see `slice_qc.sheet`.
 
     Args:
@@ -65,7 +69,16 @@ def _strip(kind: str, examples: Sequence[tf.train.Example], settings) -> np.ndar
     step = round(settings["crop_scale"] / _SHOWN_SCALE)
     tiles = []
     for example in examples:
+        level = example.features.feature["level"].bytes_list.value[0].decode()
         content = example.features.feature["image"].bytes_list.value[0]
         shown = schema.stored_pixels(content, shape)[shape[0] // 2, ::step, ::step]
-        tiles += [schema.intensity(shown), np.zeros((len(shown), _GAP))]
+        tile = np.concatenate([_caption(level, shown.shape[1]), schema.intensity(shown)])
+        tiles += [tile, np.zeros((len(tile), _GAP))]
     return np.concatenate(tiles, 1)
+
+
+def _caption(text: str, width: int) -> np.ndarray:
+    """`text` in white on black, as intensities."""
+    picture = Image.new("L", (width, _CAPTION_ROWS))
+    ImageDraw.Draw(picture).text((2, _CAPTION_ROWS // 2), text, fill=255, anchor="lm")
+    return np.asarray(picture, np.float32) * (crops.MAX_INTENSITY / 255)

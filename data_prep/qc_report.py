@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 
 from data_prep import accounts, page_template, qc, rejection
-from spine_tf import files, levels
-from spine_tf.data import records
+from spine_tf import files, gradings, levels
+from spine_tf.data import records, schema
 
 QC, INDEX = "qc", "index.html"
 _MOST_SHEETS = 60  # a third of a megabyte each
 _UNUSUAL = 4.0  # robust standard deviations from the median of the data set
+_MILD = 1.0  # of a scan that ends before S1 or begins below T12, as many do
 _LEAST_SPREAD = 0.05  # of the median: what differs by less is not unusual
+_UNITS = {"slice distance": " mm", "pixel height": " mm", "pixel width": " mm"}
+_UNITS |= {"width of bodies and discs": " mm"}
+_INTENSITY = "intensity before normalisation"
 # A path may hold blanks, so all that follows one goes too; reasons name files in parentheses.
 _MASKED = re.compile(r"\S*[/\\].*|\b\d+(?:\.\d+){2,}\b|'[^']*'")
 
@@ -61,7 +65,7 @@ def _scan(key: str, found: Sequence[tuple[Mapping[str, Any], int]]) -> Scan:
     slice_mm, row_mm, column_mm = row["spacing_mm"][3 * visit : 3 * visit + 3]
     widths_mm = [r["width_mm"][v] for r, v in found]
     measures = {
-        "intensity": float(np.median([r["median"][v] for r, v in found])),
+        _INTENSITY: float(np.median([r["median"][v] for r, v in found])),
         "slice distance": slice_mm,
         "pixel height": row_mm,
         "pixel width": column_mm,
@@ -76,7 +80,7 @@ def _scan(key: str, found: Sequence[tuple[Mapping[str, Any], int]]) -> Scan:
 def unusual(found: Sequence[Scan]) -> dict[str, dict[str, float]]:
     """Returns scan -> what is unusual of it -> by how many robust standard deviations.
 
-    A level that is missing between two others counts as unusual, too.
+    A level that is missing between two others counts as unusual, too; T12 or S1 alone a little.
     """
     odd = {scan.key: {} for scan in found}
     for name in found[0].measures if found else ():
@@ -86,11 +90,21 @@ def unusual(found: Sequence[Scan]) -> dict[str, dict[str, float]]:
         for scan, value in zip(found, values, strict=True):
             deviation = abs(value - middle) / max(spread, 1e-9)
             if deviation > _UNUSUAL:
-                odd[scan.key][f"{name} {value:.3g}, others {middle:.3g}"] = float(deviation)
+                unit = _UNITS.get(name, "")
+                told = f"{name} {value:.3g}{unit}, most others near {middle:.3g}{unit}"
+                odd[scan.key][told] = float(deviation)
     for scan in found:
         for name in _gaps(scan.names):
             odd[scan.key][f"{name} is missing"] = _UNUSUAL
+        odd[scan.key] |= {f"no {name}": _MILD for name in _missing_ends(scan.names)}
     return odd
+
+
+def _missing_ends(names: Iterable[str]) -> list[str]:
+    """T12 or S1, if that is not there and other vertebrae are."""
+    known = [level.value for level in levels.LUMBAR_VERTEBRAE]
+    ends = (known[0], known[-1]) if set(known) & set(names) else ()
+    return [name for name in ends if name not in names]
 
 
 def _gaps(names: Iterable[str]) -> list[str]:
@@ -121,6 +135,35 @@ def _histogram(values: Iterable[float], unit: str, step: float) -> dict[str, int
     return {f"{i * step:g} to {(i + 1) * step:g} {unit}": counts[i] for i in sorted(counts)}
 
 
+def _tesla(strength: float) -> str:
+    return f"{strength:g} T" if strength else "unknown"
+
+
+def grade_table(rows: Iterable[Mapping[str, Any]]) -> list[list[str | int]]:
+    """Returns how many discs have which grade, a line per grading and grade.
+
+    Args:
+        rows: Of the index of discs.
+
+    Returns:
+        Lines of title, grade and the counts of all discs and of those of `levels.LUMBAR_DISCS`;
+        none of a grading that no disc has.
+    """
+    counts = collections.Counter()
+    for row in rows:
+        for name, grade in row.get("grades", {}).items():
+            counts[name, grade, row["level"]] += 1
+    there = {name for name, _, _ in counts}
+    lines = []
+    for name in (name for name in gradings.GRADINGS if name in there):
+        grading = gradings.from_name(name)
+        for grade in grading.grades:
+            found = {k[2]: n for k, n in counts.items() if k[:2] == (name, grade)}
+            by_level = [found.get(disc.value, 0) for disc in levels.LUMBAR_DISCS]
+            lines.append([grading.title, grade, sum(found.values()), *by_level])
+    return lines
+
+
 def _plots(found: Sequence[Scan], rejections, not_needed: Mapping[str, int]) -> list[dict]:
     by_subject = collections.Counter(scan.subject for scan in found)
     visits = collections.Counter(by_subject.values())
@@ -135,7 +178,7 @@ def _plots(found: Sequence[Scan], rejections, not_needed: Mapping[str, int]) -> 
     plots = [
         ("Visits of a subject", {f"{n}": visits[n] for n in sorted(visits)}),
         ("Time since a subject's first visit", _histogram(years, "years", 1)),
-        ("Scanners: field strength", {f"{t:g} T": strengths[t] for t in sorted(strengths)}),
+        ("Scanners: field strength", {_tesla(t): strengths[t] for t in sorted(strengths)}),
         ("Slice distance", _histogram((s.measures["slice distance"] for s in found), "mm", 0.5)),
         ("Pixel height", _histogram((s.measures["pixel height"] for s in found), "mm", 0.1)),
         ("Levels", {name: count for name, count in cut_out.items() if count}),
@@ -167,21 +210,30 @@ def write(
         rejections: What was rejected; only what kinds of reasons and how many are shown.
         not_needed: What was not needed -> count.
     """
+    kinds = tuple(kinds)
     found = scans(row for kind in kinds for row in _rows(output_dir, kind))
+    discs = _rows(output_dir, schema.DISC) if schema.DISC in kinds else []
     odd = unusual(found)
     first = sorted(odd, key=lambda key: (-sum(odd[key].values()), key))
     pictures = [key for key in first if os.path.exists(_picture(output_dir, key, qc.CROPS))]
     subjects = len({scan.subject for scan in found})
-    told = f"{len(found)} scans of {subjects} subjects; {len(rejections)} rejections."
+    told = f"{_count(len(found), 'scan')} of {_count(subjects, 'subject')};"
+    told += f" {_count(len(rejections), 'rejection')}."
     counts = accounts.read_counts(output_dir)
     page = page_template.load(__file__, "qc.html").render(
         summary=f"{told} {counts}." if counts else told,
         plots=_plots(found, rejections, not_needed or {}),
+        discs=[disc.value for disc in levels.LUMBAR_DISCS] if discs else [],
+        grades=grade_table(discs),
         sheets=[_sheet(output_dir, key, odd[key]) for key in pictures[:_MOST_SHEETS]],
         num_left_out=len(pictures[_MOST_SHEETS:]),
     )
     with files.atomic_write(os.path.join(output_dir, QC, INDEX)) as file:
         file.write(page)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _rows(output_dir: str, kind: str) -> list[dict[str, Any]]:
@@ -195,9 +247,12 @@ def _picture(output_dir: str, key: str, ending: str) -> str:
 
 def _sheet(output_dir: str, key: str, reasons: Mapping[str, float]) -> dict[str, str]:
     """What the page shows of a scan; pictures as Base64, or "" where there is none."""
-    found = {"scan": key, "reasons": "; ".join(reasons)}
+    found = {"scan": key}
+    found["reasons"] = "; ".join(name for name, weight in reasons.items() if weight > _MILD)
+    found["ends"] = "; ".join(name for name, weight in reasons.items() if weight <= _MILD)
     for name, ending in (("crops", qc.CROPS), ("outlines", qc.OUTLINES)):
         path, found[name] = _picture(output_dir, key, ending), ""
+        found[f"{name}_file"] = os.path.basename(path)
         if os.path.exists(path):
             with open(path, "rb") as file:
                 found[name] = base64.b64encode(file.read()).decode()

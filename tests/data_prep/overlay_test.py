@@ -31,6 +31,15 @@ def test_bodies_without_levels_have_another_colour():
     assert not np.all(found == (124, 199, 255), axis=-1).any()
 
 
+def test_names_have_a_dark_rim():
+    scan = tiny_export.make_volume()
+    bright = np.broadcast_to(np.linspace(0.9, 1, scan.array.shape[2]), scan.array.shape)
+    white = volume.Volume(np.array(bright, np.float32), scan.affine)
+    picture = _picture(white, stub_finder.answered(None).annotation)
+    is_black = np.all(picture == 0, axis=-1)
+    assert is_black[:, picture.shape[1] // 3 :].sum() > 100  # the slice itself is bright there
+
+
 def test_a_volume_of_nothing_is_drawn():
     scan = tiny_export.make_volume()
     empty = volume.Volume(np.full_like(scan.array, np.nan), scan.affine)

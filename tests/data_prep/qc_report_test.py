@@ -34,21 +34,61 @@ def test_scans_of_an_index():
     first, second = qc_report.scans([pair, {"scan": "of slices"}])
     assert (first.key, first.days, first.field_strength_t) == ("a", 0, 1.5)
     assert (second.key, second.days, second.field_strength_t) == ("b", 400, 3.0)
-    assert second.measures["slice distance"] == 5.0 and second.measures["intensity"] == 200.0
+    assert second.measures["slice distance"] == 5.0 and second.measures[qc_report._INTENSITY] == 200.0
 
 
 def test_the_unusual_is_found():
     found = qc_report.scans(
         row
         for i in range(9)
-        for row in rows(f"s{i}", 100.0 + i, _NAMES if i != 3 else ["L1", "L2", "L4"])
+        for row in rows(f"s{i}", 100.0 + i, _NAMES if i != 3 else ["L1", "L2", "L4", "L5", "S1"])
     )
     odd = qc_report.unusual(found)
-    assert odd["s3"] == {"L3 is missing": 4.0}
+    assert odd["s3"] == {"L3 is missing": 4.0, "no T12": 1.0}
     assert not any(reasons for key, reasons in odd.items() if key != "s3")
     odd = qc_report.unusual([*found, *qc_report.scans(rows("bright", 900.0))])
     (reason,) = odd["bright"]
-    assert reason.startswith("intensity 900, others 10")
+    assert reason.startswith("intensity before normalisation 900, most others near 10")
+
+
+def test_a_scan_that_ends_early_is_marked_a_little():
+    discs = [disc.value for disc in levels.LUMBAR_DISCS]
+    odd = qc_report.unusual(
+        [
+            *qc_report.scans(rows("short", names=_NAMES[:-1])),
+            *qc_report.scans(rows("d", names=discs)),
+        ]
+    )
+    assert odd == {"short": {"no S1": 1.0}, "d": {}}
+
+
+def test_an_unusual_length_has_its_unit():
+    found = [one for i in range(9) for one in qc_report.scans(rows(f"s{i}"))]
+    wide = [row | {"spacing_mm": [8.0, 0.62, 0.6]} for row in rows("wide")]
+    odd = qc_report.unusual([*found, *qc_report.scans(wide)])
+    assert list(odd["wide"]) == ["slice distance 8 mm, most others near 4.4 mm"]
+
+
+def test_table_of_grades():
+    discs = [row | {"grades": {"modic": 1}} for row in rows("a", names=["L4-L5", "L5-S1"])]
+    discs += [row | {"grades": {"modic": 3}} for row in rows("b", names=["L4-L5"])]
+    assert qc_report.grade_table([*discs, *rows("c", names=["L4-L5"])]) == [
+        ["Modic type", 0, 0, 0, 0, 0, 0, 0, 0],
+        ["Modic type", 1, 2, 0, 0, 0, 0, 1, 1],
+        ["Modic type", 2, 0, 0, 0, 0, 0, 0, 0],
+        ["Modic type", 3, 1, 0, 0, 0, 0, 1, 0],
+    ]
+
+
+@pytest.mark.parametrize("strength, told", [(0.0, "unknown"), (1.5, "1.5 T")])
+def test_field_strength_on_the_page(tmp_path, strength, told):
+    (tmp_path / "qc").mkdir()
+    lines = [json.dumps(row | {"field_strength_t": [strength]}) for row in rows("aa")]
+    (tmp_path / "index-disc.jsonl").write_text("\n".join(lines) + "\n")
+    qc_report.write(str(tmp_path), ["disc"])
+    page = (tmp_path / "qc" / "index.html").read_text()
+    assert f">{told}</text>" in page and ">0 T<" not in page
+    assert "1 scan of 1 subject; 0 rejections." in page and "No disc is graded." in page
 
 
 @pytest.mark.parametrize(
@@ -78,10 +118,11 @@ def test_page_is_whole_and_holds_no_uid_or_path(tmp_path):
     accounts.write(str(tmp_path), ended, {})
     qc_report.write(str(tmp_path), ["disc"], rejected, {"files: not DICOM": 3})
     page = (tmp_path / "qc" / "index.html").read_text()
-    assert "2 scans of 1 subjects; 1 rejections" in page
-    assert "rejections. 3 files found: 1 converted, 1 not needed, 1 rejected. Scans" in page
+    assert "2 scans of 1 subject; 1 rejection" in page
+    assert "rejection. 3 files found: 1 converted, 1 not needed, 1 rejected. Scans" in page
     assert "has no date" in page and "files: not DICOM" in page
     assert "secret" not in page and "1.2.3.4" not in page
     outlines, crops = page.index("base64,b3V0bGluZXM="), page.index("base64,cGljdHVyZQ==")
     assert outlines < crops and 'alt="outlines of bb"' in page
+    assert 'href="bb-outlines.png"' in page and 'href="bb.png"' in page
     assert "http" not in page and 'src="data:' in page  # nothing from elsewhere
