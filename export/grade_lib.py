@@ -148,6 +148,7 @@ def _content(
         figure=figure.draw(read.volume, read.annotation, shown),
         detected=found.detected,
         card=report_card.rows(exported),
+        results=report_card.results(exported),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import spine_tf
 from data_prep import page_template
-from export import export_settings
+from export import export_settings, results_table
 from spine_tf import files
 from spine_tf.evaluation import bootstrap, run
 from spine_tf.training import model_folder
@@ -85,9 +85,16 @@ def read_evaluation(path: str, model_dir: str, weights_sha256: str) -> dict[str,
 
 def to_markdown(card: Mapping[str, Any]) -> str:
     """Returns model_card.md of the content of model_card.json."""
-    found = list(metrics(card["evaluation"]["results"])) if card["evaluation"] else []
+    tables, others, split = [], [], ""
+    if card["evaluation"]:
+        titles = {item["name"]: item["title"] for item in card["gradings"]}
+        tables = results_table.tables(card["evaluation"], titles)
+        others = [] if tables else list(metrics(card["evaluation"]["results"]))
+        split = results_table.split(card["evaluation"])
     template = page_template.load(__file__, MARKDOWN, is_html=False)
-    return template.render(card=card, metrics=found)
+    return template.render(
+        card=card, split=split, tables=tables, columns=results_table.COLUMNS, metrics=others
+    )
 
 
 def metrics(results: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_prep import dicom_header, series_choice
-from export import figure, saved_model, table
+from export import figure, results_table, saved_model, table
 
 FORMAT = "spine_tf grades/1"
 NOTICE = "Research only. Not a medical device: not for diagnosis or treatment."
@@ -85,6 +85,7 @@ class Content:
         figure: The mid-sagittal slice.
         detected: `vertebrae/1` with its scores, if a detector found the vertebrae.
         card: What the model card says, in rows of name and text.
+        results: What was measured of the model, per grading.
         comparison: With an earlier study, if one was given.
     """
 
@@ -99,6 +100,7 @@ class Content:
     figure: figure.Figure
     detected: Mapping[str, Any] | None = None
     card: Sequence[tuple[str, str]] = ()
+    results: Sequence[results_table.Table] = ()
     comparison: Comparison | None = None
 
     @property

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from export import model_card, saved_model
+from export import model_card, results_table, saved_model
 from spine_tf import files
 
 Row = tuple[str, str]
@@ -16,9 +16,25 @@ def rows(exported: saved_model.Exported) -> list[Row]:
     Raises:
         ValueError: If model_card.json is broken, or of another form.
     """
-    path = os.path.join(exported.path, saved_model.EXTRA, model_card.JSON)
-    card = files.read_json(path, model_card.FORMAT) if os.path.isfile(path) else {}
+    card = _card(exported)
     return [*_purpose(card), *_origin(exported.info), *_quality(exported.info, card), *_code(card)]
+
+
+def results(exported: saved_model.Exported) -> list[results_table.Table]:
+    """Returns what was measured of each grading; none if the model was not evaluated.
+
+    Raises:
+        ValueError: If model_card.json is broken, or of another form.
+    """
+    evaluation = _card(exported).get("evaluation")
+    titles = {item["name"]: item["title"] for item in exported.info["gradings"]}
+    return results_table.tables(evaluation, titles) if evaluation else []
+
+
+def _card(exported: saved_model.Exported) -> dict[str, Any]:
+    """The content of model_card.json; nothing where there is none."""
+    path = os.path.join(exported.path, saved_model.EXTRA, model_card.JSON)
+    return files.read_json(path, model_card.FORMAT) if os.path.isfile(path) else {}
 
 
 def _purpose(card: Mapping[str, Any]) -> Iterator[Row]:
@@ -40,12 +56,7 @@ def _origin(info: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _quality(info: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[Row]:
-    evaluation = card.get("evaluation")
-    if evaluation:
-        found = model_card.metrics(evaluation["results"])
-        text = "; ".join(f"{name} {value}" for name, value in found)
-        yield "Results", f"{evaluation['split']}: {text} (with 95 % intervals)"
-    else:
+    if not card.get("evaluation"):
         yield "Results", "none: the model was not evaluated before it was exported"
     calibration = info.get("calibration")
     if not calibration:

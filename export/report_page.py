@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_prep import dicom_header, page_template, series_choice
-from export import report, saliency
+from export import report, results_table, saliency
 from spine_tf import levels
 
 _DAYS_PER_YEAR = 365.25
@@ -18,6 +18,7 @@ def to_html(content: report.Content) -> str:
     comparison = content.comparison
     return template.render(
         content=content,
+        result_columns=results_table.COLUMNS.values(),
         notice=report.NOTICE,
         never_graded=any(not g.was_graded for disc in content.discs for g in disc.grades),
         has_uncertain=any(g.uncertain for disc in _all_discs(content) for g in disc.grades),

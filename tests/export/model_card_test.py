@@ -1,5 +1,6 @@
 """Tests of export.model_card."""
 
+import copy
 import json
 import os
 
@@ -9,6 +10,7 @@ from export import model_card, saved_model
 from spine_tf.evaluation import run
 
 _METRIC = {"value": 0.75, "low": 0.7, "high": 0.8}
+_MAJORITY = {"value": 0.2, "low": 0.2, "high": 0.2}
 _EVALUATION = {
     "format": run.FORMAT,
     "split": "test",
@@ -18,7 +20,13 @@ _EVALUATION = {
     "results": {
         "gradings": {
             "pfirrmann": {
-                "model": {"accuracy": _METRIC, "quadratic_kappa": {"value": None}},
+                "model": {
+                    "balanced_accuracy": _METRIC,
+                    "quadratic_kappa": {"value": None},
+                    "off_by_more_than_one": {"value": 0.125},
+                },
+                "ordinal_ridge": {"reason": "the training records hold one grade only"},
+                "majority_grade": {"balanced_accuracy": _MAJORITY},
                 "per_level": {"L1-L2": {"accuracy": _METRIC}},
                 "discs": 10,
             }
@@ -62,11 +70,27 @@ def test_a_person_reads_the_same(card, model):
 
 def test_metrics_have_their_intervals(card):
     text = model_card.to_markdown(card | {"evaluation": _EVALUATION})
-    assert "| gradings / pfirrmann / model / accuracy | 0.750 [0.700, 0.800] |" in text
-    assert "per_level" not in text and "kappa" not in text
+    assert "\nPfirrmann grade, the test split, 10 discs:\n\n| | Balanced accuracy | Quad" in text
+    assert "\n| --- | --- | --- | --- |\n| model | 0.750 [0.700, 0.800] | - | 0.125 |\n" in text
+    assert "\n| majority grade | 0.200 [0.200, 0.200] | - | - |\n" in text
+    assert "per_level" not in text and "| ordinal ridge" not in text
+    assert "not shown to be better" not in text
     assert "95 % bootstrap intervals over subjects" in text
     folds = _EVALUATION | {"weights_sha256": ["a" * 64, "b" * 64]}
     assert "of 2 folds are pooled" in model_card.to_markdown(card | {"evaluation": folds})
+
+
+def test_a_model_that_is_not_better_than_the_majority_grade_is_said_to_be_not(card):
+    evaluation = copy.deepcopy(_EVALUATION)
+    found = evaluation["results"]["gradings"]["pfirrmann"]
+    found["model"]["balanced_accuracy"]["low"] = 0.2
+    assert "not shown to be better" in model_card.to_markdown(card | {"evaluation": evaluation})
+
+
+def test_metrics_of_another_task_are_listed(card):
+    evaluation = _EVALUATION | {"results": {"pairs": {"auc": _METRIC}}}
+    text = model_card.to_markdown(card | {"evaluation": evaluation, "gradings": []})
+    assert "| Metric | Value |\n| --- | --- |\n| pairs / auc | 0.750 [0.700, 0.800] |" in text
 
 
 def test_the_evaluation_is_that_of_the_weights(tmp_path):
