@@ -1,10 +1,19 @@
 """What is graded: a study, and its vertebrae from an annotation or from the detector."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data_prep import archive, detected_study, detectors, header_scan, rejection, study
+from data_prep import (
+    annotations,
+    archive,
+    detected_study,
+    detectors,
+    header_scan,
+    rejection,
+    study,
+)
 from spine_tf import vertebrae
 from spine_tf.detection import finder
 
@@ -15,6 +24,7 @@ class Input:
 
     Attributes:
         study: Its sagittal T2 series and vertebrae.
+        vertebrae_from: Where its vertebrae come from, in words; no folder.
         is_answered: Whether the vertebrae have levels; without them no disc can be graded.
         notes: What a reader should know.
         rejections: What could not be used.
@@ -22,6 +32,7 @@ class Input:
     """
 
     study: study.Study
+    vertebrae_from: str
     is_answered: bool
     notes: Sequence[str]
     rejections: Sequence[rejection.Rejection]
@@ -41,9 +52,13 @@ def read(study_dir: str, vertebrae_path: str | None, detector: str) -> Input:
         ValueError: If one of them cannot be used; the message names it and says what to do.
     """
     listing = archive.open_input(study_dir)
-    if detector == detectors.NONE or study.annotation_paths(study_dir, vertebrae_path, listing):
+    paths = study.annotation_paths(study_dir, vertebrae_path, listing)
+    if detector == detectors.NONE or paths:
         found = study.load_study(study_dir, vertebrae_path)
-        return Input(found, True, _notes(found), found.rejections)
+        place = "of --vertebrae" if vertebrae_path else "beside the study"
+        if not vertebrae_path and paths[0] in listing.beside:
+            place = "in the study"
+        return Input(found, _say_file(found, paths, place), True, _notes(found), found.rejections)
     scan = header_scan.scan(listing)
     item = study.only_study(study_dir, scan)
     seen = detected_study.find(item, detectors.load(detector))
@@ -52,7 +67,16 @@ def read(study_dir: str, vertebrae_path: str | None, detector: str) -> Input:
     rejections = list(found.rejections)
     if not seen.found.is_answered:
         rejections.append(rejection.Rejection(item.folder, seen.series.uid, notes[-1]))
-    return Input(found, seen.found.is_answered, notes, rejections, seen.found.to_json())
+    said = f"found by the detector ({seen.found.annotation.source})"
+    return Input(found, said, seen.found.is_answered, notes, rejections, seen.found.to_json())
+
+
+def _say_file(found: study.Study, paths: Sequence[str], place: str) -> str:
+    """Which file names the vertebrae of the series, and who made them."""
+    uid = found.series.uid
+    path = next(path for path in paths if uid in annotations.read_vertebrae([path], [uid])[0])
+    source = found.annotation.source or "not named"
+    return f"from {os.path.basename(path)} {place} (source: {source})"
 
 
 def _notes(found: study.Study) -> list[str]:

@@ -55,7 +55,10 @@ class Report:
         return 3 if self.rejections else 0
 
     def __str__(self) -> str:
-        lines = [*self.content.choice.lines(), *self.content.notes]
+        lines = [*self.content.choice.lines(), f"vertebrae: {self.content.vertebrae_from}"]
+        if self.content.earlier:
+            lines.append(f"vertebrae, earlier study: {self.content.earlier.vertebrae_from}")
+        lines += self.content.notes
         lines += [f"rejected: {item}" for item in self.rejections]
         for disc in self.content.discs:
             unlike = ", unlike the training data" if disc.is_outlier else ""
@@ -140,6 +143,7 @@ def _content(
         study_instance_uid=read.study_instance_uid,
         series=read.series,
         choice=read.choice,
+        vertebrae_from=found.vertebrae_from,
         notes=found.notes,
         info=exported.info,
         model_version=exported.version,

@@ -77,6 +77,7 @@ class Content:
         study_instance_uid: The study.
         series: The series that was graded.
         choice: Every series of the study, and why it was not chosen.
+        vertebrae_from: Where the vertebrae come from, in words.
         notes: What a reader should know.
         info: model.json of the model.
         model_version: Its version.
@@ -92,6 +93,7 @@ class Content:
     study_instance_uid: str
     series: dicom_header.SeriesFiles
     choice: series_choice.Choice
+    vertebrae_from: str
     notes: Sequence[str]
     info: Mapping[str, Any]
     model_version: str
@@ -184,6 +186,7 @@ def to_json(content: Content) -> dict[str, Any]:
         "study_instance_uid": content.study_instance_uid,
         "series_instance_uid": content.series.uid,
         "series_choice": content.choice.lines(),
+        "vertebrae_from": content.vertebrae_from,
         "notes": list(content.notes),
         "model": {
             "version": content.model_version,

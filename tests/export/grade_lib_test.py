@@ -63,6 +63,7 @@ def test_grades_json_says_the_same(graded):
     assert content["format"] == "spine_tf grades/1"
     assert "Not a medical device" in content["notice"]
     assert content["series_instance_uid"] == "1.2.3.4"
+    assert content["vertebrae_from"] == "from vertebrae.json in the study (source: not named)"
     assert content["model"]["data"]["manifest_sha256"] == "a" * 64
     rows = {(r["level"], r["grading"]): r for r in read(os.path.join(graded, "grades.csv"))}
     assert [disc["level"] for disc in content["discs"]] == DISCS
@@ -249,8 +250,21 @@ def test_a_study_without_annotation_is_graded_by_what_the_detector_finds(
         (row["level"], row["grade"]) for row in expected
     ]
     content = json.loads(text(tmp_path / "o" / "grades.json"))
+    assert content["vertebrae_from"] == "found by the detector (stub)"
     assert {body["probability"] for body in content["vertebrae"]["vertebrae"]} == {0.95}
     assert "found by stub, not by a person" in text(tmp_path / "o" / "report.html")
+
+
+def test_it_says_which_file_names_the_vertebrae_and_who_made_it(model, bare_study, tmp_path):
+    path = annotate(tmp_path / "bare", lambda content: content.update(source="A reader"))
+    report = grade_lib.grade(bare_study, None, model, str(tmp_path / "o"), "builtin")
+    said = "from vertebrae.json beside the study (source: A reader)"
+    assert f"vertebrae: {said}" in str(report).splitlines()
+    assert f"<dd>{said}</dd>" in (html := text(tmp_path / "o" / "report.html"))
+    assert str(tmp_path) not in html
+    other = str(shutil.move(path, tmp_path / "mine.json"))
+    report = grade_lib.grade(bare_study, other, model, str(tmp_path / "o"))
+    assert report.content.vertebrae_from == "from mine.json of --vertebrae (source: A reader)"
 
 
 def test_unknown_levels_are_reported_and_nothing_is_graded(
