@@ -122,4 +122,4 @@ def read_counts(output_dir: str) -> str:
     with open(path, encoding="utf-8", newline="") as file:
         counts = collections.Counter(row["outcome"] for row in csv.DictReader(file))
     ended = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
-    return f"{sum(counts.values())} files found: {ended}"
+    return f"{rejection.counted(sum(counts.values()), 'file')} found: {ended}"

@@ -33,6 +33,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Converts; returns the exit status."""
     del argv
+    cli.check_exist("input_dir", "dicom_dir", "series_csv")
     from data_prep import convert_annotations_lib, other_annotations
 
     values = flags.FLAGS

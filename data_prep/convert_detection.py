@@ -38,6 +38,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the conversion; returns the exit status."""
     del argv
+    cli.check_exist("spider_dir", "sacrum", "dicom_dir")
     from data_prep import convert_detection_lib, dataset_lib, deidentify, listed
 
     values = flags.FLAGS
@@ -66,6 +67,8 @@ def main(argv: list[str]) -> int:
         not_needed=plan.not_needed,
     )
     print(report)
+    if inputs.has_persons and not chosen.dry_run:
+        print(deidentify.keep_message(key_file))
     return report.exit_status
 
 

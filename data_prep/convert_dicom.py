@@ -28,6 +28,7 @@ from absl import flags
 from data_prep import settings
 from spine_tf import cli, header_facts
 
+_SKIP = ("num_processes",)  # whose default here is no number
 _CHOICES = "choices.txt"
 _SCANS_PER_PROCESS = 16  # a process that converts fewer is not worth starting
 _MOST_SHOWN = 3  # studies whose choice is printed
@@ -70,7 +71,14 @@ def define_flags() -> None:
         "Decodes the pixels: pydicom, or tfio, tensorflow-io of the addons stack. Both give the"
         " same.",
     )
-    cli.define_dataclass_flags(settings.DicomSettings)
+    cli.define_dataclass_flags(settings.DicomSettings, _SKIP)
+    flags.DEFINE_integer(
+        "num_processes",
+        None,
+        "Worker processes; if not given as many as the work is worth. Any number gives the same"
+        " records.",
+        lower_bound=1,
+    )
     flags.DEFINE_string("runner", "DirectRunner", "Beam runner; docs/data_preparation.md, Scale.")
     flags.DEFINE_string("beam_options", "", "Beam's own options for it, in one text.")
 
@@ -78,6 +86,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the conversion; returns the exit status."""
     del argv
+    cli.check_exist("input_dir", "vertebrae", "gradings", "families")
     from data_prep import (
         beam_runner,
         convert_dicom_lib,
@@ -91,8 +100,8 @@ def main(argv: list[str]) -> int:
     tfio_pixels.check(values.decoder)
     remote_files.check_is_local("output_dir", values.output_dir)
     runner = beam_runner.parse_runner(values.runner, values.beam_options)
-    chosen = cli.dataclass_from_flags(settings.DicomSettings)
-    is_given = flags.FLAGS["num_processes"].present
+    given = values.num_processes
+    chosen = cli.dataclass_from_flags(settings.DicomSettings, num_processes=given or 1)
     inputs = convert_dicom_lib.Inputs(
         values.input_dir,
         values.vertebrae,
@@ -100,7 +109,7 @@ def main(argv: list[str]) -> int:
         values.families,
         header_facts.parse_names(chosen.header_facts),
         values.max_visits,
-        chosen.num_processes if is_given else 0,
+        given or 0,
         values.detector,
     )
     dataset_lib.check_is_not_whole(values.output_dir, chosen)
@@ -108,7 +117,7 @@ def main(argv: list[str]) -> int:
     key = deidentify.load_or_make_key(key_file, keep=not chosen.dry_run)
     plan = convert_dicom_lib.plan(inputs, key)
     _say(plan.lines, len(plan.requests), "" if chosen.dry_run else values.output_dir)
-    if not is_given:
+    if not given:
         worth = beam_runner.worthwhile_processes(len(plan.requests), _SCANS_PER_PROCESS)
         chosen = dataclasses.replace(chosen, num_processes=worth)
     report = dataset_lib.convert(
@@ -125,7 +134,7 @@ def main(argv: list[str]) -> int:
         runner=runner,
         found=plan.files,
     )
-    print(report)
+    print("\n".join([*plan.remarks(), str(report)]))
     if not chosen.dry_run:
         print(deidentify.keep_message(key_file))
     return report.exit_status
@@ -142,7 +151,7 @@ def _say(lines: Sequence[str], num_scans: int, output_dir: str) -> None:
         print("\n".join(lines))
     else:
         path = os.path.join(output_dir, local_files.LOCAL, _CHOICES)
-        print(f"{num_scans} scans; {path} says which series was chosen and by which tags.")
+        print(f"{num_scans} scans: {path} says which series was chosen and by which tags.")
 
 
 if __name__ == "__main__":

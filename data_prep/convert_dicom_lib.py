@@ -75,6 +75,15 @@ class Plan:
     lines: Sequence[str]
     files: accounts.Files
 
+    def remarks(self) -> list[str]:
+        """What a person should know of what was given: whose vertebrae, whether grades."""
+        found = sum(request.payload.annotation is None for request in self.requests)
+        total = rejection.counted(len(self.requests), "scan")
+        lines = [f"vertebrae of {found} of {total}: left to the detector."] if found else []
+        if not any(request.gradings for request in self.requests):
+            lines.append("No disc is graded, because no gradings of these studies were given.")
+        return lines
+
 
 @dataclasses.dataclass(frozen=True)
 class Payload:

@@ -39,6 +39,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the conversion; returns the exit status."""
     del argv
+    cli.check_exist("input_dir", "sacrum")
     from data_prep import convert_spider_lib, dataset_lib, deidentify
 
     values = flags.FLAGS
@@ -58,6 +59,8 @@ def main(argv: list[str]) -> int:
         not_needed=plan.not_needed,
     )
     print(report)
+    if not chosen.dry_run:
+        print(deidentify.keep_message(key_file))
     return report.exit_status
 
 

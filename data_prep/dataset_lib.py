@@ -73,6 +73,7 @@ class Report:
     not_needed: Mapping[str, int]
     files: str = ""  # what became of all files, on a line
     planned: Sequence[str] = ()  # what a dry run says
+    page: str = ""  # of quality control
 
     @property
     def exit_status(self) -> int:
@@ -81,11 +82,13 @@ class Report:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {kind}" for kind, count in self.num_records.items())
-        lines = [f"{self.output_dir}: {self.num_scans} scans, records: {counts}."]
+        told = rejection.counted(self.num_scans, "scan")
+        lines = [f"{self.output_dir}: {told}; records by kind: {counts}."]
         lines = [*self.planned] or lines
         lines += [self.files] if self.files else []
         lines += [f"not needed: {count} {what}" for what, count in sorted(self.not_needed.items())]
         lines += [f"rejected: {rejected}" for rejected in self.rejections]
+        lines += [f"Look at {self.page} before training."] if self.page else []
         return "\n".join(lines)
 
 
@@ -161,9 +164,11 @@ def _planned(requests: Sequence[ScanRequest], made: Mapping, output_dir: str) ->
     """What a dry run says: what is known from headers, before any pixel is read."""
     subjects = len({request.subject_key for request in requests})
     families = len({request.family_key for request in requests})
+    told = rejection.counted(len(requests), "scan"), rejection.counted(subjects, "subject")
     lines = [
-        f"{output_dir} would hold {len(requests)} scans of {subjects} subjects in {families}"
-        " families, as far as headers tell. Nothing was written."
+        f"{output_dir} would hold {' of '.join(told)} in {families}"
+        f" {'family' if families == 1 else 'families'}, as far as headers tell. Nothing was"
+        " written."
     ]
     for name, split_of in made["protocols"].items():
         counts = collections.Counter(split_of.values())
@@ -214,7 +219,16 @@ def _report(output_dir: str, rejected, not_needed: Mapping[str, int]) -> Report:
     num_records = {kind: found["num_records"] for kind, found in manifest["kinds"].items()}
     num_scans = manifest["counts"]["scans"]
     told = accounts.read_summary(output_dir)
-    return Report(output_dir, num_scans, num_records, rejected, dict(not_needed), told)
+    page = os.path.join(output_dir, qc_report.QC, qc_report.INDEX)
+    return Report(
+        output_dir,
+        num_scans,
+        num_records,
+        rejected,
+        dict(not_needed),
+        told,
+        page=page if os.path.exists(page) else "",
+    )
 
 
 def _read_manifest(output_dir: str) -> dict:

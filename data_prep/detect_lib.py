@@ -68,7 +68,7 @@ def detect(input_dir: str, output_dir: str, detector: str = detectors.BUILTIN) -
     """Finds the vertebrae of everything below a folder.
 
     Args:
-        input_dir: Folder with DICOM studies, volumes, or both.
+        input_dir: Folder with DICOM studies, volumes, or both; or one volume.
         output_dir: Where the files go; made if missing. Each is written whole or not at all.
         detector: See `detectors.weights`.
 
@@ -80,9 +80,44 @@ def detect(input_dir: str, output_dir: str, detector: str = detectors.BUILTIN) -
         ValueError: If there is no study and no volume, or the detector is none.
     """
     made = detectors.load(detector)
-    paths = dicom.list_files(input_dir)
+    studies, volumes, rejected = _inputs(input_dir)
+    folder = os.path.dirname(input_dir) if os.path.isfile(input_dir) else input_dir
+    os.makedirs(output_dir, exist_ok=True)
+    report = _write_all(_looked(folder, studies, volumes, made, rejected), output_dir, rejected)
+    local_files.write_rejects(output_dir, report.rejections)
+    return report
+
+
+def planned(input_dir: str, output_dir: str) -> str:
+    """Returns what `detect` would do, as far as headers tell.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If there is no study and no volume.
+    """
+    studies, volumes, rejected = _inputs(input_dir)
+    lines = [f"rejected: {item}" for item in rejected]
+    lines.append(
+        f"{output_dir} would hold what is found in {len(studies)}"
+        f" {'study' if len(studies) == 1 else 'studies'} and"
+        f" {rejection.counted(len(volumes), 'volume')}. Nothing was written."
+    )
+    return "\n".join(lines)
+
+
+def _inputs(
+    input_dir: str,
+) -> tuple[list[study.StudyFiles], list[str], list[rejection.Rejection]]:
+    """The studies, the volumes, and the files that cannot be used."""
+    is_file = os.path.isfile(input_dir)
+    paths = [input_dir] if is_file else dicom.list_files(input_dir)
     volumes = [path for path in paths if path.lower().endswith(volume_file.ENDINGS)]
     studies, rejected = [], []
+    if is_file and not volumes:
+        endings = ", ".join(volume_file.ENDINGS)
+        raise ValueError(
+            f"{input_dir}: is a file and no volume ({endings}). Give the folder of a DICOM study."
+        )
     if len(volumes) < len(paths):
         scan = dicom.scan_folder(input_dir, _progress("headers", "file"))
         studies = study.group(scan.series)
@@ -91,10 +126,7 @@ def detect(input_dir: str, output_dir: str, detector: str = detectors.BUILTIN) -
     if not studies and not volumes:
         reasons = "\n".join(map(str, rejected[:5]))
         raise ValueError(f"{input_dir}: holds no DICOM MR image and no volume. {reasons}".rstrip())
-    os.makedirs(output_dir, exist_ok=True)
-    report = _write_all(_looked(input_dir, studies, volumes, made, rejected), output_dir, rejected)
-    local_files.write_rejects(output_dir, report.rejections)
-    return report
+    return studies, volumes, rejected
 
 
 def _progress(what: str, unit: str):

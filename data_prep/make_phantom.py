@@ -76,7 +76,8 @@ def main(argv: list[str]) -> int:
 
     if values.dry_run:
         count = sum(1 for _ in make_phantom_lib.studies(config))
-        print(f"{values.output_dir} would hold {config.num_subjects} subjects, {count} studies.")
+        told = f"{config.num_subjects} subjects, {count} studies. Nothing was written."
+        print(f"{values.output_dir} would hold {told}")
         return cli.EXIT_DONE
     count = make_phantom_lib.write_cohort(config, values.output_dir, values.num_processes)
     print(f"{values.output_dir}: {config.num_subjects} subjects, {count} studies.")

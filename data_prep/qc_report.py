@@ -217,8 +217,8 @@ def write(
     first = sorted(odd, key=lambda key: (-sum(odd[key].values()), key))
     pictures = [key for key in first if os.path.exists(_picture(output_dir, key, qc.CROPS))]
     subjects = len({scan.subject for scan in found})
-    told = f"{_count(len(found), 'scan')} of {_count(subjects, 'subject')};"
-    told += f" {_count(len(rejections), 'rejection')}."
+    told = f"{rejection.counted(len(found), 'scan')} of {rejection.counted(subjects, 'subject')};"
+    told += f" {rejection.counted(len(rejections), 'rejection')}."
     counts = accounts.read_counts(output_dir)
     page = page_template.load(__file__, "qc.html").render(
         summary=f"{told} {counts}." if counts else told,
@@ -230,10 +230,6 @@ def write(
     )
     with files.atomic_write(os.path.join(output_dir, QC, INDEX)) as file:
         file.write(page)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _rows(output_dir: str, kind: str) -> list[dict[str, Any]]:

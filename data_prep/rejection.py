@@ -29,6 +29,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun, such as 1 scan or 2 scans."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class RejectedInput(ValueError):
     """Raised where one input cannot be used and the others can."""
 

@@ -40,7 +40,7 @@ class Settings:
         (), "Counts such as 4,2: the same with so many training subjects, PROTOCOL_subjects4, ..."
     )
     num_processes: int = flag_field.option(
-        1, "Worker processes; convert-dicom takes as many as the work is worth if not given."
+        1, "Worker processes; any number gives the same records."
     )
     dry_run: bool = flag_field.option(False, flag_field.DRY_RUN)
 

@@ -208,6 +208,20 @@ def required(*names: str) -> None:
     flags.mark_flags_as_required(list(names))
 
 
+def check_exist(*names: str) -> None:
+    """Checks the paths that flags give, before anything heavy is imported.
+
+    Args:
+        names: The flags; one without a value, or with an address such as s3://..., is passed over.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+    """
+    for path in (flags.FLAGS[name].value for name in names):
+        if path and "://" not in path and not os.path.exists(path):
+            raise FileNotFoundError(f"{path}: there is no such file or folder.")
+
+
 def whole_numbers(name: str) -> list[int]:
     """Returns the different numbers of a list flag, in rising order.
 

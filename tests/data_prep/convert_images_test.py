@@ -69,7 +69,9 @@ def test_good_images_are_converted_beside_bad_ones(tmp_path, capfd):
     assert run(*arguments, "--header_facts=sex,age,weight") == cli.EXIT_REJECTED
     printed = "".join(capfd.readouterr())
     out = tmp_path / "out"
-    assert "2 scans, records: 1 image_pairs." in printed and printed.count("rejected: ") == 3
+    assert (
+        "2 scans; records by kind: 1 image_pairs." in printed and printed.count("rejected: ") == 3
+    )
     reasons = (out / "local" / "rejects.jsonl").read_text()
     assert "row 6: another row names this image" in reasons
     assert "cut.png" in reasons and "must not all be 0" in reasons
@@ -104,7 +106,7 @@ def test_good_volumes_are_converted_beside_bad_ones(tmp_path, capfd):
     options += (f"--key_file={tmp_path / 'key'}",)
     assert _volumes(folder, *options, "--views=axial,native") == cli.EXIT_REJECTED
     printed = capfd.readouterr().out
-    assert "8 scans, records: 48 slice." in printed
+    assert "8 scans; records by kind: 48 slice." in printed
     assert "bad_seg.nii.gz: has labels outside the list: 3" in printed
     data = records.open_folder(str(tmp_path / "out"))
     assert data.manifest["key_id"] == deidentify.key_id(bytes(32))
@@ -163,7 +165,10 @@ def test_ultrasound_with_classes(tmp_path, capfd):
     arguments += ["--classes=4CH,Femur", "--image_rows=21", "--image_columns=33"]
     assert run(*arguments, f"--output_dir={tmp_path / 'out'}") == cli.EXIT_REJECTED
     printed = capfd.readouterr().out
-    assert "1 scans, records: 1 slice." in printed and "b.dcm (1.2.3.4.5): has no fore" in printed
+    assert (
+        "1 scan; records by kind: 1 slice." in printed
+        and "b.dcm (1.2.3.4.5): has no fore" in printed
+    )
     assert "row 4: `label` 'Femr' is not among --classes" in printed
     data = records.open_folder(str(tmp_path / "out"))
     assert data.manifest["kinds"]["slice"]["label_counts"] == {"4CH": 1}

@@ -18,7 +18,11 @@ def test_tiny_folder_is_converted(tmp_path, capsys):
         "--folds=3",
     )
     assert cli.call(convert_spider.define_flags, convert_spider.main, arguments) == cli.EXIT_DONE
-    assert "T1 series" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "T1 series" in printed and "Look at" in printed
+    assert printed.endswith(
+        f"Keep {out}.key, and do not share it: it is the key of the pseudonyms.\n"
+    )
     manifest = json.loads((out / "manifest.json").read_text())
     key = deidentify.load_or_make_key(str(tmp_path / "out.key"))
     assert manifest["counts"]["scans"] == 3 and manifest["key_id"] == deidentify.key_id(key)

@@ -56,8 +56,9 @@ def test_the_folder(whole):
     # Discs: two per scan. Bodies: three levels of four subjects.
     assert report.num_records == {"disc": 14, "vertebra_pairs": 12}
     assert str(report).splitlines() == [
-        f"{folder}: 7 scans, records: 14 disc, 12 vertebra_pairs.",
+        f"{folder}: 7 scans; records by kind: 14 disc, 12 vertebra_pairs.",
         "not needed: 2 axial series",
+        f"Look at {folder / 'qc' / 'index.html'} before training.",
     ]
 
 
@@ -152,8 +153,9 @@ def test_wrong_protocols(tmp_path, protocols, message):
 
 def test_pictures(whole):
     picture = tf.io.decode_png((whole[0] / "qc" / "a-0.png").read_bytes())
-    # Three bodies of 160 columns and a gap of 2; 160 rows of bodies and 96 of discs, two gaps.
-    assert picture.shape == (160 + 96 + 4, 3 * 162, 1)
+    # Three bodies of 160 columns and a gap of 2; 160 rows of bodies and 96 of discs, each with two
+    # of gap and below 14 of names.
+    assert picture.shape == (160 + 96 + 2 * (2 + 14), 3 * 162, 1)
     assert len(np.unique(picture)) > 50
 
 

@@ -109,3 +109,29 @@ def test_a_patient_is_named_by_the_builtin_detector(tmp_path):
     assert [body.level.value for body in found.vertebrae][-6:] == [
         *("L1", "L2", "L3", "L4", "L5", "S1")
     ]
+
+
+def test_a_single_volume(tmp_path, stub, capsys):
+    _write_volume(tmp_path / "in" / "one.nii.gz")
+    status, _ = _run(capsys, input_dir=tmp_path / "in" / "one.nii.gz", output_dir=tmp_path / "out")
+    assert status == 0
+    assert sorted(os.listdir(tmp_path / "out")) == ["local", "one.png", "one.vertebrae.json"]
+
+
+def test_a_file_that_is_no_volume_is_an_error(tmp_path, stub, capsys):
+    (tmp_path / "image.dcm").write_bytes(b"DICM")
+    values = {"input_dir": tmp_path / "image.dcm", "output_dir": tmp_path / "out"}
+    status, said = _run(capsys, **values)
+    assert status == 1 and "is a file and no volume (.nii.gz" in said.err
+    status, said = _run(capsys, **(values | {"input_dir": tmp_path / "absent"}))
+    assert status == 1 and "absent: there is no such file or folder." in said.err
+
+
+def test_a_dry_run_writes_nothing(tmp_path, capsys):
+    tiny_export.write_study(str(tmp_path / "in" / "study"))
+    _write_volume(tmp_path / "in" / "one.nii.gz")
+    values = {"input_dir": tmp_path / "in", "output_dir": tmp_path / "out", "dry_run": True}
+    status, said = _run(capsys, **values)
+    assert status == 0 and os.listdir(tmp_path) == ["in"]
+    told = f"{tmp_path / 'out'} would hold what is found in 1 study and 1 volume. Nothing was"
+    assert said.out == f"{told} written.\n"

@@ -143,7 +143,8 @@ def test_script(tmp_path, monkeypatch, capsys):
 def test_a_dry_run_writes_nothing(more, tmp_path, capsys):
     arguments = [f"--output_dir={tmp_path / 'made'}", "--num_subjects=6", "--dry_run", *more]
     assert cli.call(make_phantom.define_flags, make_phantom.main, arguments) == 0
-    assert f"{tmp_path / 'made'} would hold" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{tmp_path / 'made'} would hold" in printed and "Nothing was written." in printed
     assert not os.listdir(tmp_path)  # no key either
 
 

@@ -34,7 +34,9 @@ def test_scans_of_an_index():
     first, second = qc_report.scans([pair, {"scan": "of slices"}])
     assert (first.key, first.days, first.field_strength_t) == ("a", 0, 1.5)
     assert (second.key, second.days, second.field_strength_t) == ("b", 400, 3.0)
-    assert second.measures["slice distance"] == 5.0 and second.measures[qc_report._INTENSITY] == 200.0
+    assert (
+        second.measures["slice distance"] == 5.0 and second.measures[qc_report._INTENSITY] == 200.0
+    )
 
 
 def test_the_unusual_is_found():
