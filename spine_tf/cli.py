@@ -13,7 +13,10 @@ import contextlib
 import dataclasses
 import difflib
 import enum
+import importlib.metadata
 import os
+import platform
+import re
 import runpy
 import sys
 import traceback
@@ -24,6 +27,7 @@ from typing import Any, NoReturn
 
 from absl import flags
 
+import spine_tf
 from spine_tf import commands, flag_help, quiet
 
 EXIT_DONE = 0  # all done, nothing rejected
@@ -35,6 +39,7 @@ EXIT_INTERRUPTED = 130
 _HELP_WORDS = ("--help", "-help", "-h", "--helpshort", "--helpfull")
 _TRACEBACK = "traceback"  # flag of every script
 _NOT_GIVEN = "must have a value other than None"  # absl's words for a required flag
+_NUMBERS = {"int": "a whole number", "float": "a number"}
 _TYPE_NAMES = {bool: "BOOL", int: "INT", float: "FLOAT", str: "TEXT"}
 
 
@@ -140,16 +145,36 @@ def _parse(argv: Sequence[str], own: Sequence[str]) -> None:
     try:
         rest = flags.FLAGS(list(argv))
     except flags.UnrecognizedFlagError as error:
-        near = difflib.get_close_matches(error.flagname.replace("-", "_"), own, n=1)
+        known = [*own, "help"]
+        near = difflib.get_close_matches(error.flagname.replace("-", "_"), known, n=1)
         hint = f" Did you mean --{near[0]}?" if near else ""
         raise UsageError(f"there is no flag --{error.flagname}.{hint}") from None
     except flags.IllegalFlagValueError as error:
         if _NOT_GIVEN not in str(error):
-            raise
+            raise _wrong_value(error) from None
         missing = [f"--{n}" for n in own if _is_required(n) and flags.FLAGS[n].value is None]
         raise UsageError(f"{' and '.join(missing)} must be given.") from None
     if len(rest) > 1:
         raise UsageError(f"arguments must be flags (--name=value), got {rest[1]!r}.")
+
+
+def _wrong_value(error: flags.IllegalFlagValueError) -> Exception:
+    """What a person is told of a value that a flag cannot have."""
+    found = re.match(r"flag --(\w+)=(.*?): ", str(error), re.DOTALL)
+    if not found or found[1] not in flags.FLAGS:
+        return error
+    name, value = found.groups()
+    parser = flags.FLAGS[name].parser
+    near = difflib.get_close_matches(value, getattr(parser, "enum_values", None) or (), n=1)
+    if near:
+        return UsageError(f"{error}. Did you mean --{name}={near[0]}?")
+    number = _NUMBERS.get(parser.flag_type())
+    try:
+        float(value)
+    except ValueError:
+        return UsageError(f"--{name} must be {number}, got {value!r}.") if number else error
+    is_whole = parser.flag_type() != "int" or re.fullmatch(r"\s*[+-]?\d+\s*", value)
+    return error if is_whole else UsageError(f"--{name} must be {number}, got {value!r}.")
 
 
 def _program(main) -> str:
@@ -375,6 +400,11 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
         The exit status, unless the command's module exits itself.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["--version"]:
+        _show(versions(), sys.stdout)
+        return EXIT_DONE
+    if arguments[:1] == ["help"] and len(arguments) == 2:
+        arguments = [arguments[1], "--help"]
     if not arguments or arguments[0] in (*_HELP_WORDS, "help"):
         _show(commands.page(), sys.stdout if arguments else sys.stderr)
         return EXIT_DONE if arguments else EXIT_USAGE
@@ -387,6 +417,17 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
     sys.argv = [f"spine-tf {name}", *rest]
     runpy.run_module(commands.COMMANDS[name][0], run_name="__main__", alter_sys=True)
     return EXIT_DONE
+
+
+def versions() -> str:
+    """Returns what `spine-tf --version` prints; imports no library for it."""
+    lines = [f"spine_tf {spine_tf.__version__}"]
+    for name in ("tensorflow", "keras"):
+        try:
+            lines.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            lines.append(f"{name} is not installed")
+    return "\n".join([*lines, f"Python {platform.python_version()}"])
 
 
 if __name__ == "__main__":

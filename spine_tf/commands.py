@@ -54,7 +54,8 @@ def page() -> str:
             "commands:",
             *lines,
             "",
-            "`spine-tf COMMAND --help` lists the flags of a command.",
+            "`spine-tf COMMAND --help` and `spine-tf help COMMAND` list the flags of a command.",
+            "`spine-tf --version` prints the versions of what is installed.",
             "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some input was rejected.",
         ]
     )

@@ -11,6 +11,22 @@ NORMS = ("lrn", "batch", "none")
 STRATEGIES = ("one", "mirrored", "multiworker", "auto")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
+# The names of spine_tf/tasks/__init__.py, which imports TensorFlow.
+TASKS = (
+    "longitudinal",
+    "strong",
+    "context_restoration",
+    "autoencoder",
+    "relative_positions",
+    "jigsaw",
+    "context_prediction",
+    "grading",
+    "segmentation",
+    "classification",
+    "localisation",
+    "detection",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:

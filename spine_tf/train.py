@@ -30,7 +30,7 @@ _FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_string("task", "", "One of the tasks above.")
+    flags.DEFINE_enum("task", None, config.TASKS, "What is learned; see above.")
     flags.DEFINE_string("task_options", "{}", "JSON object of the task's fields.")
     flags.DEFINE_enum("preset", "small", list(config.PRESETS), "Size of the network.")
     flags.DEFINE_string(
@@ -72,6 +72,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Trains."""
     del argv
+    cli.check_exist("data_dir", "init_from", "config")
     allocator.keep_freed_memory()
     import keras
     import tensorflow as tf
@@ -112,7 +113,7 @@ def main(argv: list[str]) -> None:
         feature_cache=_FLAGS.feature_cache,
     )
     if _FLAGS.dry_run:
-        print("\n".join(train_lib.planned(wanted)))
+        print("\n".join([*train_lib.planned(wanted), "Nothing was written."]))
     else:
         train_lib.train(wanted, json_lines=_FLAGS.json_lines)
 

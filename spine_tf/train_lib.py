@@ -3,10 +3,10 @@
 import functools
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from spine_tf import config
-from spine_tf.data import records
+from spine_tf import config, tasks
+from spine_tf.data import records, schema
 from spine_tf.tasks import task
 from spine_tf.training import (
     batches,
@@ -136,8 +136,11 @@ def train(wanted: Iterable[loop.Request], *, json_lines: bool = False) -> None:
         OSError: If the model cannot be saved, or another worker is gone.
     """
     say = functools.partial(print, file=sys.stderr if json_lines else sys.stdout, flush=True)
-    for one in wanted:
+    wanted = list(wanted)
+    for number, one in enumerate(wanted, 1):
         epochs = one.train_config.epochs
+        if len(wanted) > 1:
+            say(f"{one.protocol}, {number} of {len(wanted)}: {one.model_dir}")
 
         def report(epoch: int, values: Mapping[str, float], epochs: int = epochs) -> None:
             if json_lines:
@@ -147,3 +150,18 @@ def train(wanted: Iterable[loop.Request], *, json_lines: bool = False) -> None:
         if strategies.is_chief(strategies.make(one.train_config.strategy)):
             projector.write_validation(trained, one.data)
             say(f"model: {one.model_dir}")
+            if number == len(wanted):
+                for line in _next(wanted):
+                    say(line)
+
+
+def _next(made: Sequence[loop.Request]) -> list[str]:
+    """What comes after training: an encoder is for grading, anything else is evaluated."""
+    one = made[0]
+    folder = one.model_dir if len(made) == 1 else os.path.dirname(one.model_dir)
+    data = f"--data_dir={one.data.path}"
+    if tasks.name_of(one.task) not in tasks.PRETEXT:
+        return [f"next: spine-tf evaluate --model_dir={folder} {data} --output_dir=..."]
+    if len(made) > 1 or schema.DISC not in one.data.manifest["kinds"]:
+        return []
+    return [f"next: spine-tf train --task=grading --init_from={folder} {data} --model_dir=..."]

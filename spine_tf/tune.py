@@ -23,7 +23,7 @@ _FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the flags of this script."""
-    flags.DEFINE_string("task", None, "One of the tasks of spine-tf train.", required=True)
+    flags.DEFINE_enum("task", None, config.TASKS, "Task of spine-tf train.", required=True)
     flags.DEFINE_string("task_options", "{}", "JSON object of the task's fields.")
     flags.DEFINE_enum("preset", "small", list(config.PRESETS), "Size of the network.")
     flags.DEFINE_string("data_dir", None, "Data set made by a convert command.", required=True)
@@ -39,6 +39,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Searches; returns the exit status."""
     del argv
+    cli.check_exist("data_dir", "init_from", "space")
     allocator.keep_freed_memory()
     import tensorflow as tf
 
@@ -63,7 +64,7 @@ def main(argv: list[str]) -> int:
         freeze_encoder=_FLAGS.freeze_encoder,
     )
     if _FLAGS.dry_run:
-        print("\n".join(run.lines(setup, chosen)))
+        print("\n".join([*run.lines(setup, chosen), "Nothing was written."]))
         return cli.EXIT_DONE
     num_failed = run.report(setup, run.search(setup, chosen))
     return cli.EXIT_REJECTED if num_failed else cli.EXIT_DONE

@@ -326,6 +326,11 @@ def check_graded(index: Index, names: Sequence[str]) -> None:
     """
     found = {name for row in index.rows for name in row["grades"]}
     missing = [name for name in names if name not in found]
+    if not found:
+        raise ValueError(
+            "the training records hold no gradings, so grading cannot be trained or measured."
+            " Convert again with the grades of their discs, as --gradings of convert-dicom."
+        )
     if missing or not names:
         raise ValueError(
             f"`gradings` must be among those of the training records, {sorted(found)}, got"

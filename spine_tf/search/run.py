@@ -251,16 +251,21 @@ def lines(setup: trial.Setup, chosen: options.Options) -> list[str]:
     most = make_schedule(setup, chosen)
     combinations = setup.space.num_combinations()
     where = f", after a probe by {tasks.name_of(setup.probe)}" if setup.probe else ""
-    epochs = ", ".join(
-        f"{most.count(number)} of {number}" for number in dict.fromkeys(sorted(most))
+    trials = ", ".join(
+        f"{_counted(most.count(number), 'trial')} of {_counted(number, 'epoch')}"
+        for number in dict.fromkeys(sorted(most))
     )
     found = [f"search space, {len(setup.space.dimensions)} settings:"]
     found += [f"  {one.text()}" for one in setup.space.dimensions]
     found += [f"objective: {setup.objective}{where}"]
-    found += [f"tuner: {chosen.tuner}, {len(most)} trials at most; epochs: {epochs}"]
+    found += [f"tuner: {chosen.tuner}, at most {trials}"]
     if combinations is not None and combinations < len(most):
         found += [f"the space has only {combinations} combinations: the search ends with them"]
     return found
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def report(

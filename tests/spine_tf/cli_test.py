@@ -77,7 +77,10 @@ def test_flags_are_forgotten_after_the_call():
         ((), "--name must be given."),
         (("--name=a", "--epocs=1"), "there is no flag --epocs. Did you mean --epochs?"),
         (("--name=a", "--xyzzy=1"), "there is no flag --xyzzy."),
-        (("--name=a", "--epochs=one"), "--epochs=one"),
+        (("--name=a", "--epochs=one"), "--epochs must be a whole number, got 'one'."),
+        (("--name=a", "--epochs=1.5"), "--epochs must be a whole number, got '1.5'."),
+        (("--name=a", "--hepl"), "there is no flag --hepl. Did you mean --help?"),
+        (("--name=a", "--side=lefd"), "one of <left|right>. Did you mean --side=left?"),
         (("--name=a", "--epochs=0"), "`epochs` must be positive, got 0."),
         (("--name=a", "--sizes=1,x"), "value should be INT values separated by commas"),
         (("--name=a", "--side=up"), "value should be one of <left|right>"),
@@ -193,6 +196,18 @@ def test_command_list(capsys):
     output = capsys.readouterr().out
     for name, (_, text) in commands.COMMANDS.items():
         assert f"  {name} " in output and text in output
+
+
+def test_help_of_a_command(capfd):
+    process = subprocess.run([sys.executable, "-m", "spine_tf.cli", "help", "train"])
+    assert process.returncode == 0
+    assert capfd.readouterr().out.startswith("usage: spine-tf train --flag=value")
+
+
+def test_versions(capsys):
+    assert cli.dispatch(["--version"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["spine_tf", "tensorflow", "keras", "Python"]
 
 
 def test_no_command_is_wrong_usage(capsys):

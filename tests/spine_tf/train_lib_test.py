@@ -67,4 +67,11 @@ def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
     )
     assert all(r.init_from == "source" and r.freeze_encoder for r in seen)
     assert all(r.feature_cache == "cache" for r in seen)
-    assert capsys.readouterr().out == "".join(f"model: {path}\n" for path in paths)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == [
+        f"fold0, 1 of 2: {paths[0]}",
+        f"model: {paths[0]}",
+        f"fold1, 2 of 2: {paths[1]}",
+        f"model: {paths[1]}",
+    ]
+    assert lines[4].startswith(f"next: spine-tf evaluate --model_dir={tmp_path} --data_dir=")

@@ -39,7 +39,8 @@ def test_a_dry_run_says_what_would_be_trained(data_dir, tmp_path, capsys):
     assert _call(data_dir, model_dir, "--task=grading", "--fold=all", "--dry_run") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        f"{model_dir / n}" for n in ("fold0", "fold1")
+        *(f"{model_dir / n}" for n in ("fold0", "fold1")),
+        "Nothing was written.",
     ]
     assert lines[0].endswith("at most 1 epochs of 1 steps of 4.") and "protocol fold0" in lines[0]
     assert not os.listdir(tmp_path)
@@ -52,6 +53,7 @@ def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):
     assert _call(data_dir, tmp_path, "--task=grading", *more) == 0
     printed = capsys.readouterr().out
     assert "epoch 1/1: loss" in printed and f"model: {tmp_path}" in printed
+    assert printed.splitlines()[-1].startswith(f"next: spine-tf evaluate --model_dir={tmp_path} ")
     assert asked == [True]
 
     others = [*more, "--learning_rate=0.5", "--dry_run"]
@@ -91,7 +93,7 @@ def test_a_file_of_settings_and_flags_that_win_over_it(data_dir, tmp_path, capsy
 @pytest.mark.parametrize(
     "arguments, status, message",
     [
-        (["--task=puzzle"], 2, "`task` must be one of longitudinal, strong, "),
+        (["--task=grade"], 2, "Did you mean --task=grading?"),
         (["--task=grading", "--task_options={"], 2, "`task_options` must be JSON"),
         (["--task=grading", "--fold=7"], 1, "`fold` must be all or one of 0, 1, got '7'."),
         (
@@ -101,12 +103,12 @@ def test_a_file_of_settings_and_flags_that_win_over_it(data_dir, tmp_path, capsy
         ),
         (["--task=grading", "--protocol=x", "--fold=1"], 2, "--fold and --protocol cannot both"),
         (["--task=longitudinal", "--batch_size=3"], 1, "a multiple of 4 crops, got 3."),
-        (["--task=grading", "--init_from=nowhere"], 1, "nowhere: is not a model folder"),
+        (["--task=grading", "--init_from=nowhere"], 1, "nowhere: there is no such file or folder."),
         (["--task=grading", "--learning_rate=0"], 2, "`learning_rate` must be positive"),
         (["--task=grading", "--optimizer=best"], 1, "`optimizer` must be sgd, adam, adamw"),
         (["--task=grading", "--preset=huge"], 2, "--preset=huge"),
         ([], 2, "--task or --config must be given."),
-        (["--config=nowhere"], 1, "nowhere: No such file or directory."),
+        (["--config=nowhere"], 1, "nowhere: there is no such file or folder."),
     ],
 )
 def test_what_cannot_be(data_dir, tmp_path, capsys, arguments, status, message):

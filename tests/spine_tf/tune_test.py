@@ -60,18 +60,18 @@ def test_all_trials_fail(data_dir, tmp_path, capsys):
 def test_a_dry_run_writes_nothing(data_dir, tmp_path, capsys):
     assert _call(data_dir, tmp_path, "--dry_run", "--tuner=bayesian") == 0
     printed = capsys.readouterr().out
-    assert "objective: val_balanced_accuracy\ntuner: bayesian, 20 trials at most" in printed
+    assert "objective: val_balanced_accuracy\ntuner: bayesian, at most 20 trials of" in printed
     assert not (tmp_path / "w").exists()
 
 
 @pytest.mark.parametrize(
     "arguments, status, message",
     [
-        (["--task=puzzle"], 2, "`task` must be one of"),
+        (["--task=puzzle"], 2, "--task=puzzle: value should be one of"),
         (["--tuner=best"], 2, "--tuner=best"),
         (["--max_trials=-1"], 2, "`max_trials` must be at least 0, got -1."),
         (["--objective=val_loss"], 1, "`objective` must not be a loss, got 'val_loss'"),
-        (["--space=missing.json"], 1, "missing.json: No such file"),
+        (["--space=missing.json"], 1, "missing.json: there is no such file"),
         (["--optimizer=best"], 1, "`optimizer` must be sgd, adam, adamw"),
     ],
 )

@@ -151,7 +151,7 @@ class Longitudinal(task.Task):
                 raise ValueError(
                     f"`data_dir` must hold follow-ups at least {self.min_interval_days} days apart"
                     f" in the {split} split, got none. Convert subjects with two or more visits, or"
-                    " lower min_interval_days."
+                    " count closer ones, too: --task_options='{\"min_interval_days\": 1}'."
                 )
             missing = [name for name in self.level_names if name in seen - paired]
             if missing:

@@ -194,7 +194,8 @@ def test_what_a_dry_run_says(data_dir):
     assert "  train.optimizer: sgd, adam" in text
     assert "objective: val_balanced_accuracy, after a probe by grading" in text
     assert (
-        "tuner: hyperband, 23 trials at most; epochs: 9 of 1, 3 of 2, 5 of 3, 3 of 6, 3 of 9"
+        "tuner: hyperband, at most 9 trials of 1 epoch, 3 trials of 2 epochs, 5 trials of 3 epochs,"
+        " 3 trials of 6 epochs, 3 trials of 9 epochs"
         in text
     )
     setup = searches.make_setup(data_dir, "unused", {"train.augment": [True, False]})

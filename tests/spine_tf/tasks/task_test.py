@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from spine_tf import tasks
+from spine_tf import config, tasks
 from spine_tf.tasks import task
 from spine_tf.tasks.downstream import grading
 from spine_tf.tasks.pretext import longitudinal, strong
@@ -69,3 +69,7 @@ def test_keys_must_agree():
         task.check_keys(batch, {"b": 0}, {"a": 0})
     with pytest.raises(ValueError, match=r"`labels` must have the keys .*\['b'\], got \['a'\]"):
         task.check_keys(batch, {"b": 0}, {"b": 0})
+
+
+def test_the_names_that_flags_offer():
+    assert tuple(tasks.TASKS) == config.TASKS
