@@ -2,8 +2,10 @@
 
 import pathlib
 import re
+import shutil
 
 import setuptools
+from setuptools.command import build_py
 
 _ROOT = pathlib.Path(__file__).parent
 
@@ -11,6 +13,15 @@ _ROOT = pathlib.Path(__file__).parent
 def _version() -> str:
     text = (_ROOT / "spine_tf" / "__init__.py").read_text(encoding="utf-8")
     return re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE).group(1)
+
+
+class _BuildPy(build_py.build_py):
+    """Starts with an empty folder, so that no module that was deleted gets into the wheel."""
+
+    def run(self) -> None:
+        if not self.editable_mode:
+            shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
 
 
 # The lower bounds admit both stacks: a plain install takes the newest TensorFlow (with Keras 3, on
@@ -90,6 +101,7 @@ setuptools.setup(
     install_requires=_REQUIREMENTS,
     extras_require=_EXTRAS,
     entry_points={"console_scripts": ["spine-tf=spine_tf.cli:dispatch"]},
+    cmdclass={"build_py": _BuildPy},
     # `build/` and `BUILD` are the same name on a disk that ignores case.
     options={"build": {"build_base": ".build"}},
     classifiers=[
