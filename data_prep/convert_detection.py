@@ -10,7 +10,7 @@ DICOM studies with `vertebrae/1` files. Any mixture of them and phantoms is one 
 from absl import flags
 
 from data_prep import settings
-from spine_tf import cli
+from spine_tf import cli, dataclass_flags
 
 _SKIP = ("crop_scale", "disc_pairs")  # of crops; slices are whole
 
@@ -32,7 +32,7 @@ def define_flags() -> None:
         None,
         "Key of the pseudonyms, made on first use; OUTPUT_DIR.key by default.",
     )
-    cli.define_dataclass_flags(settings.Settings, _SKIP)
+    dataclass_flags.define(settings.Settings, _SKIP)
 
 
 def main(argv: list[str]) -> int:
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     from data_prep import convert_detection_lib, dataset_lib, deidentify, listed
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(settings.Settings, _SKIP)
+    chosen = dataclass_flags.make(settings.Settings, _SKIP)
     inputs = convert_detection_lib.Inputs(
         spider_dir=values.spider_dir,
         sacrum=values.sacrum,

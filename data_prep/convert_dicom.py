@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from data_prep import settings
-from spine_tf import cli, header_facts
+from spine_tf import cli, dataclass_flags, header_facts
 
 _SKIP = ("num_processes",)  # whose default here is no number
 _CHOICES = "choices.txt"
@@ -71,7 +71,7 @@ def define_flags() -> None:
         "Decodes the pixels: pydicom, or tfio, tensorflow-io of the addons stack. Both give the"
         " same.",
     )
-    cli.define_dataclass_flags(settings.DicomSettings, _SKIP)
+    dataclass_flags.define(settings.DicomSettings, _SKIP)
     flags.DEFINE_integer(
         "num_processes",
         None,
@@ -101,7 +101,7 @@ def main(argv: list[str]) -> int:
     remote_files.check_is_local("output_dir", values.output_dir)
     runner = beam_runner.parse_runner(values.runner, values.beam_options)
     given = values.num_processes
-    chosen = cli.dataclass_from_flags(settings.DicomSettings, num_processes=given or 1)
+    chosen = dataclass_flags.make(settings.DicomSettings, num_processes=given or 1)
     inputs = convert_dicom_lib.Inputs(
         values.input_dir,
         values.vertebrae,

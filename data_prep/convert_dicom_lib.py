@@ -177,14 +177,7 @@ def plan(inputs: Inputs, key: bytes) -> Plan:
     dated, undated = _with_dates(_by_person(usable, people))
     requests = _requests(dated, grades, people.families(families), key)
     requests = _with_detector(requests, inputs.detector)
-    rejections = [
-        *scan.rejections,
-        *rejected,
-        *undated,
-        *unused,
-        *bad_grades,
-        *bad_families,
-    ]
+    rejections = [*scan.rejections, *rejected, *undated, *unused, *bad_grades, *bad_families]
     return Plan(
         requests=requests,
         rejections=rejections,

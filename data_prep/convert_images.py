@@ -39,7 +39,7 @@ import dataclasses
 from absl import flags
 
 from data_prep import settings
-from spine_tf import cli, header_facts
+from spine_tf import cli, dataclass_flags, header_facts
 
 _SKIP_IMAGES = ("disc_pairs",)
 _SHARED = tuple(field.name for field in dataclasses.fields(settings.Settings))
@@ -80,8 +80,8 @@ def define_flags() -> None:
         None,
         "Key of the pseudonyms, made on first use; OUTPUT_DIR.key by default.",
     )
-    cli.define_dataclass_flags(settings.ImageSettings, _SKIP_IMAGES)
-    cli.define_dataclass_flags(settings.VolumeSettings, (*_SHARED, "labels"))
+    dataclass_flags.define(settings.ImageSettings, _SKIP_IMAGES)
+    dataclass_flags.define(settings.VolumeSettings, (*_SHARED, "labels"))
 
 
 def main(argv: list[str]) -> int:
@@ -129,7 +129,7 @@ def _convert_images(key_file: str):
     from spine_tf.data import crops
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(settings.ImageSettings, _SKIP_IMAGES)
+    chosen = dataclass_flags.make(settings.ImageSettings, _SKIP_IMAGES)
     if settings.PAIRS in chosen.kinds:
         try:
             crops.image_kind(chosen.image_rows, chosen.image_columns)
@@ -170,7 +170,7 @@ def _convert_volumes(key_file: str):
     if values.label_names:
         labels = label_names.read(values.label_names)
     channels = values.channels or convert_volumes_lib.CHANNELS[values.layout]
-    chosen = cli.dataclass_from_flags(
+    chosen = dataclass_flags.make(
         settings.VolumeSettings, _SKIP_VOLUMES, labels=labels, channels=channels
     )
     inputs = convert_volumes_lib.Inputs(

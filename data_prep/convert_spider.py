@@ -11,7 +11,7 @@ disc comes from its own mask.
 from absl import flags
 
 from data_prep import settings
-from spine_tf import cli
+from spine_tf import cli, dataclass_flags
 
 
 def define_flags() -> None:
@@ -33,7 +33,7 @@ def define_flags() -> None:
         None,
         "Key of the pseudonyms, made on first use; OUTPUT_DIR.key by default.",
     )
-    cli.define_dataclass_flags(settings.Settings)
+    dataclass_flags.define(settings.Settings)
 
 
 def main(argv: list[str]) -> int:
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     from data_prep import convert_spider_lib, dataset_lib, deidentify
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(settings.Settings)
+    chosen = dataclass_flags.make(settings.Settings)
     inputs = convert_spider_lib.Inputs(values.input_dir, values.sacrum, tuple(values.series))
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
     key = deidentify.load_or_make_key(key_file, keep=not chosen.dry_run)

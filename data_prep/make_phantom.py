@@ -24,7 +24,7 @@ import os
 
 from absl import flags
 
-from spine_tf import cli
+from spine_tf import cli, dataclass_flags
 
 
 def define_flags() -> None:
@@ -47,7 +47,7 @@ def define_flags() -> None:
         "Key of the pseudonyms with --direct_records, made on first use;"
         " OUTPUT_DIR.key by default.",
     )
-    cli.define_dataclass_flags(settings.Settings)
+    dataclass_flags.define(settings.Settings)
 
 
 def main(argv: list[str]) -> int:
@@ -88,7 +88,7 @@ def _write_records(config, values) -> int:
     from data_prep import deidentify, make_phantom_lib, settings
 
     key_file = deidentify.choose_key_file(values.key_file, values.output_dir)
-    chosen = cli.dataclass_from_flags(settings.Settings)
+    chosen = dataclass_flags.make(settings.Settings)
     where = (values.output_dir, chosen, key_file)
     if values.cohort == "paper":
         report = make_phantom_lib.write_paper_records(values.seed, *where)

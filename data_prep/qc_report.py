@@ -154,7 +154,7 @@ def grade_table(rows: Iterable[Mapping[str, Any]]) -> list[list[str | int]]:
         for name, grade in row.get("grades", {}).items():
             counts[name, grade, row["level"]] += 1
     there = {name for name, _, _ in counts}
-    lines = []
+    lines: list[list[str | int]] = []
     for name in (name for name in gradings.GRADINGS if name in there):
         grading = gradings.from_name(name)
         for grade in grading.grades:

@@ -16,7 +16,7 @@ Exit status: 0 if the version is blessed, 3 if a check failed. docs/check_model.
 from absl import flags
 
 from export import check_model_settings
-from spine_tf import cli
+from spine_tf import cli, dataclass_flags
 
 
 def define_flags() -> None:
@@ -28,7 +28,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_string("output", "", "Where gate.json goes; empty: into the version.")
     flags.DEFINE_bool("blessing_only", False, "Check nothing; say whether the version is blessed.")
-    cli.define_dataclass_flags(check_model_settings.Settings)
+    dataclass_flags.define(check_model_settings.Settings)
     cli.required("export_dir")
 
 
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         return _blessing(values.export_dir)
     if not values.model_dir:
         raise cli.UsageError("--model_dir must be given, unless with --blessing_only.")
-    settings = cli.dataclass_from_flags(check_model_settings.Settings)
+    settings = dataclass_flags.make(check_model_settings.Settings)
     from export import check_model_lib
 
     gate = check_model_lib.check(

@@ -24,7 +24,7 @@ import sys
 from absl import flags
 
 from export import export_settings
-from spine_tf import cli
+from spine_tf import cli, dataclass_flags
 
 
 def define_flags() -> None:
@@ -32,7 +32,7 @@ def define_flags() -> None:
     flags.DEFINE_string("model_dir", None, "Model folder, the --model_dir of spine-tf train.")
     flags.DEFINE_string("export_dir", None, "Folder of the numbered versions; made if missing.")
     cli.required("model_dir", "export_dir")
-    cli.define_dataclass_flags(export_settings.Settings)
+    dataclass_flags.define(export_settings.Settings)
 
 
 def main(argv: list[str]) -> None:
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> None:
     from export import export_lib
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(export_settings.Settings)
+    chosen = dataclass_flags.make(export_settings.Settings)
     print(export_lib.export(values.model_dir, values.export_dir, chosen, _say))
 
 

@@ -24,7 +24,7 @@ import os
 
 from absl import flags
 
-from spine_tf import cli
+from spine_tf import cli, dataclass_flags
 
 _FOLDERS = ("data_dir", "spider_dir", "dicom_dir")
 
@@ -60,7 +60,7 @@ def define_flags() -> None:
         None,
         "Key of the pseudonyms of scans, made on first use; OUTPUT.key by default.",
     )
-    cli.define_dataclass_flags(score_settings.Settings)
+    dataclass_flags.define(score_settings.Settings)
     flags.DEFINE_string("runner", "DirectRunner", "Beam runner; docs/data_preparation.md, Scale.")
     flags.DEFINE_string("beam_options", "", "Beam's own options for it, in one text.")
 
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
     from export import score_inputs, score_settings
 
     runner = beam_runner.parse_runner(values.runner, values.beam_options)
-    settings = cli.dataclass_from_flags(score_settings.Settings)
+    settings = dataclass_flags.make(score_settings.Settings)
     # Before TensorFlow begins: sums of several threads are rounded in another order.
     for name, value in beam_runner.UNDIVIDED.items():
         os.environ.setdefault(name, value)

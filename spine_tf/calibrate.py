@@ -11,7 +11,7 @@ outside of it can be flagged. Writes calibration.json and reference.npz into the
 
 from absl import flags
 
-from spine_tf import allocator, calibrate_settings, cli
+from spine_tf import allocator, calibrate_settings, cli, dataclass_flags
 
 
 def define_flags() -> None:
@@ -19,7 +19,7 @@ def define_flags() -> None:
     flags.DEFINE_string("model_dir", None, "Model folder, the --model_dir of spine-tf train.")
     flags.DEFINE_string("data_dir", None, "Data set that the model was trained on.")
     cli.required("model_dir", "data_dir")
-    cli.define_dataclass_flags(calibrate_settings.Settings)
+    dataclass_flags.define(calibrate_settings.Settings)
 
 
 def main(argv: list[str]) -> None:
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     from spine_tf import calibrate_lib
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(calibrate_settings.Settings)
+    chosen = dataclass_flags.make(calibrate_settings.Settings)
     content = calibrate_lib.calibrate(values.model_dir, values.data_dir, chosen)
     print("\n".join(calibrate_lib.lines(content)))
 

@@ -13,7 +13,7 @@ intervals over subjects.
 
 from absl import flags
 
-from spine_tf import allocator, cli
+from spine_tf import allocator, cli, dataclass_flags
 from spine_tf.evaluation import options
 
 
@@ -23,7 +23,7 @@ def define_flags() -> None:
     flags.DEFINE_string("data_dir", None, "Data set.")
     flags.DEFINE_string("output_dir", None, "Folder of the results; made if missing.")
     cli.required("model_dir", "data_dir", "output_dir")
-    cli.define_dataclass_flags(options.Options)
+    dataclass_flags.define(options.Options)
 
 
 def main(argv: list[str]) -> None:
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
     from spine_tf.evaluation import run
 
     values = flags.FLAGS
-    chosen = cli.dataclass_from_flags(options.Options)
+    chosen = dataclass_flags.make(options.Options)
     content = run.evaluate(values.model_dir, values.data_dir, values.output_dir, chosen)
     print("\n".join(run.lines(content)))
     print(f"results: {values.output_dir}/{run.EVALUATION}")

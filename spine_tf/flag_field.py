@@ -7,7 +7,7 @@ DRY_RUN = "Say what would be done, and write nothing."  # help of every --dry_ru
 
 
 def option(default: Any, text: str, **metadata: Any) -> Any:
-    """Returns a dataclass field that `cli.define_dataclass_flags` makes a flag of.
+    """Returns a dataclass field that `dataclass_flags.define` makes a flag of.
 
     Args:
         default: Its default.

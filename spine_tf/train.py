@@ -23,7 +23,7 @@ import sys
 
 from absl import flags
 
-from spine_tf import allocator, cli, config, flag_field
+from spine_tf import allocator, cli, config, dataclass_flags, flag_field
 
 _FLAGS = flags.FLAGS
 
@@ -66,7 +66,7 @@ def define_flags() -> None:
         "Print one JSON object per epoch to stdout; what a person reads goes to stderr.",
     )
     flags.DEFINE_bool("dry_run", False, flag_field.DRY_RUN)
-    cli.define_dataclass_flags(config.TrainConfig)
+    dataclass_flags.define(config.TrainConfig)
 
 
 def main(argv: list[str]) -> None:
@@ -90,7 +90,7 @@ def main(argv: list[str]) -> None:
         made = tasks.make(_FLAGS.task, _FLAGS.task_options)
     except ValueError as error:
         raise cli.UsageError(str(error)) from error
-    settings = cli.dataclass_from_flags(config.TrainConfig)
+    settings = dataclass_flags.make(config.TrainConfig)
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
     workers = strategies.waited_for(settings.strategy)

@@ -15,7 +15,7 @@ Exit status 3: some trials failed; 1: all of them.
 
 from absl import flags
 
-from spine_tf import allocator, cli, config, flag_field
+from spine_tf import allocator, cli, config, dataclass_flags, flag_field
 from spine_tf.search import options
 
 _FLAGS = flags.FLAGS
@@ -32,8 +32,8 @@ def define_flags() -> None:
     flags.DEFINE_string("init_from", "", "Model folder whose encoder is taken over.")
     flags.DEFINE_bool("freeze_encoder", False, "Train the fully connected layers only.")
     flags.DEFINE_bool("dry_run", False, flag_field.DRY_RUN)
-    cli.define_dataclass_flags(options.Options)
-    cli.define_dataclass_flags(config.TrainConfig)
+    dataclass_flags.define(options.Options)
+    dataclass_flags.define(config.TrainConfig)
 
 
 def main(argv: list[str]) -> int:
@@ -47,8 +47,8 @@ def main(argv: list[str]) -> int:
     from spine_tf.data import records
     from spine_tf.search import run
 
-    chosen = cli.dataclass_from_flags(options.Options)
-    settings = cli.dataclass_from_flags(config.TrainConfig)
+    chosen = dataclass_flags.make(options.Options)
+    settings = dataclass_flags.make(config.TrainConfig)
     try:
         made = tasks.make(_FLAGS.task, _FLAGS.task_options)
     except ValueError as error:

@@ -84,7 +84,7 @@ def test_every_requirement_is_locked():
 
 
 def test_files_that_are_not_python_are_packaged():
-    # setup.py: package_data={"": ["templates/*", "*.json", "weights/*"]}
+    # setup.py: package_data={"": ["templates/*", "*.json", "weights/**"]}
     found = {
         path.relative_to(_ROOT)
         for package in ("spine_tf", "data_prep", "export")
@@ -96,8 +96,12 @@ def test_files_that_are_not_python_are_packaged():
         for path in found
         if (path.suffix == ".json" and (_ROOT / path.parent / "__init__.py").exists())
         or (
-            path.parent.name in ("templates", "weights")
+            path.parent.name == "templates"
             and (_ROOT / path.parent.parent / "__init__.py").exists()
+        )
+        or any(
+            folder.name == "weights" and (_ROOT / folder.parent / "__init__.py").exists()
+            for folder in path.parents
         )
     }
     assert found == packaged, "put it into templates/ or weights/, or extend package_data"

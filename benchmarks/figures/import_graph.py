@@ -23,7 +23,7 @@ def parts(root: pathlib.Path) -> dict[str, str]:
     single = {name for name, part in found.items() if part == "spine_tf"} - {"spine_tf"}
     scripts = {name for name in single if _is_script(root, name)}
     base = single - scripts
-    while wrong := {name for name in base if not imported[name] <= base}:
+    while wrong := {name for name in base if not imported[name] - {"spine_tf"} <= base}:
         base -= wrong
     for name in single:
         found[name] = SCRIPTS if name in scripts else BASE if name in base else SERVED

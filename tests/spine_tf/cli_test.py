@@ -7,7 +7,7 @@ import sys
 import pytest
 from absl import flags
 
-from spine_tf import cli, commands
+from spine_tf import cli, commands, dataclass_flags
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ class _Config:
 
 
 def _define_flags():
-    cli.define_dataclass_flags(_Config, skip=("hidden",))
+    dataclass_flags.define(_Config, skip=("hidden",))
 
 
 def _call(*arguments, result=None):
@@ -43,7 +43,7 @@ def _call(*arguments, result=None):
     seen = []
 
     def main(argv):
-        seen.append(cli.dataclass_from_flags(_Config, skip=("hidden",)))
+        seen.append(dataclass_flags.make(_Config, skip=("hidden",)))
         if isinstance(result, BaseException):
             raise result
         return result
@@ -147,7 +147,7 @@ def test_help_shows_own_flags_and_exits_0(capsys):
 
 def test_values_may_come_from_the_script():
     def main(argv):
-        config = cli.dataclass_from_flags(_Config, skip=("hidden",), name="given")
+        config = dataclass_flags.make(_Config, skip=("hidden",), name="given")
         assert config.name == "given"
 
     assert cli.call(_define_flags, main, ["--name=flag"]) == 0
@@ -173,7 +173,7 @@ def test_whole_numbers(capsys, text, found):
 def test_two_flags_of_one_name_are_refused():
     def define_flags():
         flags.DEFINE_integer("epochs", 1, "")
-        cli.define_dataclass_flags(_Config)
+        dataclass_flags.define(_Config)
 
     with pytest.raises(ValueError, match="must not be the name of an existing flag"):
         cli.call(define_flags, lambda argv: None, [])
@@ -185,7 +185,7 @@ def test_a_field_that_cannot_be_a_flag_is_refused():
         values: dict = dataclasses.field(default_factory=dict)
 
     with pytest.raises(TypeError, match="`values` must have a type that can be a flag"):
-        cli.call(lambda: cli.define_dataclass_flags(Odd), lambda argv: None, [])
+        cli.call(lambda: dataclass_flags.define(Odd), lambda argv: None, [])
 
 
 # === The `spine-tf` command ===

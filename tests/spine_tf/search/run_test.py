@@ -195,8 +195,7 @@ def test_what_a_dry_run_says(data_dir):
     assert "objective: val_balanced_accuracy, after a probe by grading" in text
     assert (
         "tuner: hyperband, at most 9 trials of 1 epoch, 3 trials of 2 epochs, 5 trials of 3 epochs,"
-        " 3 trials of 6 epochs, 3 trials of 9 epochs"
-        in text
+        " 3 trials of 6 epochs, 3 trials of 9 epochs" in text
     )
     setup = searches.make_setup(data_dir, "unused", {"train.augment": [True, False]})
     assert "only 2 combinations" in run.lines(setup, options.Options())[-1]
