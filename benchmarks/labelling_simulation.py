@@ -5,7 +5,8 @@
 
 True quads of SPIDER and of phantoms, with small errors at every corner and one scenario of larger
 errors at a time, with a simulated network's opinion of the levels and without one. Shapes are
-fitted without the patient that is tested, weights on the other half of the patients. Phantoms are
+fitted without the patient that is tested, weights on the other half of the patients, but for that
+of the number of lumbar vertebrae, which `number_weight` fits to detected columns. Phantoms are
 tested with shapes of all SPIDER patients and of other phantoms. Writes
 OUTPUT_DIR/labelling_simulation.json, and the parameters fitted on everything to --parameters_file.
 """
@@ -107,7 +108,9 @@ def _fit_weights(patients, parameters):
             column = labelling_cases.simulate(truth, errors, True, seed)
             columns.append(dataclasses.replace(column, weight=weight))
             of.append(each)
-    return label_calibration.fit_weights(columns, of)
+    fitted, value = label_calibration.fit_weights(columns, of)
+    # What is said of the number is weighed as in columns that the detector finds.
+    return fitted | {"number_weight": label_parameters.load().settings.number_weight}, value
 
 
 def _test(patients, parameters) -> dict:

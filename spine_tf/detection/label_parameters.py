@@ -46,6 +46,8 @@ class Settings:
         min_probability: A study is unknown if a name is less probable, given the number of lumbar
             vertebrae.
         min_number_probability: The same, if the number is less probable.
+        min_other_number_probability: The same of a number that is not five: names by it are wrong
+            for all who count from the sacrum, so it must be surer.
         min_bodies: Fewer named bodies are unknown.
         min_mean_score: Candidates of a lower mean score are unknown.
         least_spacing: Distance of neighbours in medians; nearer is implausible.
@@ -63,6 +65,7 @@ class Settings:
     remnant_fraction: float = 0.6
     min_probability: float = 0.9
     min_number_probability: float = 0.6
+    min_other_number_probability: float = 0.9
     min_bodies: int = 4
     min_mean_score: float = 0.5
     least_spacing: float = 0.6

@@ -18,6 +18,7 @@ from spine_tf.detection import candidates, chain, column_geometry, evidence, lab
 
 _S1 = levels.VertebraLevel.S1.value
 _ABOVE_T12 = candidates.LEVELS[: candidates.LEVELS.index(levels.VertebraLevel.T12.value)]
+_ORDINARY = 5  # lumbar vertebrae
 _IMPOSSIBLE = 1e-300  # has a logarithm
 
 
@@ -294,7 +295,9 @@ def _probability_doubt(solved: Labelling, named: Sequence[int], settings) -> str
             f" {names[first]} ({solved.marginals[worst, first]:.2f}) or"
             f" {names[second]} ({solved.marginals[worst, second]:.2f})"
         )
-    if solved.lumbar_probability.max() < settings.min_number_probability:
+    is_five = solved.num_lumbar == _ORDINARY
+    least = settings.min_number_probability if is_five else settings.min_other_number_probability
+    if solved.lumbar_probability.max() < least:
         numbers = zip(label_parameters.NUMBERS_OF_LUMBAR, solved.lumbar_probability, strict=True)
         shares = ", ".join(f"{number} ({share:.2f})" for number, share in numbers)
         return f"the number of lumbar vertebrae is not clear: {shares}"

@@ -167,6 +167,21 @@ def test_the_number_of_lumbar_vertebrae_may_be_unclear(parameters):
     assert solved.reason.startswith("the number of lumbar vertebrae is not clear: 4 (0.")
 
 
+@pytest.mark.parametrize(("least", "status"), [(0.9, "unknown"), (0.6, "answered")])
+def test_another_number_than_five_must_be_surer(parameters, least, status):
+    settings = dataclasses.replace(
+        parameters.settings,
+        number_weight=0.0,
+        min_probability=0.0,
+        min_other_number_probability=least,
+    )
+    six = dataclasses.replace(parameters, lumbar_prior=(0.05, 0.2, 0.75), settings=settings)
+    solved = _label(_column(0, share=None), six)
+    assert (solved.num_lumbar, solved.status) == (6, status)
+    five = dataclasses.replace(six, lumbar_prior=(0.05, 0.75, 0.2))
+    assert _label(_column(0, share=None), five).status == "answered"
+
+
 def test_a_square_s1_with_a_full_disc_below_may_be_transitional(parameters):
     column = columns.quads(0)
     s1 = column["S1"]
