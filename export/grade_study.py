@@ -49,7 +49,7 @@ def define_flags() -> None:
         "model",
         "builtin",
         "Export folder (its newest version), one version, or builtin: the small Pfirrmann model of"
-        " the package, of 21 patients, for trying out only.",
+        " the package, trained on 15 patients, for trying out only.",
     )
     flags.DEFINE_string("output_dir", None, "Folder of the report; made if missing.")
     flags.DEFINE_bool(
