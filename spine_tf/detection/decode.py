@@ -187,13 +187,15 @@ def _cut(share: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 
 def _run(areas: np.ndarray) -> np.ndarray:
-    """Numbers of the slices around the best one that show as much, without a gap."""
-    best = int(areas.argmax())
-    is_less = areas < _SHARE_OF_BEST * areas[best]
-    before, after = np.flatnonzero(is_less[:best]), np.flatnonzero(is_less[best:])
-    first = before[-1] + 1 if len(before) else 0
-    end = best + after[0] if len(after) else len(areas)
-    return np.arange(first, end)
+    """Numbers of neighbouring slices that show as much as the best one, where most of it is.
+
+    Not simply those around the best slice: what is taken for a body at the side of the volume may
+    be larger there than any slice of the body.
+    """
+    is_shown = areas >= _SHARE_OF_BEST * areas.max()
+    runs, count = scipy.ndimage.label(is_shown)
+    sums = scipy.ndimage.sum_labels(areas, runs, np.arange(1, count + 1))
+    return np.flatnonzero(runs == 1 + np.argmax(sums))
 
 
 def _opinion(votes: _Votes) -> np.ndarray:

@@ -1,3 +1,4 @@
+import contextlib
 import logging
 import os
 import signal
@@ -119,12 +120,18 @@ def wait(element, folder):
     time.sleep(60)
 
 
+def _take_interrupts():
+    """Tests may run in the background of a script, where interrupts are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_all_processes_without_a_word_of_theirs(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", _SLOW, str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # a group of its own, as on a terminal
+        preexec_fn=_take_interrupts,
         text=True,
     )
     for _ in range(600):
@@ -132,5 +139,9 @@ def test_ctrl_c_ends_all_processes_without_a_word_of_theirs(tmp_path):
             break
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    printed, _ = process.communicate(timeout=60)
+    try:
+        printed, _ = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert (process.returncode, printed) == (130, "interrupted\n")

@@ -142,3 +142,16 @@ def test_discs_have_their_height_and_length():
     assert disc.length_mm == pytest.approx(24 * network_maps.PIXEL_MM, rel=0.03)
     assert disc.height_mm == pytest.approx(8 * network_maps.PIXEL_MM, rel=0.03)
     np.testing.assert_allclose(disc.center_mm, np.array([0, 31.5, -33.5]) * network_maps.PIXEL_MM)
+
+
+@pytest.mark.parametrize(
+    ("areas", "shown"),
+    [
+        ([0, 3, 8, 9, 7, 2, 0], [2, 3, 4]),
+        ([10, 1, 8, 9, 8, 7, 2], [2, 3, 4, 5]),  # a larger patch at the side of the volume
+        ([9, 9, 2, 9, 9, 9, 1], [3, 4, 5]),
+        ([5], [0]),
+    ],
+)
+def test_the_slices_of_a_body_are_those_where_most_of_it_is(areas, shown):
+    np.testing.assert_array_equal(decode._run(np.array(areas, float)), shown)
