@@ -34,7 +34,7 @@ PYTEST = -m pytest -n $(WORKERS) --dist loadfile
 demo: $(CURRENT)/.installed
 	$(CURRENT)/bin/spine-tf demo $(if $(DATA),--data_dir="$(DATA)") $(DEMO_FLAGS)
 
-test: lint docs
+test: lint types docs
 	$(CURRENT)/bin/python $(PYTEST) -m "not slow" $(PYTEST_FLAGS)
 
 # Benchmarks are experiments, and are run on the current stack.
