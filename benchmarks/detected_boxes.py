@@ -49,8 +49,11 @@ def main(argv: list[str]) -> None:
     for folder, held_out in spider_folds.left_out(
         _FLAGS.spider_dir, _FLAGS.data_dir, _FLAGS.model_dir
     ):
+        model, scale = folder.load_model(), folder.model_config.crop_scale
         for request in held_out:
-            rows += _graded(folder, request, found_of[os.path.basename(request.path)], grading)
+            rows += _graded(
+                model, scale, request, found_of[os.path.basename(request.path)], grading
+            )
     found = compare(rows, grading.num_classes, _FLAGS.num_draws) | {"unknown_patients": unknown}
     print(found)
     path = os.path.join(_FLAGS.output_dir, _RESULTS)
@@ -72,13 +75,11 @@ def _detected(folds) -> tuple[dict, int]:
     return found, sum(not one.is_answered for one in found.values())
 
 
-def _graded(folder, request, found, grading) -> list[tuple[str, int, int, int | None]]:
+def _graded(model, scale: float, request, found, grading) -> list[tuple[str, int, int, int | None]]:
     """(patient, class by the reader, from the annotation, from the detection) of graded discs."""
     from data_prep import convert_spider_lib, scan_crops
 
     scan, true = convert_spider_lib.load(request)
-    scale = folder.model_config.crop_scale
-    model = folder.load_model()
     annotated = _classes(model, scan_crops.disc_crops(scan, true, scale), scale, grading)
     detected = {}
     if found.is_answered:

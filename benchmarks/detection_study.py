@@ -95,24 +95,14 @@ def _copies(chosen, ready, true):
 
 
 def _cut(scan, true, side: str):
-    """Cuts 20 mm off a volume, and takes out the bodies that it then does not show whole."""
-    import numpy as np
-
-    from spine_tf import geometry, volume
+    """Cuts 20 mm off a side."""
+    from benchmarks import cut_view
 
     axis = 1 if side in ("head", "foot") else 2
     number = round(_CUT_MM / scan.spacing_mm[axis])
     size = scan.array.shape[axis]
     begin, end = (number, size) if side in ("head", "front") else (0, size - number)
-    array = np.take(scan.array, range(begin, end), axis=axis)
-    affine = scan.affine.copy()
-    affine[:3, 3] += begin * affine[:3, axis]
-    seen = []
-    for body in true.vertebrae:
-        index = geometry.to_index(affine, body.corners_mm)[:, axis]
-        if index.min() >= 0 and index.max() <= end - begin - 1:
-            seen.append(body)
-    return volume.Volume(array, affine), dataclasses.replace(true, vertebrae=tuple(seen))
+    return cut_view.cut(scan, true, axis, begin, end)
 
 
 def _judge(true, predicted) -> dict:

@@ -9,7 +9,6 @@ from data_prep import convert_spider_lib
 from spine_tf.detection import candidates, column_geometry, label_calibration, label_parameters
 from spine_tf.phantom import anatomy, cohort
 
-SERIES = ("t2", "t2_SPACE")
 _CORNER_ERROR_MM = 1.0
 _ROTATION_DEG = 3.0  # of a patient on the table
 _NETWORK_RIGHT = 0.85  # share of columns in which a simulated network is not off by one
@@ -92,7 +91,7 @@ def spider_columns(input_dir: str, phantoms: list[Truth]) -> list[Truth]:
         input_dir: A SPIDER folder with sacrum.json.
         phantoms: S2, which nobody marked, is put below S1 as it lies in these, in turn.
     """
-    inputs = convert_spider_lib.Inputs(input_dir=input_dir, series=SERIES)
+    inputs = convert_spider_lib.Inputs(input_dir=input_dir)
     columns = []
     requests = convert_spider_lib.plan(inputs, b"not kept").requests
     for number, request in enumerate(requests):

@@ -8,8 +8,6 @@ from spine_tf.data import records
 from spine_tf.evaluation import fold
 from spine_tf.training import model_folder
 
-SERIES = ("t2", "t2_SPACE")
-
 
 def key(data_dir: str) -> bytes:
     """Returns the key of a data set's pseudonyms, by which patients are found in its folds.
@@ -37,7 +35,7 @@ def left_out(
         model_dir: The model folder of a fold, or with all of them.
     """
     data = records.open_folder(data_dir)
-    inputs = convert_spider_lib.Inputs(input_dir=spider_dir, series=SERIES)
+    inputs = convert_spider_lib.Inputs(input_dir=spider_dir)
     requests = convert_spider_lib.plan(inputs, key(data_dir)).requests
     for folder in fold.find_folders(model_dir):
         split_of = data.families(folder.protocol)

@@ -9,6 +9,7 @@ import dataclasses
 
 import numpy as np
 
+from benchmarks import cut_view
 from spine_tf import geometry, levels, vertebrae, volume
 from spine_tf.phantom import anatomy, appearance, cohort, pose, render
 
@@ -145,13 +146,4 @@ def _cut(
         begin = max(int(rows_of[kind.first].min() - margin), begin)
     if kind.last:
         end = min(int(rows_of[kind.last].max() + margin) + 1, end)
-    affine = scan.affine.copy()
-    affine[:3, 3] += begin * affine[:3, 1]
-    seen = [
-        body
-        for body in true.vertebrae
-        if rows_of[body.known_level.value].min() >= begin
-        and rows_of[body.known_level.value].max() < end
-    ]
-    cut = volume.Volume(np.ascontiguousarray(scan.array[:, begin:end]), affine)
-    return cut, dataclasses.replace(true, vertebrae=tuple(seen))
+    return cut_view.cut(scan, true, 1, begin, end)

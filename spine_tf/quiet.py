@@ -21,8 +21,7 @@ _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, AMD and 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _LIBRARY = "tensorflow"
 _NOTE = re.compile(
-    rb"I\d{4} [\d:. ]+\] "
-    rb"|I0000 00:00:\d+\.\d+ +\d+ \S+:\d+\] "
+    rb"I0000 00:00:\d+\.\d+ +\d+ \S+:\d+\] "
     rb"|\d{4}-\d\d-\d\d [\d:.]+: I "
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|To enable the following instructions: "
