@@ -56,7 +56,10 @@ def _parts(data_dir: str, preset: str, batch_size: int):
     from spine_tf.training import model_folder, step
     from spine_tf.training import strategy as strategies
 
-    data, made = records.open_folder(data_dir), tasks.make("longitudinal", '{"margin": 1.0}')
+    data, made = (
+        records.open_folder(data_dir),
+        tasks.make("longitudinal", '{"margin_unit": "distance"}'),
+    )
     indices = {
         split: data.index(made.record_kind, made.protocol, split)
         for split in ("train", "validation")

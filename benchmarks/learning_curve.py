@@ -16,7 +16,7 @@ model is started; what was not run is listed as not run.
 Validation (50 subjects) chooses the epoch. Every model is tested once, on the subjects of
 --test_dir. Intervals are 95% bootstrap intervals over those subjects; seeds are averaged.
 
-Writes OUTPUT_DIR/learning_curve.json and learning_curve.md.
+Writes OUTPUT_DIR/learning_curve.json, .md and, once there are points, .png.
 """
 
 import json
@@ -113,14 +113,18 @@ def _settings(stage: str) -> config.TrainConfig:
 
 
 def _write(jobs, plan, not_run) -> None:
-    """Writes the JSON file and the table of what there is so far."""
+    """Writes JSON, table and picture of what there is so far."""
     from benchmarks import curve_results, results_file
+    from benchmarks.figures import curve, sheet
     from spine_tf import files
 
     content = curve_results.collect(jobs, plan, not_run)
     content |= {"command": results_file.command(NAME, _FLAGS), "settings": _described(plan)}
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
-    files.write_json(os.path.join(_FLAGS.output_dir, f"{NAME}.json"), content)
+    path = os.path.join(_FLAGS.output_dir, f"{NAME}.json")
+    files.write_json(path, content)
+    if content["points"]:
+        sheet.save(curve.draw(path), os.path.join(_FLAGS.output_dir, f"{NAME}.png"))
     with files.atomic_write(os.path.join(_FLAGS.output_dir, f"{NAME}.md")) as file:
         file.write(curve_results.table(content))
 

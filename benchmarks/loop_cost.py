@@ -76,7 +76,7 @@ def _run(folder: str, preset: str, batch_size: int, num_steps: int):
     from spine_tf.training import strategy as strategies
 
     settings = config.TrainConfig(batch_size=batch_size)
-    made, known = tasks.make("longitudinal", '{"margin": 1.0}'), spine_step.statistics()
+    made, known = tasks.make("longitudinal", '{"margin_unit": "distance"}'), spine_step.statistics()
     model_config = config.preset(preset)
     described = model_folder.ModelFolder(
         folder, made, model_config, settings, known, made.protocol, {}, {}, {}

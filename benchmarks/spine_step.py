@@ -30,7 +30,7 @@ def make(
 
     strategy = strategies.make(strategy_name)
     settings = config.TrainConfig(precision=precision, batch_size=batch_size)
-    made = tasks.make("longitudinal", '{"margin": 1.0}')
+    made = tasks.make("longitudinal", '{"margin_unit": "distance"}')
     model_config, known = config.preset(preset), statistics()
     with precisions.policy(precision), strategy.scope():
         model = model_folder.build_model(made, model_config, known, settings.seed)

@@ -1,7 +1,7 @@
 """What shall be trained, as a file: `spine-tf train --config=FILE` takes it, a search writes it.
 
     {"format": "spine_tf config/1",
-     "task": "longitudinal", "task_options": {"margin": 10.0},
+     "task": "longitudinal", "task_options": {"mode": "all"},
      "model_config": {"width": 0.25, ...}, "train_config": {"learning_rate": 0.001, ...}}
 
 Fields that are left out keep their defaults. No data and no folders: those are flags.

@@ -8,7 +8,7 @@
         --data_dir=spider --model_dir=folds --fold=all
 
 Fields of the task longitudinal: anatomy (vertebra, disc, image), mode (sampled, all),
-baseline_only, margin (0 sets it from the data), min_interval_days, contrastive_weight,
+baseline_only, margin, margin_unit, min_interval_days, contrastive_weight,
 level_weight, header_facts (sex, age, weight). Of grading and strong: gradings.
 
 The same command goes on where a run was stopped. Tasks: longitudinal (vertebral bodies of one

@@ -110,6 +110,7 @@ def planned(wanted: Iterable[loop.Request]) -> list[str]:
     for one in wanted:
         model_folder.existing(one.model_dir, one.identity())
         settings = one.train_config
+        leakage.check_stages(one.data, one.protocol)
         if one.init_from:
             lines += leakage.check(one.init_from, one.data, one.protocol)
         scale = one.model_config.crop_scale

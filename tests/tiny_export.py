@@ -188,7 +188,7 @@ def _made_crops():
 
 def make_longitudinal_folder(path):
     """Writes a model folder of the longitudinal task."""
-    return make_model_folder(path, longitudinal.Longitudinal(margin=1.0))
+    return make_model_folder(path, longitudinal.Longitudinal(margin_unit="distance"))
 
 
 def _layers(model):

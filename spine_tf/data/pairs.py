@@ -1,8 +1,9 @@
 """Pairs over time: which positives an epoch holds, and which pairs of a batch count.
 
 A positive is one subject and one level at two visits. A negative takes the earlier visit of one
-subject and the later visit of another: same level, another family, and a pair of field strengths
-that a positive of that level has, so that neither level nor scanner tells the label.
+subject and the later visit of another: same level, another family, as far apart in days since the
+first study as a positive must be, and a pair of field strengths that a positive of that level has,
+so that neither level nor scanner nor time tells the label.
 Source: Jamaludin 2017, section 3.1; methods 1.6, P2, P3 and P5.
 """
 
@@ -41,6 +42,21 @@ def positives(index: records.Index, min_interval_days: int) -> np.ndarray:
     return np.asarray(found, np.int32).reshape(-1, 3)
 
 
+def have_negatives(index: records.Index, found: np.ndarray) -> bool:
+    """Whether two families have a positive of one level and one pair of field strengths.
+
+    Args:
+        index: The records.
+        found: [pairs, 3] from `positives`.
+    """
+    families: dict[tuple, set[str]] = {}
+    for record, *visits in found:
+        row = index.rows[record]
+        stratum = (row["level"], *(row["field_strength_t"][visit] for visit in visits))
+        families.setdefault(stratum, set()).add(row["family"])
+    return any(len(members) > 1 for members in families.values())
+
+
 @dataclasses.dataclass(frozen=True)
 class Members:
     """What an epoch is planned from.
@@ -63,7 +79,7 @@ def plan(members: Members, batch_size: int, seed: int) -> np.ndarray:
 
     Args:
         members: The positives, and the records of baseline-only subjects.
-        batch_size: Crops per step, a multiple of 4.
+        batch_size: Crops per step, a multiple of 4; of 8 where there are singles.
         seed: Another seed is another order.
 
     Returns:
@@ -72,10 +88,14 @@ def plan(members: Members, batch_size: int, seed: int) -> np.ndarray:
         the same levels.
 
     Raises:
-        ValueError: If `batch_size` is not a multiple of 4.
+        ValueError: If `batch_size` is not such a multiple.
     """
-    if batch_size < 4 or batch_size % 4:
-        raise ValueError(f"`batch_size` must be a multiple of 4 crops, got {batch_size!r}.")
+    least = 2 * _GROUP if len(members.singles) else _GROUP
+    if batch_size < least or batch_size % least:
+        reason = " with baseline-only subjects" if len(members.singles) else ""
+        raise ValueError(
+            f"`batch_size` must be a multiple of {least} crops{reason}, got {batch_size!r}."
+        )
     rng = np.random.default_rng(seed)
     group_size = math.gcd(2 * _GROUP, batch_size)
     groups = [_groups(members, level, group_size, rng) for level in np.unique(members.pair_levels)]
@@ -90,7 +110,7 @@ def _groups(members: Members, level: int, size: int, rng: np.random.Generator) -
     """Groups of one level, [groups, size, 3]."""
     found = rng.permutation(members.pairs[members.pair_levels == level])
     singles = rng.permutation(members.singles[members.single_levels == level])
-    num_singles = _SINGLES if len(singles) and size > _SINGLES + 2 else 0
+    num_singles = _SINGLES if len(singles) else 0
     num_pairs = (size - num_singles) // 2
     count = -(-len(found) // num_pairs)
     found = np.resize(found, (count, num_pairs, 3))
@@ -130,7 +150,7 @@ def pair_matrix(
         mode: SAMPLED draws as many negatives as there are positives, of each level and pair of
             field strengths; ALL takes every negative and lets those of a level and pair of field
             strengths weigh as much together as its positives.
-        min_interval_days: Visits closer than this are no positive.
+        min_interval_days: Visits closer than this are no pair.
         seed: [2] int32, for SAMPLED.
 
     Returns:
@@ -143,8 +163,8 @@ def pair_matrix(
         return values[:, None] == values[None]
 
     in_order = (side[:, None] == EARLIER) & (side[None] == LATER) & both(level)
-    apart = days[None] - days[:, None] >= tf.cast(min_interval_days, days.dtype)
-    positive = in_order & both(subject) & apart
+    in_order &= days[None] - days[:, None] >= tf.cast(min_interval_days, days.dtype)
+    positive = in_order & both(subject)
     stratum = _strata(level, field_strength_t)
     num_positive = _count(positive, stratum)
     negative = in_order & ~both(family) & (num_positive > 0)

@@ -164,9 +164,10 @@ class DataFolder:
 
     def _rows(self, kind: str) -> list[dict[str, Any]]:
         if kind not in self.manifest["kinds"]:
+            hint = f" Convert with --{kind}." if kind == schema.DISC_PAIRS else ""
             raise ValueError(
                 f"{self.path}: holds {', '.join(self.manifest['kinds']) or 'no records'}, not"
-                f" {kind!r} records."
+                f" {kind!r} records.{hint}"
             )
         with tf.io.gfile.GFile(os.path.join(self.path, index_name(kind))) as file:
             return [json.loads(line) for line in file]
@@ -260,7 +261,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = collections.Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"{twice!r} stands twice in one object")
+        raise ValueError(
+            f"{twice!r} stands twice in one object; a family must be in one split: delete one line"
+        )
     return found
 
 

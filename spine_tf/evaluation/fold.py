@@ -7,7 +7,7 @@ import re
 from spine_tf import files, tasks
 from spine_tf.data import records
 from spine_tf.evaluation import options as options_lib
-from spine_tf.training import model_folder
+from spine_tf.training import leakage, model_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,11 +18,13 @@ class Fold:
         folder: The model folder.
         test: The records that are evaluated.
         train: The records it was trained on; None if the data set is another one.
+        unchecked: Why nobody can tell whether the model has seen the test records' subjects, or "".
     """
 
     folder: model_folder.ModelFolder
     test: records.Index
     train: records.Index | None
+    unchecked: str = ""
 
     @property
     def known_train(self) -> records.Index:
@@ -91,8 +93,8 @@ def open_folds(
 
     Raises:
         FileNotFoundError: If a folder is not what it should be.
-        ValueError: If the data set's split is not the one the model was trained with, or holds no
-            record to evaluate.
+        ValueError: If the data set's split is not the one the model was trained with, another data
+            set holds a family that the model has seen, or there is no record to evaluate.
     """
     folders = find_folders(model_dir)
     data = records.open_folder(data_dir)
@@ -102,7 +104,9 @@ def open_folds(
                 f"`model_dir` must be one model folder with --other_data, got {model_dir}, which"
                 " holds folds. Give one of them."
             )
-        folds = [Fold(folders[0], data.index(folders[0].task.test_kind), None)]
+        test = data.index(folders[0].task.test_kind)
+        notes = leakage.check_unseen(folders[0].path, data, test.column("family"))
+        folds = [Fold(folders[0], test, None, "; ".join(notes))]
     else:
         if len(folders) > 1 and options.split != "test":
             raise ValueError(

@@ -1,9 +1,10 @@
 """Every cross-time pair of vertebral bodies (or discs) of a split, for verification.
 
 Positive: one subject and level at two visits. Negative: the earlier visit of one positive and the
-later visit of another, same level, another family, and a pair of field strengths that a positive of
-that level has, so that neither level nor scanner tells the label. Twin: the same of two subjects of
-one family, kept apart. Source: methods 1.9, P2, P3 and P5.
+later visit of another, same level, another family, as far apart in days since the first study as a
+positive must be, and a pair of field strengths that a positive of that level has, so that neither
+level nor scanner nor time tells the label. Twin: the same of two subjects of one family, kept
+apart. Source: methods 1.9, P2, P3 and P5.
 """
 
 import dataclasses
@@ -89,7 +90,7 @@ def all_pairs(
     Args:
         index: The records.
         visits: Their visits, see `visits_of`.
-        min_interval_days: Visits closer than this are no positive pair.
+        min_interval_days: Visits closer than this are no pair.
         offset: Added to the positions of the visits.
 
     Returns:
@@ -105,19 +106,20 @@ def all_pairs(
     parts, stratum_codes = [], {}
     for level in np.unique(visits.level[first]):
         here = visits.level[first] == level
-        block = _level_pairs(visits, first[here], second[here])
+        block = _level_pairs(visits, first[here], second[here], min_interval_days)
         parts.append(block + (_strata(visits, level, block, stratum_codes),))
     first, second, kind, stratum = _joined(parts)
     return Pairs(first + offset, second + offset, kind, stratum)
 
 
-def _level_pairs(visits: Visits, first: np.ndarray, second: np.ndarray):
+def _level_pairs(visits: Visits, first: np.ndarray, second: np.ndarray, min_interval_days: int):
     """Positives as given; negatives and twins of their earlier and later sides."""
     early, late = np.unique(first), np.unique(second)
     one, two = (side.ravel() for side in np.meshgrid(early, late, indexing="ij"))
     field_t = visits.field_strength_t
     known = set(zip(field_t[first], field_t[second], strict=True))
     keep = visits.subject[one] != visits.subject[two]
+    keep &= visits.days[two] - visits.days[one] >= min_interval_days
     keep &= np.array([pair in known for pair in zip(field_t[one], field_t[two], strict=True)], bool)
     one, two = one[keep], two[keep]
     is_twin = visits.family[one] == visits.family[two]

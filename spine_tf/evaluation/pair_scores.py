@@ -76,6 +76,10 @@ def measure(
     sample = scores.sample(weight)
     found = roc.measures(sample, scores.with_data(), FALSE_RATES)
     reason = _missing(scores.pairs, used, negative_kind)
+    own = scores.pairs.first[(weight > 0) & (scores.pairs.kind == pair_list.POSITIVE)]
+    if len(np.unique(scores.units[own])) < 2:
+        # The pairs of a single subject say nothing of others, however often they are drawn.
+        found = {name: np.where(np.arange(len(d)), np.nan, d) for name, d in found.items()}
     made = {name: bootstrap.interval(drawn[0], drawn[1:], reason) for name, drawn in found.items()}
     positives = int(sample.is_positive.sum())
     negatives = len(sample.is_positive) - positives
@@ -83,7 +87,6 @@ def measure(
     for rate in FALSE_RATES:
         short = too_few(negatives, rate, "negatives") if made["auc"]["value"] is not None else ""
         at[f"{rate:g}"] = bootstrap.interval(np.nan, np.empty(0), short) if short else made[rate]
-    own = scores.pairs.first[(weight > 0) & (scores.pairs.kind == pair_list.POSITIVE)]
     counts = {
         "positives": positives,
         "negatives": negatives,

@@ -85,6 +85,8 @@ def lines(content: dict[str, Any]) -> list[str]:
     unlearned = [one["task"] for one in content["starts"] if one.get("pretext_learned") is False]
     if unlearned:
         table.append(f"started from {', '.join(sorted(set(unlearned)))}: {pretext_mark.MARK}")
+    if content["unchecked"]:
+        table.append(f"subjects: {content['unchecked']}")
     return table
 
 
@@ -93,6 +95,7 @@ def _origin(folds: list[fold.Fold], options: options_lib.Options) -> dict[str, A
     return {
         "split": "all records" if options.other_data else options.split,
         "protocols": [one.folder.protocol for one in folds],
+        "unchecked": "; ".join(sorted({one.unchecked for one in folds} - {""})),
         "starts": [pretext_mark.start(one.folder.path) for one in folds],
         "bootstrap": {
             "over": options.bootstrap,

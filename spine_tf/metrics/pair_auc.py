@@ -11,13 +11,17 @@ _NUM_THRESHOLDS = 500
 
 
 class PairAuc(keras.metrics.AUC):
-    """Labels [batch], 1 = same subject; outputs [batch] distances, which are squeezed to (0, 1]."""
+    """Labels [batch], 1 = same subject; outputs [batch] distances, which are squeezed to (0, 1].
 
-    def __init__(self, name: str = "auc"):
+    The margin is the scale of the distances: thresholds lie closest around it.
+    """
+
+    def __init__(self, margin: float, name: str = "auc"):
         super().__init__(num_thresholds=_NUM_THRESHOLDS, name=name)
+        self._margin = margin
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        closeness = 1.0 / (1.0 + tf.cast(y_pred, tf.float32))
+        closeness = 1.0 / (1.0 + tf.cast(y_pred, tf.float32) / self._margin)
         return super().update_state(y_true, closeness, sample_weight)
 
     def result(self):

@@ -134,7 +134,7 @@ def default(base: run_config.RunConfig, has_encoder: bool = False) -> Space:
     if not has_encoder:
         content["model.width"] = [width / 2, width, width * 2]
     if any(field.name == "margin" for field in dataclasses.fields(base.task)):
-        content["task.margin"] = [0.0, 1.0, 3.0, 10.0, 30.0]  # 0 is set from the data
+        content["task.margin"] = [0.5, 1.25, 2.0, 4.0]  # times the median distance
     return parse(content, base)
 
 

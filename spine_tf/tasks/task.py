@@ -35,9 +35,11 @@ class Task(abc.ABC):
 
     Class attributes:
         transfers_decoder: Whether its reconstruction part, too, is a start for other tasks.
+        checked_splits: Splits that `check` is given before a training starts.
     """
 
     transfers_decoder: ClassVar[bool] = False
+    checked_splits: ClassVar[tuple[str, ...]] = ("train", "validation")
 
     @property
     @abc.abstractmethod
@@ -78,10 +80,10 @@ class Task(abc.ABC):
         return self
 
     def check(self, indices: Mapping[str, records.Index]) -> None:
-        """Raises ValueError where the records of a split cannot train or validate it.
+        """Raises ValueError where the records of a split cannot train, validate or test it.
 
         Args:
-            indices: Split ("train", "validation") -> its records.
+            indices: Split, see `checked_splits`, -> its records.
         """
         del indices
 

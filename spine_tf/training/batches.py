@@ -159,7 +159,8 @@ def prepare(
     records.check_protocol(data, protocol)
     indices = {split: data.index(made.record_kind, protocol, split) for split in SPLITS}
     configured = made.configure(indices["train"])
-    configured.check(indices)
+    others = set(configured.checked_splits) - set(indices)
+    configured.check(indices | {s: data.index(made.record_kind, protocol, s) for s in others})
     batches = Batches(configured, train_config, crop_scale, indices, share)
     if not batches.num_steps("train"):
         raise ValueError(

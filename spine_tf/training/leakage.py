@@ -113,6 +113,72 @@ def check(init_from: str, data: records.DataFolder, protocol: str) -> list[str]:
     return []
 
 
+def check_unseen(model_dir: str, data: records.DataFolder, families: Iterable[str]) -> list[str]:
+    """Checks that a model has seen none of the families it is to be tested on.
+
+    Args:
+        model_dir: The model folder.
+        data: Another data set than the one it was trained on.
+        families: Pseudonyms of those that are tested.
+
+    Returns:
+        What could not be checked.
+
+    Raises:
+        ValueError: If one was seen.
+    """
+    content = _read(model_dir)
+    if content is None:
+        return [f"the model has no {FAMILIES}, so nobody can tell whether it has seen them"]
+    wanted = hashed(families)
+    both = {split: len(wanted & set(content[split])) for split in SEEN}
+    if any(both.values()):
+        raise ValueError(
+            f"{data.path}: `data_dir` must hold no family that the model has seen, got"
+            f" {both['train']} that {model_dir} was trained on and {both['validation']} that it was"
+            " validated on. Leave them out of the data set; of the data of the training evaluate"
+            " the test split, without --other_data."
+        )
+    mine = key_ids(data)
+    if mine and set(content.get(KEYS, [])) - set(mine):
+        return [
+            "pseudonyms of the training data were made with another key, so nobody can tell"
+            " whether it has seen them"
+        ]
+    return []
+
+
+def check_stages(data: records.DataFolder, protocol: str) -> None:
+    """Checks that the longitudinal stage sees nothing that grading holds out.
+
+    Args:
+        data: The data set.
+        protocol: The protocol that is trained on; only the longitudinal one is checked, because
+            folds are the same in both stages.
+
+    Raises:
+        ValueError: If a family of the validation or test split of grading is trained or validated
+            on.
+    """
+    if splits.whole_name(protocol) != splits.LONGITUDINAL:
+        return
+    seen_here = {name for name, split in data.families(protocol).items() if split in SEEN}
+    for other in data.protocols:
+        if not other.startswith(splits.GRADING):
+            continue
+        held_out = data.families(other)
+        counts = [
+            sum(held_out.get(family) == split for family in seen_here)
+            for split in ("validation", "test")
+        ]
+        if any(counts):
+            raise ValueError(
+                f"{os.path.join(data.path, records.SPLITS)}: `{protocol}` must not train or"
+                f" validate on families that `{other}` holds out, got {counts[0]} of its validation"
+                f" and {counts[1]} of its test. Take them out of `{protocol}`, or convert again."
+            )
+
+
 def _check_keys(init_from: str, data: records.DataFolder) -> None:
     """Raises ValueError if patients of two data sets have pseudonyms of different keys."""
     theirs, mine = (_read(init_from) or {}).get(KEYS, []), key_ids(data)

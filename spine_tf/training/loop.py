@@ -147,6 +147,7 @@ def _prepare(request: Request, strategy, say, on_epoch, until_end) -> "_Run":
     made, indices = batches.task, batches.indices
     # What cannot be is said before anything is written.
     step_lib.check(settings, strategy, batches.sizes)
+    leakage.check_stages(request.data, request.protocol)
     if request.init_from:
         for note in leakage.check(request.init_from, request.data, request.protocol):
             say(note)

@@ -15,7 +15,7 @@ def _plan(work_dir, data_dir="data", strong_dir="strong", **settings):
     train = config.TrainConfig(**{"epochs": 1, "batch_size": 4, "steps_per_epoch": 1} | settings)
     folders = {"siamese": data_dir, "strong": strong_dir, "grading": data_dir}
     folders["restoration"] = data_dir
-    options = {"siamese": {"margin": 1.0}, "strong": {"gradings": ["disc_bulging"]}}
+    options = {"siamese": {"margin_unit": "distance"}, "strong": {"gradings": ["disc_bulging"]}}
     options["restoration"] = {"anatomy": "vertebra"}
     options["grading"] = {"gradings": ["disc_degeneration"]}
     stages = {

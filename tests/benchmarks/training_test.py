@@ -27,7 +27,7 @@ def _tiny_step(preset):
     from spine_tf import tasks
     from spine_tf.training import model_folder
 
-    made = tasks.make("longitudinal", '{"margin": 1.0}')
+    made = tasks.make("longitudinal", '{"margin_unit": "distance"}')
     model = model_folder.build_model(made, config.preset(preset), spine_step.statistics(), 0)
     return model, {
         "step_gflop_per_crop": step_flops.step_flops(model) / 1e9,

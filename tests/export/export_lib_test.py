@@ -152,7 +152,8 @@ def full_size(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name, options, batch_size", [("grading", "{}", 1), ("longitudinal", '{"margin": 1.0}', 4)]
+    "name, options, batch_size",
+    [("grading", "{}", 1), ("longitudinal", '{"margin_unit": "distance"}', 4)],
 )
 def test_the_preset_of_the_paper_trains_a_step_and_exports(
     name, options, batch_size, full_size, tmp_path

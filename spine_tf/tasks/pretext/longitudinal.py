@@ -31,6 +31,7 @@ _LEVEL_NAMES = {
     "vertebra": LEVEL_NAMES,
     "disc": tuple(level.value for level in levels.LUMBAR_DISCS),
 }
+_MEDIAN, _DISTANCE = "median", "distance"
 _CALIBRATION_NEGATIVES, _CALIBRATION_BATCHES = 512, 64  # whichever comes first
 _AUC = "val_same_subject/auc"
 _ACTIVE = "val_same_subject/active_negatives"
@@ -64,10 +65,12 @@ class Longitudinal(task.Task):
         anatomy: What the pairs are of: vertebra (the paper's), disc, or image for plain 2-D images.
         mode: sampled (the paper's: as many negatives as positives) or all: every valid pair of the
             batch, so that N crops give up to N^2 / 4 pairs.
-        baseline_only: Whether subjects of a single visit are the earlier side of negatives.
-        margin: Margin of the contrastive loss; 0 sets it once to 1.25 times the median distance of
-            negatives before training, because FC7 has no scale of its own. The share of the loss
-            is then divided by the margin's square, so that it starts as large as the level loss.
+        baseline_only: Whether subjects of a single visit are the earlier side of negatives. They
+            take two of eight places, so that batches are of a multiple of 8 crops.
+        margin: Margin of the contrastive loss, in `margin_unit`.
+        margin_unit: median: times the median distance of negatives before training, because FC7
+            has no scale of its own; the share of the loss is then divided by the margin's square,
+            so that it starts as large as the level loss. Or distance: as it is.
         min_interval_days: Visits closer than this are no positive pair.
         contrastive_weight: Share of the contrastive loss; 0 leaves the level loss alone.
         level_weight: Share of the level loss; 0 leaves the contrastive loss alone.
@@ -79,7 +82,8 @@ class Longitudinal(task.Task):
     anatomy: str = "vertebra"
     mode: str = pairs.SAMPLED
     baseline_only: bool = False
-    margin: float = 0.0
+    margin: float = 1.25
+    margin_unit: str = _MEDIAN
     min_interval_days: int = pairs.DEFAULT_MIN_INTERVAL_DAYS
     contrastive_weight: float = 1.0
     level_weight: float = 1.0
@@ -88,11 +92,13 @@ class Longitudinal(task.Task):
     image_size: tuple[int, ...] = ()
 
     protocol = splits.LONGITUDINAL
+    checked_splits = splits.SPLITS  # a level without a pair in test could not be evaluated
 
     def __post_init__(self):
         for name, allowed in (
             ("anatomy", tuple(_RECORD_KINDS)),
             ("mode", (pairs.SAMPLED, pairs.ALL)),
+            ("margin_unit", (_MEDIAN, _DISTANCE)),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(
@@ -103,10 +109,8 @@ class Longitudinal(task.Task):
                 "`min_interval_days` must be at least 1, because two series of one study are no"
                 f" pair, got {self.min_interval_days!r}."
             )
-        if not self.margin >= 0:
-            raise ValueError(
-                f"`margin` must be positive, or 0 to set it from the data, got {self.margin!r}."
-            )
+        if not self.margin > 0:
+            raise ValueError(f"`margin` must be positive, got {self.margin!r}.")
         shares = (self.contrastive_weight, self.level_weight)
         if min(shares) < 0 or not max(shares):
             raise ValueError(
@@ -150,8 +154,7 @@ class Longitudinal(task.Task):
             if not paired:
                 raise ValueError(
                     f"`data_dir` must hold follow-ups at least {self.min_interval_days} days apart"
-                    f" in the {split} split, got none. Convert subjects with two or more visits, or"
-                    " count closer ones, too: --task_options='{\"min_interval_days\": 1}'."
+                    f" in the {split} split, got none. {self._more_follow_ups(index)}"
                 )
             missing = [name for name in self.level_names if name in seen - paired]
             if missing:
@@ -159,6 +162,21 @@ class Longitudinal(task.Task):
                     f"`data_dir` must hold a positive pair at every level of the {split} split, got"
                     f" none at {', '.join(missing)}. Convert more follow-ups."
                 )
+            if not self.level_weight and not pairs.have_negatives(index, found):
+                raise ValueError(
+                    "`data_dir` must hold pairs of two families at one level with the same field"
+                    f" strengths in the {split} split where `level_weight` is 0, got none: there is"
+                    " nothing to tell apart. Convert more follow-ups, or give a `level_weight`."
+                )
+
+    def _more_follow_ups(self, index: records.Index) -> str:
+        """What to do where no two visits are far enough apart."""
+        if self.min_interval_days == 1 or not len(pairs.positives(index, 1)):
+            return "Convert subjects with two or more visits."
+        return (
+            "Convert later visits, or count closer ones, too:"
+            " --task_options='{\"min_interval_days\": 1}'."
+        )
 
     def _check_facts(self, index: records.Index) -> None:
         for name in self.header_facts:
@@ -222,19 +240,22 @@ class Longitudinal(task.Task):
     def calibrate(
         self, build: Callable[[], keras.Model], batches: Iterator[task.Batch]
     ) -> "Longitudinal":
-        if self.margin or not self.contrastive_weight:
+        if self.margin_unit == _DISTANCE or not self.contrastive_weight:
             return self
         distances = _distances_of_negatives(build(), batches)
         if not len(distances):
             raise ValueError(
                 "`data_dir` must hold negatives: two families at one level with the same pair of"
-                " field strengths in the training split, got none. Give the margin, or more"
-                " subjects."
+                " field strengths in the training split, got none. Convert more subjects."
             )
-        wanted = 1.25 * float(np.median(distances))
+        wanted = self.margin * float(np.median(distances))
         margin = round(wanted, 4) or wanted
-        weight = self.contrastive_weight / margin**2
-        return dataclasses.replace(self, margin=margin, contrastive_weight=weight)
+        return dataclasses.replace(
+            self,
+            margin=margin,
+            margin_unit=_DISTANCE,
+            contrastive_weight=self.contrastive_weight / margin**2,
+        )
 
     # === The model ===
 
@@ -265,8 +286,8 @@ class Longitudinal(task.Task):
         return keras.Model(crop, outputs, name="tower")
 
     def losses(self, statistics: records.Statistics) -> dict[str, keras.losses.Loss]:
-        # Before `calibrate` a margin of 1 only serves to build the loss.
-        same = contrastive.ContrastiveLoss(self.margin or 1.0)
+        # Before `calibrate` the margin only serves to build the loss.
+        same = contrastive.ContrastiveLoss(self.margin)
         return {"same_subject": same} | {
             name: balanced_cross_entropy.BalancedCrossEntropy(statistics.class_counts[name])
             for name in ("level", *self.header_facts)
@@ -281,10 +302,10 @@ class Longitudinal(task.Task):
         classes = {"level": len(self.level_names)}
         classes |= {name: header_facts.FACTS[name].num_classes for name in self.header_facts}
         watched = [
-            pair_auc.PairAuc(),
+            pair_auc.PairAuc(self.margin),
             pair_distance.MeanDistance(is_same=True),
             pair_distance.MeanDistance(is_same=False),
-            pair_distance.ActiveNegatives(self.margin or 1.0),
+            pair_distance.ActiveNegatives(self.margin),
             pair_distance.EmbeddingSpread(),
         ]
         return {"same_subject": watched} | {

@@ -45,6 +45,7 @@ def _members(levels, single_levels=()):
     st.sampled_from([4, 8, 16, 32]),
 )
 def test_an_epoch_holds_every_positive_in_groups_of_one_level(levels, singles, batch_size):
+    batch_size *= 2 if singles else 1
     found = pairs.plan(_members(levels, singles), batch_size, seed=1)
     assert found.shape[1:] == (batch_size, 3)
     assert set(range(len(levels))) <= set(found[..., 0].ravel())
@@ -70,6 +71,14 @@ def test_baseline_only_subjects_take_two_places_of_eight():
 def test_batches_that_hold_no_groups(batch_size):
     with pytest.raises(ValueError, match=f"a multiple of 4 crops, got {batch_size}"):
         pairs.plan(_members([1]), batch_size, 0)
+
+
+@pytest.mark.parametrize("batch_size", [4, 12])
+def test_baseline_only_subjects_need_groups_of_eight(batch_size):
+    with pytest.raises(
+        ValueError, match=f"of 8 crops with baseline-only subjects, got {batch_size}"
+    ):
+        pairs.plan(_members([2], [2]), batch_size, 0)
 
 
 def test_a_plan_follows_from_its_seed():
@@ -126,6 +135,19 @@ def test_three_visits_of_one_subject_are_three_positives():
     np.testing.assert_array_equal(np.argwhere(labels * weights), [[0, 1], [0, 3], [2, 3], [4, 5]])
 
 
+def test_a_negative_is_as_far_apart_in_time_as_a_positive():
+    """Of two subjects of three visits, the second visit is the later side and the earlier one."""
+    items = []
+    for name, later in (("a", 3000), ("b", 3100)):
+        days = (0, later, 2 * later)
+        items += [(0, name, name, days[i], 1.5, s) for i, s in ((0, 0), (1, 1), (1, 0), (2, 1))]
+    labels, weights = _matrix(items)
+    found = np.argwhere((labels == 0) & (weights > 0)).tolist()
+    # Not 2 to 5, which would be 100 days, and not 6 to 1, which would go back in time.
+    expected = [[0, 5], [0, 7], [2, 7], [4, 1], [4, 3], [6, 3]]
+    assert found == expected
+
+
 def test_levels_and_scanners_are_weighed_apart():
     """The weights of two levels with other scanners are those that each has alone."""
     one = _pair(0, "a") + _pair(0, "b")
@@ -169,8 +191,9 @@ def test_what_a_pair_is(items, mode, seed):
     for i, j in np.argwhere(weights):
         first, second = items[i], items[j]
         assert first[0] == second[0] and (first[5], second[5]) == (0, 1)
+        assert second[3] - first[3] >= 180
         if labels[i, j]:
-            assert first[1] == second[1] and second[3] - first[3] >= 180
+            assert first[1] == second[1]
         else:
             assert first[2] != second[2]
         sums = per_stratum.setdefault((first[0], first[4], second[4]), [0.0, 0.0])

@@ -3,7 +3,9 @@ import shutil
 
 import pytest
 
+from spine_tf.data import records
 from spine_tf.evaluation import fold, options
+from spine_tf.training import leakage
 from tests.spine_tf import small_data, untrained
 
 OPTIONS = options.Options()
@@ -52,7 +54,19 @@ def test_other_data_takes_all_records(grading_dir, tmp_path):
     other = small_data.make(tmp_path / "other", (2, 1), seed=5)
     (found,) = fold.open_folds(grading_dir, other, options.Options(other_data=True))
     assert len(found.test) == 3 * 2
-    assert found.train is None
+    assert found.train is None and "has no families.json" in found.unchecked
+
+
+def test_other_data_hold_nobody_the_model_has_seen(data_dir, grading_dir, tmp_path):
+    shutil.copytree(grading_dir, tmp_path / "model")
+    grading_dir = str(tmp_path / "model")
+    families = records.open_folder(data_dir).index("disc", "grading", "train").column("family")
+    leakage.save(grading_dir, "", {"train": families, "validation": []})
+    other = small_data.make(tmp_path / "other", (2, 1), family_of=[80, 81])
+    (found,) = fold.open_folds(grading_dir, other, options.Options(other_data=True))
+    assert found.unchecked == ""
+    with pytest.raises(ValueError, match="`data_dir` must hold no family that the model has seen"):
+        fold.open_folds(grading_dir, data_dir, options.Options(other_data=True))
 
 
 def test_folds_do_not_go_with_other_data_or_other_splits(data_dir, grading_folds_dir):

@@ -89,6 +89,13 @@ def test_close_visits_are_no_positive():
     assert _named(visits, found, pair_list.POSITIVE) == ["B0-B1"]
 
 
+def test_negatives_are_as_far_apart_in_time_as_positives():
+    three = ((0, 3000, 6000), (1.5, 1.5, 1.5)), ((0, 3100, 6200), (1.5, 1.5, 1.5))
+    visits, found = _pairs(_index(("A", "L1", *three[0]), ("B", "L1", *three[1])))
+    expected = ["A0-B1", "A0-B2", "A1-B2", "B0-A1", "B0-A2", "B1-A2"]
+    assert _named(visits, found, pair_list.NEGATIVE) == expected
+
+
 def test_no_pair_at_all():
     visits, found = _pairs(_index(("A", "L1", (0,), (1.0,))))
     assert len(found) == 0

@@ -83,6 +83,16 @@ def test_one_scanner_apart():
     assert pair_scores.summary(unknown)["same_scanner_auc"]["value"] is None
 
 
+def test_pairs_of_one_subject_have_no_interval():
+    scores = scored.make(lambda kind, rng: np.where(kind, 1.0, 2.0))
+    subject = scores.visits.subject[scores.pairs.first]
+    is_negative = scores.pairs.kind == pair_list.NEGATIVE
+    for names, known in ((["s00"], False), (["s00", "s01"], True)):
+        found, drawn = pair_scores.measure(scores, is_negative | np.isin(subject, names))
+        assert found["value"] == 1.0 and found["subjects"] == len(names)
+        assert (found["low"] is not None) == known == bool(np.isfinite(drawn).any())
+
+
 @pytest.mark.parametrize(
     ("years", "expected"),
     [

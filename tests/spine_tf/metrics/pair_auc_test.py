@@ -6,8 +6,8 @@ from sklearn import metrics
 from spine_tf.metrics import pair_auc
 
 
-def _area(labels, distance, weight=None):
-    metric = pair_auc.PairAuc()
+def _area(labels, distance, weight=None, margin=1.0):
+    metric = pair_auc.PairAuc(margin)
     metric.update_state(tf.constant(labels, tf.float32), tf.constant(distance, tf.float32), weight)
     return float(metric.result())
 
@@ -17,12 +17,13 @@ def test_close_pairs_of_one_subject_give_one():
     assert _area([0, 0, 1, 1], [0.1, 0.2, 5.0, 9.0]) == pytest.approx(0, abs=1e-6)
 
 
-def test_near_scikit_learn():
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1000.0])
+def test_near_scikit_learn_at_any_scale(scale):
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 300)
-    distance = rng.gamma(2.0, 1.0 - 0.4 * labels)
+    distance = scale * rng.gamma(2.0, 1.0 - 0.4 * labels)
     expected = metrics.roc_auc_score(labels, -distance)
-    assert _area(labels, distance) == pytest.approx(expected, abs=0.01)
+    assert _area(labels, distance, margin=2 * scale) == pytest.approx(expected, abs=0.01)
 
 
 def test_weight_zero_does_not_count():

@@ -15,7 +15,7 @@ CONTENT = {
     "train.augment": [True, False],
     "train.augment_strength": {"linear": [0.5, 1]},
     "model.width": [1, 0.5],
-    "task.margin": [0, 10.0],
+    "task.margin": [1, 10.0],
 }
 
 

@@ -32,7 +32,7 @@ def test_tasks_by_name():
         (
             "longitudinal",
             '{"margin": -1}',
-            "`margin` must be positive, or 0 to set it from the data, got -1.",
+            "`margin` must be positive, got -1.",
         ),
         ("grading", '{"gradings": ["beauty"]}', "must be one of disc_degeneration, pfirrmann,"),
         ("grading", '{"gradings": "modic"}', "`gradings` must be a list, got 'modic'."),

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 
 import pytest
 
@@ -136,3 +137,55 @@ def test_keys_of_earlier_models_are_remembered(tmp_path):
     leakage.save(first, "", nobody, ["k1"])
     leakage.save(second, first, nobody, leakage.key_ids(_keyed("k2")))
     assert json.loads((tmp_path / "b" / "families.json").read_text())["keys"] == ["k1", "k2"]
+
+
+@pytest.mark.parametrize(
+    "split, counts", [("train", "1 that .* and 0"), ("validation", "0 that .* and 1")]
+)
+def test_a_model_is_not_tested_on_what_it_has_seen(tmp_path, split, counts):
+    model = _model(tmp_path / "m", "grading", **{split: ["f1", "f2"]})
+    with pytest.raises(ValueError, match=f"`data_dir` must hold no family .* got {counts}"):
+        leakage.check_unseen(model, _data({}), ["f2", "f3"])
+    assert leakage.check_unseen(model, _data({}), ["f3"]) == []
+
+
+def test_what_cannot_be_told_of_a_test_is_said(tmp_path):
+    model = _model(tmp_path / "m", "grading")
+    leakage.save(model, "", {"train": ["f1"], "validation": []}, ["k1"])
+    assert leakage.check_unseen(model, _keyed("k1"), ["f2"]) == []
+    assert leakage.check_unseen(model, _keyed(""), ["f2"]) == []  # phantoms are no patients
+    assert "with another key" in leakage.check_unseen(model, _keyed("k2"), ["f2"])[0]
+    os.remove(os.path.join(model, "families.json"))
+    assert "has no families.json" in leakage.check_unseen(model, _keyed("k1"), ["f2"])[0]
+
+
+@pytest.mark.parametrize("protocol", ["grading", "grading240"])
+@pytest.mark.parametrize(
+    "held_out, counts",
+    [("test", "0 of its validation and 1"), ("validation", "1 of its validation and 0")],
+)
+def test_the_longitudinal_stage_sees_nothing_that_grading_holds_out(protocol, held_out, counts):
+    protocols = {"longitudinal": {"a": "train", "b": "validation", "c": "test"}}
+    leakage.check_stages(
+        _data(protocols | {protocol: {"a": "train", "c": held_out}}), "longitudinal"
+    )
+    leaking = _data(protocols | {protocol: {"a": "train", "b": held_out}})
+    with pytest.raises(
+        ValueError, match=f"`longitudinal` must not train .* `{protocol}` .* {counts}"
+    ):
+        leakage.check_stages(leaking, "longitudinal")
+    # A fold holds the same families out in both stages.
+    leakage.check_stages(leaking, "fold0")
+
+
+def test_leaking_stages_are_refused_before_anything_is_written(data_dir, tmp_path):
+    shutil.copytree(data_dir, tmp_path / "data")
+    path = tmp_path / "data" / "splits.json"
+    content = json.loads(path.read_text())
+    stages = content["protocols"]
+    family = next(name for name, split in stages["longitudinal"].items() if split == "train")
+    stages["grading"][family] = "test"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="and 1 of its test"):
+        tiny_runs.train(tmp_path / "data", tmp_path / "m", "longitudinal")
+    assert not (tmp_path / "m").exists()

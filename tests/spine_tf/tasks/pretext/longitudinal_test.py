@@ -56,7 +56,9 @@ def test_baseline_only_subjects_come_by_option():
     [
         ({"anatomy": "knee"}, "`anatomy` must be vertebra or disc or image, got 'knee'"),
         ({"mode": "some"}, "`mode` must be sampled or all, got 'some'"),
-        ({"margin": -1.0}, "`margin` must be positive, or 0 .*, got -1.0"),
+        ({"margin": -1.0}, "`margin` must be positive, got -1.0"),
+        ({"margin": 0.0}, "`margin` must be positive, got 0.0"),
+        ({"margin_unit": "mm"}, "`margin_unit` must be median or distance, got 'mm'"),
         ({"min_interval_days": 0}, "`min_interval_days` must be at least 1"),
         ({"level_weight": 0, "contrastive_weight": 0}, "not both 0, got 0 and 0"),
         ({"level_weight": -1}, "must not be negative"),
@@ -90,6 +92,25 @@ def test_validation_needs_positives_too():
     with pytest.raises(ValueError, match="every level of the validation split, got none at L5"):
         _task().check({"train": train, "validation": validation})
     _task().check({"train": train, "validation": train})
+
+
+def test_the_contrastive_loss_alone_needs_negatives_in_validation():
+    def body(family, field_t=1.5):
+        return _body("L4", family=family, field_strength_t=[1.0, field_t])
+
+    train = _index(body("f1"), body("f2"))
+    for rows in ([body("f3")], [body("f3"), body("f3")], [body("f3"), body("f4", 3.0)]):
+        with pytest.raises(ValueError, match="the validation split where `level_weight` is 0"):
+            _task(level_weight=0.0).check({"train": train, "validation": _index(*rows)})
+        _task().check({"train": train, "validation": _index(*rows)})
+    _task(level_weight=0.0).check({"train": train, "validation": train})
+
+
+def test_closer_visits_are_advised_only_where_there_are_some():
+    for days, advised in (((0,), False), ((0, 90), True)):
+        with pytest.raises(ValueError, match="got none") as found:
+            _task().check({"train": _index(_body("L4", days))})
+        assert ("min_interval_days" in str(found.value)) == advised
 
 
 def test_validation_has_no_level_of_its_own():
@@ -166,15 +187,17 @@ def test_the_margin_is_set_from_the_median_distance_of_negatives():
     model = keras.Model({"x": x}, {"same_subject": keras.layers.Activation("linear")(x)})
     made = _task().calibrate(lambda: model, map(_calibration_batch, itertools.count()))
     # Negatives are 1, 3 and 2, 4 in turn; their median is 2.5, times 1.25 is 3.125.
-    assert made.margin == 3.125
+    assert (made.margin, made.margin_unit) == (3.125, "distance")
     assert made.contrastive_weight == pytest.approx(1 / 3.125**2)
     assert made.calibrate(model, iter(())) is made
+    twice = _task(margin=2.0).calibrate(lambda: model, map(_calibration_batch, itertools.count()))
+    assert twice.margin == 5.0
     level_only = _task(contrastive_weight=0.0)
     assert level_only.calibrate(model, iter(())) is level_only
 
 
 def test_losses_and_their_shares():
-    made = _task(margin=2.0, contrastive_weight=3.0, level_weight=0.5)
+    made = _task(margin=2.0, margin_unit="distance", contrastive_weight=3.0, level_weight=0.5)
     losses = made.losses(records.Statistics({"level": [1] * 7}, {}, []))
     found = losses["same_subject"](tf.constant([[1.0, 0.0]]), tf.constant([[0.5, 0.5]]))
     np.testing.assert_allclose(found, [[0.25, 2.25]])  # 0.5^2 and (2 - 0.5)^2
