@@ -1,8 +1,8 @@
 """Pairs over time: which positives an epoch holds, and which pairs of a batch count.
 
 A positive is one subject and one level at two visits. A negative takes the earlier visit of one
-subject and the later visit of another: same level, another family, as far apart in days since the
-first study as a positive must be, and a pair of field strengths that a positive of that level has,
+subject and the later visit of another: same level, another family, a later visit in number and by
+as many days as a positive must be, and a pair of field strengths that a positive of that level has,
 so that neither level nor scanner nor time tells the label.
 Source: Jamaludin 2017, section 3.1; methods 1.6, P2, P3 and P5.
 """
@@ -130,6 +130,7 @@ def pair_matrix(
     level: tf.Tensor,
     subject: tf.Tensor,
     family: tf.Tensor,
+    visit: tf.Tensor,
     days: tf.Tensor,
     field_strength_t: tf.Tensor,
     side: tf.Tensor,
@@ -144,6 +145,7 @@ def pair_matrix(
         level: [batch] level code.
         subject: [batch] subject, any type that compares.
         family: [batch] family, the same.
+        visit: [batch] number of the visit, in time order.
         days: [batch] days since the subject's first study.
         field_strength_t: [batch] tesla.
         side: [batch] EARLIER or LATER.
@@ -163,6 +165,7 @@ def pair_matrix(
         return values[:, None] == values[None]
 
     in_order = (side[:, None] == EARLIER) & (side[None] == LATER) & both(level)
+    in_order &= visit[None] > visit[:, None]
     in_order &= days[None] - days[:, None] >= tf.cast(min_interval_days, days.dtype)
     positive = in_order & both(subject)
     stratum = _strata(level, field_strength_t)

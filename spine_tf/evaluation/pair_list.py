@@ -1,8 +1,8 @@
 """Every cross-time pair of vertebral bodies (or discs) of a split, for verification.
 
 Positive: one subject and level at two visits. Negative: the earlier visit of one positive and the
-later visit of another, same level, another family, as far apart in days since the first study as a
-positive must be, and a pair of field strengths that a positive of that level has, so that neither
+later visit of another, same level, another family, a later visit in number and by as many days as
+a positive must be, and a pair of field strengths that a positive of that level has, so that neither
 level nor scanner nor time tells the label. Twin: the same of two subjects of one family, kept
 apart. Source: methods 1.9, P2, P3 and P5.
 """
@@ -119,6 +119,7 @@ def _level_pairs(visits: Visits, first: np.ndarray, second: np.ndarray, min_inte
     field_t = visits.field_strength_t
     known = set(zip(field_t[first], field_t[second], strict=True))
     keep = visits.subject[one] != visits.subject[two]
+    keep &= visits.visit[two] > visits.visit[one]
     keep &= visits.days[two] - visits.days[one] >= min_interval_days
     keep &= np.array([pair in known for pair in zip(field_t[one], field_t[two], strict=True)], bool)
     one, two = one[keep], two[keep]

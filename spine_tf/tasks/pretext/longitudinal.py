@@ -210,6 +210,7 @@ class Longitudinal(task.Task):
         return facts | {
             "crop": crop,
             "side": side,
+            "visit": visit,
             "level": tf.argmax(tf.constant(self.level_names) == example["level"], 0, tf.int32),
             "subject": example["subject"],
             "family": example["family"],
@@ -218,7 +219,7 @@ class Longitudinal(task.Task):
         }
 
     def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
-        names = ("level", "subject", "family", "days", "field_strength_t", "side")
+        names = ("level", "subject", "family", "visit", "days", "field_strength_t", "side")
         is_same, counts = pairs.pair_matrix(
             *(batch[name] for name in names),
             mode=self.mode,

@@ -96,7 +96,14 @@ def test_a_plan_without_pairs_has_no_step():
 
 def _matrix(items, mode="all", seed=0, min_interval_days=180):
     """Labels and weights of items (level, subject, family, days, field strength, side)."""
-    columns = [tf.constant(np.array(column)) for column in zip(*items, strict=True)]
+    level, subject, family, days, field_t, side = (
+        np.array(column) for column in zip(*items, strict=True)
+    )
+    visit = [
+        sum(s == name and d < day for s, d in {*zip(subject, days, strict=True)})
+        for name, day in zip(subject, days, strict=True)
+    ]
+    columns = map(tf.constant, (level, subject, family, visit, days, field_t, side))
     labels, weights = pairs.pair_matrix(
         *columns, mode=mode, min_interval_days=min_interval_days, seed=tf.constant([seed, 1])
     )
@@ -146,6 +153,28 @@ def test_a_negative_is_as_far_apart_in_time_as_a_positive():
     # Not 2 to 5, which would be 100 days, and not 6 to 1, which would go back in time.
     expected = [[0, 5], [0, 7], [2, 7], [4, 1], [4, 3], [6, 3]]
     assert found == expected
+
+
+@pytest.mark.parametrize("mode", ["all", "sampled"])
+def test_time_does_not_tell_the_label_of_three_visits(mode):
+    rng = np.random.default_rng(0)
+    interval, labels, weights = [], [], []
+    for seed in range(60):
+        items = []
+        for name in range(8):
+            days = np.cumsum([0, *rng.integers(2900, 4400, 2)])
+            for i, j in ((0, 1), (0, 2), (1, 2))[: 3 if name % 2 else 1]:
+                items += [(0, name, name, days[k], 1.5, side) for side, k in enumerate((i, j))]
+        found = _matrix(items, mode, seed)
+        when = np.array([item[3] for item in items])
+        keep = found[1] > 0
+        interval.append((when[None] - when[:, None])[keep])
+        labels.append(found[0][keep])
+        weights.append(found[1][keep])
+    found = metrics.roc_auc_score(
+        np.concatenate(labels), np.concatenate(interval), sample_weight=np.concatenate(weights)
+    )
+    assert found == pytest.approx(0.5, abs=0.02)
 
 
 def test_levels_and_scanners_are_weighed_apart():
@@ -232,6 +261,7 @@ def _batch(rng, number=160):
         "days": tf.constant(side * 3000, tf.int64),
         "field_strength_t": tf.constant(np.where(side, later, 1.0), tf.float32),
         "side": tf.constant(side, tf.int32),
+        "visit": tf.constant(side, tf.int32),
     }
 
 
@@ -329,7 +359,7 @@ def augmented_pairs():
         }
         return task.preprocess(example, inputs, seed)
 
-    kinds = {"level": tf.int32, "side": tf.int32, "days": tf.int64}
+    kinds = {name: tf.int32 for name in ("level", "side", "visit")} | {"days": tf.int64}
     kinds |= {"crop": tf.float32, "field_strength_t": tf.float32}
     kinds |= {"subject": tf.string, "family": tf.string}
 

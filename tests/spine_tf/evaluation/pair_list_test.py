@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from spine_tf.data import records
 from spine_tf.evaluation import inference, pair_list
@@ -94,6 +95,24 @@ def test_negatives_are_as_far_apart_in_time_as_positives():
     visits, found = _pairs(_index(("A", "L1", *three[0]), ("B", "L1", *three[1])))
     expected = ["A0-B1", "A0-B2", "A1-B2", "B0-A1", "B0-A2", "B1-A2"]
     assert _named(visits, found, pair_list.NEGATIVE) == expected
+
+
+@pytest.mark.parametrize("share_of_three", [0.25, 1.0])
+def test_time_does_not_tell_the_label(share_of_three):
+    rng, rows = np.random.default_rng(0), []
+    for i in range(120):
+        count = 2 + (rng.random() < share_of_three)
+        days = np.cumsum([0, *rng.integers(2900, 4400, count - 1)]).tolist()
+        rows.append(
+            {"subject": f"s{i}", "family": f"f{i}", "level": "L1", "visit": list(range(count))}
+            | {"days": days, "field_strength_t": [1.0, 1.5, 1.5][:count], "scan": days}
+        )
+    visits, found = _pairs(records.Index("", "vertebra_pairs", 0.5, tuple(rows)))
+    weight = pair_list.matched_weights(found, np.full(len(found), True), pair_list.NEGATIVE)
+    days = visits.days[found.second] - visits.days[found.first]
+    is_positive = found.kind == pair_list.POSITIVE
+    area = metrics.roc_auc_score(is_positive, days, sample_weight=weight)
+    assert area == pytest.approx(0.5, abs=0.02)
 
 
 def test_no_pair_at_all():

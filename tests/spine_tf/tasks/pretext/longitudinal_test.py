@@ -140,6 +140,7 @@ def _items(levels, subjects):
         "days": tf.cast(side, tf.int64) * 3000,
         "field_strength_t": tf.where(side > 0, 1.5, 1.0),
         "side": side,
+        "visit": side,
     }
 
 
