@@ -2,7 +2,8 @@
 
 A claim is a lower bound of 0 on differences, in which more is better: distances are taken negative.
 It is held if every 95% interval is at or above 0, not held if one is wholly below, and undecided
-otherwise; "not run" if a difference is missing. Each task judges the claims on its own measures.
+otherwise; "not run" if a difference is missing, of a rival that was asked for, say. Each task
+judges the claims on its own measures, in every region or organ.
 "unpaired" counts the values that only the first and only the second model has: they are left out.
 
 Source: Chen 2019, Tables 3 to 5. The data here are others, and the networks smaller: the verdicts
@@ -52,6 +53,7 @@ def judge(tested: comparison_results.Tested) -> list[dict[str, Any]]:
         found = {one.name: one.interval(tested) for one in differences}
         known = {name: interval for name, interval in found.items() if interval}
         judged.append(claims.judge(claims.Claim(text, text, bounds), known))
+        judged[-1]["marks"] = _marks(tested, differences)
         for part in judged[-1]["numbers"]:
             part["unpaired"] = known.get(part["name"], {}).get("unpaired")
     return judged
@@ -59,20 +61,30 @@ def judge(tested: comparison_results.Tested) -> list[dict[str, Any]]:
 
 def _claims(tested: comparison_results.Tested) -> list[tuple[str, list[Difference]]]:
     """What a claim says, and the differences that must not be below 0."""
-    starts: dict[str, list[str]] = {}
-    for amount, start in tested.cases:
-        starts.setdefault(amount, []).append(start)
     found, claimed = [], comparison_scores.CLAIMED[tested.task]
-    for amount, names in starts.items():
+    for amount, names in tested.planned.items():
         restored, rivals = (amount, _RESTORATION), [name for name in names if name in _RIVALS]
         for measure in claimed if _RESTORATION in names and rivals else ():
-            differences = [Difference(measure, restored, (amount, name)) for name in rivals]
+            differences = [
+                Difference(part, restored, (amount, name))
+                for name in rivals
+                for part in tested.parts(measure)
+            ]
             found.append((f"CR is best of {amount} in {measure}", differences))
         if {_AUGMENTED, _RANDOM} <= set(names):
             difference = Difference(claimed[0], (amount, _AUGMENTED), (amount, _RANDOM))
             found.append((f"augmentation helps at {amount} in {claimed[0]}", [difference]))
-    difference = Difference(claimed[0], (_HALF, _RESTORATION), (_WHOLE, _RANDOM))
-    return [*found, (f"CR at half reaches RD with all in {claimed[0]}", [difference])]
+    for part in tested.parts(claimed[0]):
+        difference = Difference(part, (_HALF, _RESTORATION), (_WHOLE, _RANDOM))
+        found.append((f"CR at half reaches RD with all in {part}", [difference]))
+    return found
+
+
+def _marks(tested: comparison_results.Tested, differences: Sequence[Difference]) -> dict[str, str]:
+    """Returns cell -> mark of the pretexts that a claim rests on and that were not learned."""
+    cells = dict.fromkeys(cell for one in differences for cell in (one.one, one.other))
+    marks = {" ".join(cell): tested.mark(cell[1], *tested.common(cell)) for cell in cells}
+    return {name: mark for name, mark in marks.items() if mark}
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> str:
@@ -80,10 +92,11 @@ def table(judged: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| claim | verdict | differences, more is better [95% interval] |", "| --- " * 3 + "|"]
     for one in judged:
         cells = [
-            f"{part['name'].partition(': ')[2]}: {bootstrap.text(part)}{_left_out(part)}"
+            f"{part['name']}: {bootstrap.text(part)}{_left_out(part)}"
             for part in one["numbers"]
             if part["value"] is not None
         ]
+        cells += [f"{name}: {mark}" for name, mark in one["marks"].items()]
         lines.append(f"| {one['claim']} | {one['verdict']} | {'; '.join(cells) or '-'} |")
     return "\n".join(lines) + "\n"
 

@@ -19,7 +19,7 @@ from spine_tf import config, tasks
 from spine_tf.data import records
 from spine_tf.evaluation import options as options_lib
 from spine_tf.evaluation import run
-from spine_tf.training import loop
+from spine_tf.training import batches, loop, model_folder, pretext_mark
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +189,28 @@ def check(plan: Plan, jobs: Sequence[Job]) -> None:
         raise ValueError("`longitudinal_dir` must be a model folder for the start LO, got ''.")
 
 
+def try_out(plan: Plan, jobs: Sequence[Job]) -> None:
+    """Configures every task on its first protocol and builds its model, before hours are spent.
+
+    Raises:
+        ValueError: If one cannot be trained on the data set, or has no network.
+    """
+    kinds: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        kinds.setdefault((job.start, job.amount), job)
+    for job in kinds.values():
+        keras.backend.clear_session()
+        try:
+            one = request(job, plan)
+            scale = one.model_config.crop_scale
+            found = batches.prepare(one.task, one.train_config, scale, one.data, one.protocol)
+            index = found.indices["train"]
+            statistics = records.statistics(index, found.task.class_counts(index))
+            model_folder.build_model(found.task, one.model_config, statistics, job.seed)
+        except ValueError as error:
+            raise ValueError(f"{job.name}: {error}") from error
+
+
 def run_all(
     jobs: Sequence[Job],
     plan: Plan,
@@ -224,6 +246,7 @@ def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
     content = run.evaluate(trained.model_dir, plan.data_dir, plan.evaluation_dir(job), options)
     result = dataclasses.asdict(job) | job_list.progress(trained.model_dir)
     if job.is_pretext:
+        result["pretext_learned"] = pretext_mark.learned(trained.model_dir)
         result["results"] = content["results"]
     return result
 

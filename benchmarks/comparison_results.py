@@ -3,6 +3,8 @@
 A cell is an amount of labelled subjects and a start. Its seeds are averaged; the cases of its folds
 are taken together. A contrast is a start minus RD at the same amount, on the seeds and folds that
 both have, with draws over subjects that both share; all contrasts are adjusted together by Holm.
+Draws are over subjects alone: what another seed would change is not in the intervals. Whether a
+pretext was learned says its validation.
 """
 
 import dataclasses
@@ -14,7 +16,7 @@ from matplotlib import figure
 
 from benchmarks import comparison_jobs, comparison_scores
 from spine_tf.evaluation import bootstrap, contrasts
-from spine_tf.training import model_folder
+from spine_tf.training import model_folder, pretext_mark
 
 Cell = tuple[str, str]  # amount, start
 _BASE = "RD"
@@ -29,11 +31,31 @@ class Tested:
         task: Name of the downstream task.
         cases: Cell -> seed -> fold -> cases.
         num_draws: Bootstrap draws.
+        planned: Amount -> starts that were asked for, done or not.
+        learned: (start, seed, fold) -> whether that pretext was learned, where it can be told.
     """
 
     task: str
     cases: Mapping[Cell, Mapping[int, Mapping[int, comparison_scores.Cases]]]
     num_draws: int
+    planned: Mapping[str, Sequence[str]]
+    learned: Mapping[tuple[str, int, int], bool]
+
+    def mark(self, start: str, folds: Sequence[int], seeds: Sequence[int]) -> str:
+        """Returns "" or how many of the pretexts of some runs were not learned."""
+        runs = [(start, seed, fold) for seed in seeds for fold in folds]
+        found = [self.learned[run] for run in runs if run in self.learned]
+        if all(found):
+            return ""
+        return f"{pretext_mark.MARK}, {found.count(False)} of {len(found)}"
+
+    def parts(self, measure: str) -> list[str]:
+        """Returns the measures of single regions or organs, or the measure itself."""
+        of_seed = next(iter(self.cases.values()), {})
+        for of_fold in of_seed.values():
+            for cases in of_fold.values():
+                return comparison_scores.regions(cases, measure) or [measure]
+        return [measure]
 
     def common(self, *cells: Cell) -> tuple[list[int], list[int]]:
         """Returns the folds that all cells have of the first seed they share, and the seeds."""
@@ -53,6 +75,16 @@ class Tested:
             name: _mean([draws.score(cases, name, metric) for cases in joined])
             for name, metric in comparison_scores.measures(self.task, joined[0]).items()
         }
+
+    def without_value(self, cell: Cell) -> dict[str, int]:
+        """Returns measure -> values of regions or organs that there are not, over all seeds."""
+        found: dict[str, int] = {}
+        for cases in self._joined(cell, *self.common(cell)):
+            for name in cases.values:
+                parts = comparison_scores.regions(cases, name) or [name]
+                missing = sum(int(np.isnan(cases.values[part]).sum()) for part in parts)
+                found[name] = found.get(name, 0) + missing
+        return {name: count for name, count in found.items() if count}
 
     def difference(self, one: Cell, other: Cell, measure: str) -> "Difference | None":
         """Returns a measure of one cell minus another's, paired; None if they share no run."""
@@ -109,7 +141,7 @@ def collect(
     pretexts = [plan.result(job) for job in jobs if job.is_pretext and plan.result(job)]
     return {
         "task": plan.task,
-        "rows": [_row(tested, cell, pretexts) for cell in tested.cases],
+        "rows": [_row(tested, cell) for cell in tested.cases],
         "contrasts": _contrasts(tested),
         "pretexts": [_pretext_row(found) for found in pretexts],
         "not_run": [{"name": job.name, "reason": reason} for job, reason in reasons.items()],
@@ -120,27 +152,35 @@ def collect(
 def read(jobs: Sequence[comparison_jobs.Job], plan: comparison_jobs.Plan) -> Tested:
     """Reads the evaluations of all downstream jobs that are done."""
     cases: dict[Cell, dict[int, dict[int, comparison_scores.Cases]]] = {}
+    planned: dict[str, dict[str, None]] = {}
+    learned: dict[tuple[str, int, int], bool] = {}
     for job in jobs:
-        if job.is_pretext or not plan.result(job):
+        result = plan.result(job)
+        if job.is_pretext:
+            if result and result["pretext_learned"] is not None:
+                learned[job.start, job.seed, job.fold] = result["pretext_learned"]
+            continue
+        planned.setdefault(job.amount, {})[job.start] = None
+        if not result:
             continue
         folder = plan.evaluation_dir(job)
         found = {job.start: comparison_scores.read(plan.task, folder)}
         found |= comparison_scores.read_baselines(plan.task, folder)
         for start, of_start in found.items():
             cases.setdefault((job.amount, start), {}).setdefault(job.seed, {})[job.fold] = of_start
-    return Tested(plan.task, cases, plan.num_draws)
+    starts = {amount: list(names) for amount, names in planned.items()}
+    return Tested(plan.task, cases, plan.num_draws, starts, learned)
 
 
-def _row(tested: Tested, cell: Cell, pretexts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _row(tested: Tested, cell: Cell) -> dict[str, Any]:
     folds, seeds = tested.common(cell)
-    tried = [one["results"]["pretext_learned"] for one in pretexts if one["start"] == cell[1]]
     return {
         "amount": cell[0],
         "start": cell[1],
         "folds": folds,
         "seeds": seeds,
-        "pretexts_not_learned": sum(not learned for learned in tried),
-        "pretexts": len(tried),
+        "mark": tested.mark(cell[1], folds, seeds),
+        "without_value": tested.without_value(cell),
         "measures": {
             name: bootstrap.interval(s.value, s.drawn) for name, s in tested.scores(cell).items()
         },
@@ -158,6 +198,7 @@ def _contrasts(tested: Tested) -> list[dict[str, Any]]:
         found.append(
             {"amount": amount, "start": start, "measure": measure}
             | {name: getattr(difference, name) for name in ("folds", "seeds", "unpaired")}
+            | {"mark": tested.mark(start, difference.folds, difference.seeds)}
             | contrasts.describe(difference.score)
         )
     adjusted = contrasts.holm([one["p"] for one in found])
@@ -165,7 +206,8 @@ def _contrasts(tested: Tested) -> list[dict[str, Any]]:
 
 
 def _pretext_row(found: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("start", "fold", "seed", "epochs", "best_epoch", "seconds", "results")
+    names = ("start", "fold", "seed", "epochs", "best_epoch", "seconds", "pretext_learned")
+    names += ("validation", "results")
     return {name: found[name] for name in names}
 
 
@@ -178,7 +220,7 @@ def table(content: Mapping[str, Any]) -> str:
     header = ["amount", "start", *names, "folds x seeds"]
     lines = ["| " + " | ".join(header) + " |", "| --- " * len(header) + "|"]
     for row in content["rows"]:
-        values = [bootstrap.text(row["measures"][name]) for name in names]
+        values = [_value_text(row, name) for name in names]
         runs = f"{len(row['folds'])} x {len(row['seeds'])}"
         lines.append("| " + " | ".join([row["amount"], _start_text(row), *values, runs]) + " |")
     if content["contrasts"]:
@@ -187,7 +229,7 @@ def table(content: Mapping[str, Any]) -> str:
         lines += ["| --- " * 5 + "|"]
     for one in content["contrasts"]:
         runs = f"{len(one['folds'])} x {len(one['seeds'])}"
-        cells = (f"{one['amount']} {one['start']}", bootstrap.text(one), f"{one['p']:.3f}")
+        cells = (f"{one['amount']} {_start_text(one)}", bootstrap.text(one), f"{one['p']:.3f}")
         lines.append("| " + " | ".join((*cells, f"{one['p_holm']:.3f}", runs)) + " |")
     if content["not_run"]:
         lines += ["", "Not run:", ""]
@@ -196,11 +238,12 @@ def table(content: Mapping[str, Any]) -> str:
 
 
 def _start_text(row: Mapping[str, Any]) -> str:
-    if not row["pretexts_not_learned"]:
-        return row["start"]
-    return (
-        f"{row['start']} (pretext not learned, {row['pretexts_not_learned']} of {row['pretexts']})"
-    )
+    return f"{row['start']} ({row['mark']})" if row["mark"] else row["start"]
+
+
+def _value_text(row: Mapping[str, Any], name: str) -> str:
+    text, missing = bootstrap.text(row["measures"][name]), row["without_value"].get(name)
+    return f"{text} ({missing} without)" if missing else text
 
 
 def picture(content: Mapping[str, Any]) -> figure.Figure:
@@ -218,7 +261,7 @@ def picture(content: Mapping[str, Any]) -> figure.Figure:
         low, high = (
             found[side] if found[side] is not None else found["value"] for side in ("low", "high")
         )
-        filled = not row["pretexts_not_learned"]
+        filled = not row["mark"]
         color = _COLORS[number % len(_COLORS)]
         axes.plot([x, x], [low, high], color=color, linewidth=1.6)
         axes.plot(x, found["value"], "o", color=color, fillstyle="full" if filled else "none")

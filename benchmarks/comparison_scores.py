@@ -76,7 +76,13 @@ def measures(task: str, cases: Cases) -> dict[str, Callable | None]:
 
 
 def join(parts: Sequence[Cases]) -> Cases:
-    """Returns the cases of several folds together, in the order of their keys."""
+    """Returns the cases of several folds together, in the order of their keys.
+
+    Raises:
+        ValueError: If their classes are not the same.
+    """
+    if len({(part.num_classes, *part.values) for part in parts}) > 1:
+        raise ValueError("`parts` must be of the same classes or regions, got different ones.")
     key = np.concatenate([part.key for part in parts])
     order = np.argsort(key, kind="stable")
 

@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+import tensorflow as tf
+
 from spine_tf import files, json_fields
-from spine_tf.training import journal, loop
+from spine_tf.training import journal, loop, model_folder
 
 
 class Job(Protocol):
@@ -119,7 +121,8 @@ def run_all(
         jobs: The jobs.
         work_dir: Where their results are.
         budget_hours: After so many hours no job is started.
-        run: Runs one and returns its result. ValueError and OSError are told and listed.
+        run: Runs one and returns its result. Errors of values, files and TensorFlow are told and
+            listed.
         settings_of: Returns the settings of a job, which are kept with its result.
         why_not: Returns why a job cannot be run, or "".
         say: Takes the lines a person reads.
@@ -143,7 +146,7 @@ def run_all(
             say(f"=== {job.name} ({number} of {len(jobs)})")
             try:
                 write_result(work_dir, job, {**run(job), _SETTINGS: settings_of(job)})
-            except (ValueError, OSError) as error:
+            except (ValueError, OSError, tf.errors.OpError) as error:
                 reason = f"failed: {error}".replace(os.path.join(work_dir, ""), "")
                 say(reason)
         if reason:
@@ -154,13 +157,13 @@ def run_all(
 
 def progress(model_dir: str) -> dict[str, Any]:
     """Returns how a training went: epochs, seconds, and the epoch that validation chose."""
-    rows = journal.read(model_dir)
-    best = min(rows, key=lambda row: float(row["val_loss"]))
+    rows = journal.history(model_dir)
+    best = journal.best_row(rows, model_folder.load(model_dir).train_config.min_delta)
     return {
         "epochs": len(rows),
         "seconds": round(sum(float(row["seconds"]) for row in rows), 1),
         "best_epoch": int(best["epoch"]) + 1,
-        "validation": {name: float(v) for name, v in best.items() if name.startswith("val_")},
+        "validation": {name: v for name, v in best.items() if name.startswith("val_")},
     }
 
 

@@ -1,9 +1,12 @@
 """Compares pretexts on a downstream task by one protocol: the tables of Chen 2019.
 
     spine-tf convert-images --layout=spider --input_dir=SPIDER --output_dir=slices \\
-        --folds=3 --train_percents=50,25 --train_subjects=2 --spacing_mm=1 --resample=in_plane
+        --folds=3 --train_percents=50,25 --train_subjects=2 --spacing_mm=1 --resample=in_plane \\
+        --slices=labelled
     python -m benchmarks.pretext_comparison --data_dir=slices --task=segmentation \\
-        --preset=unet-16 --rows=percent100=RD/CR,subjects2=RD/AE/CR --work_dir=work
+        --task_options='{"patch_size": 80}' --preset=unet-16 \\
+        --pretext_options='{"anatomy": "slice", "patch_size": 80}' \\
+        --rows=percent100=RD/CR,subjects2=RD/AE/CR --work_dir=work
 
 trains every start with every amount of labelled subjects, on every fold, with every seed. A pretext
 sees all training images of its fold, whatever the amount, and never those of validation or test.
@@ -15,8 +18,8 @@ A run that was stopped goes on with the same command; what is done is not done a
     AE      autoencoder               CP   context prediction      LO-frozen  ... encoder as it is
 
 Validation chooses the epoch. Every model is tested once. Intervals are 95% bootstrap intervals over
-subjects; seeds are averaged. A pretext that was not learned (restoration ratio above 0.6, or less
-than twice chance) is marked and stays in the table.
+subjects; seeds are averaged. A pretext that was not learned, by the rules of docs/evaluation.md and
+its validation, is marked and stays in the table.
 
 Writes OUTPUT_DIR/pretexts_NAME.json, .md and .png.
 """
@@ -75,6 +78,7 @@ def main(argv: list[str]) -> int:
     rows = comparison_jobs.parse_rows(_FLAGS.rows)
     jobs = comparison_jobs.ordered(rows, cli.whole_numbers("folds"), cli.whole_numbers("seeds"))
     comparison_jobs.check(plan, jobs)
+    comparison_jobs.try_out(plan, jobs)
     job_list.stop_on_signal()
     not_run = comparison_jobs.run_all(
         jobs, plan, _FLAGS.budget_hours, print, lambda found: _write(jobs, plan, found)
@@ -101,9 +105,15 @@ def _plan():
 
 
 def _settings(steps: int, text: str) -> config.TrainConfig:
-    """Adam at a falling rate for a number of steps, unless the settings say otherwise."""
+    """Adam at a falling rate for a number of steps, unless the settings say otherwise.
+
+    The rate falls after three epochs without progress, and no plateau ends a run: all starts have
+    the same number of steps.
+    """
     epoch = min(_FLAGS.epoch_steps, steps)
-    values = {"epochs": -(-steps // epoch), "steps_per_epoch": epoch, "optimizer": "adam"}
+    count = -(-steps // epoch)
+    values = {"epochs": count, "steps_per_epoch": epoch, "optimizer": "adam"}
+    values |= {"patience": 3, "max_drops": count}
     return config.TrainConfig(**values | json.loads(text))
 
 

@@ -18,7 +18,7 @@ from data_prep import (
     rejection,
     settings,
 )
-from spine_tf.data import plain_images, schema, slice_schema
+from spine_tf.data import plain_images, schema, slice_schema, swaps
 
 NO_LABEL = "image"  # the level of pairs whose label is empty
 _COLUMNS = ("image", "subject", "days", "label")
@@ -91,7 +91,7 @@ def encode(
 
     Raises:
         ValueError: If every pixel is 0 or, for a slice, has the same value; or if the image is
-            smaller than the part that is kept.
+            smaller than the part that is kept or, for a slice, than two patches.
     """
     image = _kept(image, chosen.keep_box)
     made = {settings.PAIRS: _pair, settings.SLICES: _slice}
@@ -130,6 +130,7 @@ def _pair(image: np.ndarray, request: dataset_lib.ScanRequest, chosen: settings.
 
 def _slice(image: np.ndarray, request: dataset_lib.ScanRequest, chosen: settings.ImageSettings):
     """A record of the image in the size of the network's input, its intensities as they are."""
+    swaps.check_size(*image.shape)
     lowest = image.min()
     place = _compiled(plain_images.place, (chosen.image_rows, chosen.image_columns))
     placed, valid = (value.numpy() for value in place(image - lowest))

@@ -190,6 +190,7 @@ class VolumeSettings(Settings):
                 self.slices,
                 self.unlisted_labels,
                 self.cut_to_label_map,
+                self.label_map_shift_mm,
                 sorted(self.labels.items()),
             ),
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from data_prep import intensities, settings
 from spine_tf import geometry
-from spine_tf.data import resampling, slice_schema
+from spine_tf.data import resampling, slice_schema, swaps
 
 # View -> canonical axes that run along its slices, its rows and its columns. Axial and coronal
 # slices show the patient's right on their left.
@@ -74,6 +74,7 @@ def _slices(
     spacing_mm = geometry.spacing_mm(case.affine)[list(axes)]
     wanted_mm = _wanted_mm(spacing_mm, chosen)
     array = resampling.resampled(np.transpose(case.array, (*axes, 3)), spacing_mm, wanted_mm)
+    swaps.check_size(*array.shape[1:3])
     labels = None
     if case.label_map is not None:
         labels = np.transpose(case.label_map, axes)[..., None]

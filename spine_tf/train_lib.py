@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -43,7 +44,7 @@ def protocols(
             choices = ", ".join(data.protocols)
             raise ValueError(f"`protocol` must be one of {choices}, got {protocol!r}.")
         return {"": protocol or made.protocol}
-    found = [name for name in data.protocols if name.startswith("fold")]
+    found = [name for name in data.protocols if re.fullmatch(r"fold\d+", name)]
     wanted = found if fold == ALL else [f"fold{fold}"]
     if not found or wanted[0] not in found:
         choices = ", ".join(name[len("fold") :] for name in found) or "none"

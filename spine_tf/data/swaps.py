@@ -52,6 +52,19 @@ class SwapConfig:
             raise ValueError(f"`tries` must be at least 2, got {self.tries}.")
 
 
+def check_size(rows: int, columns: int) -> None:
+    """Checks that a slice can be disordered.
+
+    Raises:
+        ValueError: If it does not hold two patches of the smallest size beside each other.
+    """
+    if min(rows, columns) < MIN_SIDE_PIXELS or max(rows, columns) < 2 * MIN_SIDE_PIXELS:
+        raise ValueError(
+            f"is too small: {rows} x {columns} pixels do not hold two patches of"
+            f" {MIN_SIDE_PIXELS} x {MIN_SIDE_PIXELS} that do not overlap; leave it out"
+        )
+
+
 class Disordered(NamedTuple):
     """What `disorder` returns.
 

@@ -18,8 +18,7 @@ def verdict(made: task.Task, measures: Mapping[str, Mapping[str, Any]]) -> dict[
 
     Args:
         made: The task.
-        measures: Name -> `bootstrap.interval`. Where the measure of the rule has no value, because
-            an autoencoder changes nothing, that of `pretext_mark.MISSED_VARIANCE` decides.
+        measures: Name -> `bootstrap.interval`.
 
     Returns:
         "rule": measure, limit and whether the value must be at_most or at_least that;
@@ -31,8 +30,6 @@ def verdict(made: task.Task, measures: Mapping[str, Mapping[str, Any]]) -> dict[
     rule = pretext_mark.rule(made)
     if rule is None:
         raise ValueError(f"`made` must be a pretext with a rule, got {type(made).__name__}.")
-    if measures[rule.measure]["value"] is None and pretext_mark.MISSED_VARIANCE.measure in measures:
-        rule = pretext_mark.MISSED_VARIANCE
     return {
         "rule": {
             "measure": rule.measure,

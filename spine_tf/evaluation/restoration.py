@@ -1,9 +1,10 @@
 """How well the pretexts that give back an image do it: restoration ratios with intervals.
 
 The ratio is MSE(restored) / MSE(given), over all images together: a network that copies what it is
-given has 1. An autoencoder is given the image itself, which leaves no ratio; of it, and of the
-others beside, the share of the image's variance is told that the restored image misses: a network
-that gives the mean of every image has 1.
+given has 1. An autoencoder is given the image itself, which leaves no ratio, and to a removed
+region nearly anything is nearer than what was put there. So beside it stands the share of the
+variance that the restored image misses: a network that gives the mean of what is asked for of every
+image has 1.
 
 Source: Chen 2019, section 2; methods 3.2.
 """
@@ -60,7 +61,7 @@ def evaluate(
         restoration_ratio.CHANGED: ratio(
             "restored_error_changed", "given_error_changed", _UNCHANGED
         ),
-        "missed_variance": ratio("restored_error", "deviation", _CONSTANT),
+        restoration_ratio.MISSED_VARIANCE: ratio("restored_error", "deviation", _CONSTANT),
         "changed_share": ratio("changed_voxels", "voxels", ""),
     }
     results |= pretext_verdict.verdict(folds[0].folder.task, results)
@@ -120,8 +121,7 @@ def sums(label: tf.Tensor, restored: tf.Tensor) -> dict[str, tf.Tensor]:
         return tf.reduce_mean(tf.square(image - target), -1)
 
     voxels, inside = total(1.0, counts), counts * changed
-    mean = tf.reduce_sum(counts[..., None] * target, axes, keepdims=True)
-    mean /= tf.reshape(tf.maximum(voxels, 1.0), [-1] + [1] * len(axes) + [1])
+    mean = restoration_ratio.masked_mean(target, counts)
     return {
         "voxels": voxels,
         "changed_voxels": total(1.0, inside),
@@ -137,7 +137,7 @@ def lines(results: dict[str, Any]) -> list[str]:
     """Returns the short table that is printed."""
     table = [f"{results['images']} images of {results['subjects']} subjects"]
     names = (restoration_ratio.EVERYWHERE, restoration_ratio.CHANGED)
-    for name in (*names, "missed_variance", "changed_share"):
+    for name in (*names, restoration_ratio.MISSED_VARIANCE, "changed_share"):
         found = results[name]
         table.append(f"{name:28}{bootstrap.text(found)}")
     return [*table, pretext_verdict.line(results)]

@@ -1,7 +1,8 @@
-"""How much nearer to the image a network's output is than what the network was given.
+"""How near to the image a network's output is: beside what it was given, and beside a mean.
 
-1 is no help, as of a network that copies its input; above 0.6 a restoration pretext has not been
-learned. Source: methods 3.2.
+The restoration ratio is 1 of a network that copies its input, the missed variance 1 of one that
+gives the mean of every image; above 0.6 a pretext has not been learned. A voxel counts where its
+weight is above 0, whatever the weight. Source: methods 3.2.
 """
 
 import keras
@@ -11,9 +12,31 @@ from spine_tf.losses import masked_squared_error
 
 NOT_LEARNED = 0.6
 EVERYWHERE, CHANGED = "restoration_ratio", "restoration_ratio_changed"
+MISSED_VARIANCE = "missed_variance"
 
 
-class RestorationRatio(keras.metrics.Metric):
+class _Ratio(keras.metrics.Metric):
+    """A sum over another one, both over all images; NaN where the lower one is 0."""
+
+    def __init__(self, name: str):
+        super().__init__(name=name)
+        self._upper = self.add_weight(name="upper", initializer="zeros")
+        self._lower = self.add_weight(name="lower", initializer="zeros")
+
+    def _accumulate(self, counts, upper, lower, sample_weight):
+        """Adds squared errors [batch, ..., channels] where `counts` [batch, ...]."""
+        if sample_weight is not None:
+            shape = [-1] + [1] * (len(counts.shape) - 1)
+            counts = counts * tf.reshape(tf.cast(sample_weight, tf.float32), shape)
+        for variable, error in ((self._upper, upper), (self._lower, lower)):
+            variable.assign(variable + tf.reduce_sum(counts * tf.reduce_mean(error, -1)))
+
+    def result(self):
+        upper, lower = (tf.convert_to_tensor(v) for v in (self._upper, self._lower))
+        return tf.where(lower > 0, upper / lower, float("nan"))
+
+
+class RestorationRatio(_Ratio):
     """MSE(restored) / MSE(given) over many images, everywhere or inside the changed voxels.
 
     NaN where the given images are as they were. Labels are those of `masked_squared_error.pack`.
@@ -24,23 +47,38 @@ class RestorationRatio(keras.metrics.Metric):
             raise ValueError(f"`name` must be {EVERYWHERE} or {CHANGED}, got {name!r}.")
         super().__init__(name=name)
         self._inside_alone = name == CHANGED
-        self._restored = self.add_weight(name="restored", initializer="zeros")
-        self._given = self.add_weight(name="given", initializer="zeros")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         target, weight, given, changed = masked_squared_error.unpack(tf.cast(y_true, tf.float32))
-        if self._inside_alone:
-            weight = weight * changed
-        if sample_weight is not None:
-            shape = [-1] + [1] * (len(weight.shape) - 1)
-            weight = weight * tf.reshape(tf.cast(sample_weight, tf.float32), shape)
-        for variable, image in ((self._restored, y_pred), (self._given, given)):
-            error = tf.reduce_mean(tf.square(tf.cast(image, tf.float32) - target), -1)
-            variable.assign(variable + tf.reduce_sum(weight * error))
+        counts = tf.cast(weight > 0, tf.float32) * (changed if self._inside_alone else 1.0)
+        restored = tf.square(tf.cast(y_pred, tf.float32) - target)
+        self._accumulate(counts, restored, tf.square(given - target), sample_weight)
 
-    def result(self):
-        restored, given = (tf.convert_to_tensor(v) for v in (self._restored, self._given))
-        return tf.where(given > 0, restored / given, float("nan"))
+
+class MissedVariance(_Ratio):
+    """Squared error over that of the mean of every image and channel, where voxels count.
+
+    NaN where every image is of one value. Labels are those of `masked_squared_error.pack`.
+    """
+
+    def __init__(self):
+        super().__init__(name=MISSED_VARIANCE)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        target, weight, _, _ = masked_squared_error.unpack(tf.cast(y_true, tf.float32))
+        counts = tf.cast(weight > 0, tf.float32)
+        mean = masked_mean(target, counts)
+        restored = tf.square(tf.cast(y_pred, tf.float32) - target)
+        self._accumulate(counts, restored, tf.square(mean - target), sample_weight)
+
+
+def masked_mean(image: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    """Returns the mean [batch, 1, ..., channels] of images where `counts` [batch, ...] is 1."""
+    axes = list(range(1, len(counts.shape)))
+    number = tf.reduce_sum(counts, axes, keepdims=True)[..., None]
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(counts[..., None] * image, axes, keepdims=True), number
+    )
 
 
 class ChangedShare(keras.metrics.Mean):
@@ -51,6 +89,9 @@ class ChangedShare(keras.metrics.Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         _, weight, _, changed = masked_squared_error.unpack(tf.cast(y_true, tf.float32))
+        counts = tf.cast(weight > 0, tf.float32)
         axes = list(range(1, len(weight.shape)))
-        share = tf.reduce_sum(weight * changed, axes) / tf.reduce_sum(weight, axes)
+        share = tf.math.divide_no_nan(
+            tf.reduce_sum(counts * changed, axes), tf.reduce_sum(counts, axes)
+        )
         return super().update_state(share, sample_weight)

@@ -26,6 +26,7 @@ class ImageTask(task.Task):
 
     Class attributes:
         anatomies: What it can be trained on.
+        stays_inside: Whether patches lie inside slices, where these are large enough.
 
     Attributes:
         anatomy: disc or vertebra: crops, as VGG-M sees them; slice: 2-D images.
@@ -37,6 +38,7 @@ class ImageTask(task.Task):
     """
 
     anatomies: ClassVar[Sequence[str]] = tuple(_RECORD_KINDS)
+    stays_inside: ClassVar[bool] = False
 
     anatomy: str = "disc"
     patch_size: int = 0
@@ -80,7 +82,7 @@ class ImageTask(task.Task):
         if len(sizes) > 1:
             raise ValueError(
                 f"`patch_size` must be given where slices have several sizes, got {len(sizes)}"
-                " sizes. Or convert with --image_rows and --image_columns."
+                " sizes. Or convert plain images to one, with --image_rows and --image_columns."
             )
         return dataclasses.replace(self, image_shape=(1, *sizes.pop(), channels))
 
@@ -171,6 +173,7 @@ class ImageTask(task.Task):
             (rows, columns),
             inputs.augment,
             seed,
+            stays_inside=self.stays_inside and self.patch_size > 0,
         )
 
     def network_image(self, image: tf.Tensor) -> tf.Tensor:
@@ -204,6 +207,8 @@ def slice_patch(
     size: tuple[int, int],
     augment: augmentation.AugmentConfig | None,
     seed: tf.Tensor,
+    *,
+    stays_inside: bool = False,
 ) -> dict[str, tf.Tensor]:
     """Cuts one rectangle out of planes, and augments it.
 
@@ -214,6 +219,7 @@ def slice_patch(
         size: Its rows and columns.
         augment: Ranges, or None.
         seed: [2] int32.
+        stays_inside: Whether it is moved inside the planes, along every side that holds it.
 
     Returns:
         The planes by name, [1, *size] or [1, *size, channels]; 0 (False) beyond their edges.
@@ -221,6 +227,12 @@ def slice_patch(
     sides = tf.unstack(tf.shape(planes["valid"]))
     middle = [side // 2 for side in sides] if likely is None else _drawn(likely, seed)
     corner = [place - side // 2 for place, side in zip(middle, size, strict=True)]
+    if stays_inside:
+        room = [side - wanted for side, wanted in zip(sides, size, strict=True)]
+        corner = [
+            tf.where(left < 0, place, tf.clip_by_value(place, 0, tf.maximum(left, 0)))
+            for place, left in zip(corner, room, strict=True)
+        ]
     if augment is None:
         found = {name: _cut(plane, corner, size) for name, plane in planes.items()}
     else:

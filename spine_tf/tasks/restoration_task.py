@@ -18,7 +18,6 @@ from spine_tf.models import networks
 from spine_tf.tasks import image_task, task
 
 RESTORED = "restored"
-RATIO = f"val_{RESTORED}/{restoration_ratio.EVERYWHERE}"
 _ALARM_EPOCHS = 20
 
 
@@ -28,9 +27,11 @@ class RestorationTask(image_task.ImageTask):
 
     Class attributes:
         skips: Whether a U-Net concatenates its stages.
+        judged_by: The metric that says whether it was learned.
     """
 
     skips: ClassVar[bool] = True
+    judged_by: ClassVar[str] = restoration_ratio.EVERYWHERE
     transfers_decoder: ClassVar[bool] = True
 
     def batch_of(
@@ -66,13 +67,19 @@ class RestorationTask(image_task.ImageTask):
     def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
         ratios = (restoration_ratio.EVERYWHERE, restoration_ratio.CHANGED)
         found = [restoration_ratio.RestorationRatio(name) for name in ratios]
-        return {RESTORED: [*found, restoration_ratio.ChangedShare()]}
+        others = [restoration_ratio.MissedVariance(), restoration_ratio.ChangedShare()]
+        return {RESTORED: [*found, *others]}
 
     def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
-        ratio = history[-1].get(RATIO, 0.0) if len(history) >= _ALARM_EPOCHS else 0.0
-        if not ratio > restoration_ratio.NOT_LEARNED:
+        found = history[-1].get(judged_column(self), 0.0) if len(history) >= _ALARM_EPOCHS else 0.0
+        if not found > restoration_ratio.NOT_LEARNED:
             return []
         return [
-            f"the pretext is not learned: the restoration ratio is {ratio:.3f} after"
+            f"the pretext is not learned: {judged_column(self)} is {found:.3f} after"
             f" {len(history)} epochs, above {restoration_ratio.NOT_LEARNED}"
         ]
+
+
+def judged_column(made: RestorationTask) -> str:
+    """Returns the column of metrics.csv that says whether a task was learned."""
+    return f"val_{RESTORED}/{made.judged_by}"

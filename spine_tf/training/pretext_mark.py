@@ -31,13 +31,13 @@ class Rule:
         measure: Name of the measure.
         limit: Its worst value of a learned pretext.
         is_error: Whether small is good.
-        column: Its column in metrics.csv; "" where that does not hold it.
+        column: Its column in metrics.csv.
     """
 
     measure: str
     limit: float
     is_error: bool
-    column: str = ""
+    column: str
 
     def holds(self, value: float | None) -> bool | None:
         """Says whether a value is that of a learned pretext; None where there is no value."""
@@ -46,18 +46,14 @@ class Rule:
         return value <= self.limit if self.is_error else value >= self.limit
 
 
-# Of an image that was shown as it is, which has no restoration ratio.
-MISSED_VARIANCE = Rule("missed_variance", restoration_ratio.NOT_LEARNED, True)
-
-
 def rule(made: task.Task) -> Rule | None:
     """Returns the rule of a task; None of a task that has none."""
     if isinstance(made, tile_task.TileTask):
         column = f"val_{made.output}/balanced_accuracy"
-        return Rule("balanced_accuracy", tile_task.TIMES_CHANCE / made.num_classes, False, column)
+        return Rule("balanced_accuracy", tile_task.learned_from(made), False, column)
     if isinstance(made, restoration_task.RestorationTask):
-        limit = restoration_ratio.NOT_LEARNED
-        return Rule(restoration_ratio.EVERYWHERE, limit, True, restoration_task.RATIO)
+        column = restoration_task.judged_column(made)
+        return Rule(made.judged_by, restoration_ratio.NOT_LEARNED, True, column)
     return None
 
 
@@ -67,8 +63,8 @@ def learned(model_dir: str) -> bool | None:
     The row is that of the best epoch, whose weights are the ones that are kept and taken over.
 
     Returns:
-        True or False; None where nobody can tell: the task is no such pretext, no epoch was
-        validated, or nothing is changed (an autoencoder).
+        True or False; None where nobody can tell: the task is no such pretext, or no epoch was
+        validated.
 
     Raises:
         FileNotFoundError: If it is not a model folder.
@@ -93,6 +89,23 @@ def verdict(model_dir: str) -> bool | None:
 def mark(model_dir: str) -> str:
     """Returns `MARK` where the verdict on a model folder is that it was not, else ""."""
     return MARK if verdict(model_dir) is False else ""
+
+
+def explained(model_dir: str) -> str:
+    """Returns the mark with the value that it stands for; "" where there is no mark.
+
+    Args:
+        model_dir: The model folder.
+    """
+    folder = model_folder.load(model_dir)
+    found = rule(folder.task)
+    if not mark(model_dir):
+        return ""
+    if found is None:
+        return f"{MARK} ({start(model_dir)['task']}, from which it was started)"
+    value = journal.best_row(journal.history(model_dir), folder.train_config.min_delta)
+    side = "at most" if found.is_error else "at least"
+    return f"{MARK} ({found.column} {value[found.column]:.3f}, {side} {found.limit:g} is needed)"
 
 
 def save(model_dir: str, init_from: str) -> None:

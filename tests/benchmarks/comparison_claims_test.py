@@ -10,13 +10,15 @@ def _cases(dice, spread):
     return comparison_scores.Cases(subject, subject, values)
 
 
-def _judged(amounts, spread=0.0):
+def _judged(amounts, spread=0.0, more=()):
     cases = {
         (amount, start): {0: {0: _cases(dice, spread if start == "CR" else 0.0)}}
         for amount, starts in amounts.items()
         for start, dice in starts.items()
     }
-    tested = comparison_results.Tested("segmentation", cases, 200)
+    planned = {amount: [*starts, *more] for amount, starts in amounts.items()}
+    learned = {("CR", 0, 0): False}
+    tested = comparison_results.Tested("segmentation", cases, 200, planned, learned)
     return {one["id"]: one for one in comparison_claims.judge(tested)}
 
 
@@ -39,13 +41,46 @@ def test_a_model_that_misses_the_hard_cases_gains_nothing():
     cases["CR"].values["hd95_mm"][:] += 1.0  # CR is worse wherever both found something
     cases["CR"].values["hd95_mm"][0] = np.nan
     cells = {("percent50", start): {0: {0: one}} for start, one in cases.items()}
-    tested = comparison_results.Tested("segmentation", cells, 200)
+    planned = {"percent50": ["RD", "CR"]}
+    tested = comparison_results.Tested("segmentation", cells, 200, planned, {})
     judged = comparison_claims.judge(tested)
     found = next(one for one in judged if "hd95_mm" in one["id"])
     assert found["verdict"] == "not held"
     (numbers,) = found["numbers"]
     assert (round(numbers["value"], 6), numbers["unpaired"]) == (-1.0, [0, 1])
     assert "(only one side has 0 and 1 values: left out)" in comparison_claims.table(judged)
+
+
+def test_a_rival_that_was_not_run_leaves_it_open():
+    found = _judged({"percent50": {"RD": 0.8, "CR": 0.9}}, more=["AE"])
+    one = found["CR is best of percent50 in dice"]
+    assert one["verdict"] == "not run" and len(one["numbers"]) == 2
+    # One that is better decides it all the same.
+    found = _judged({"percent50": {"RD": 0.95, "CR": 0.9}}, more=["AE"])
+    assert found["CR is best of percent50 in dice"]["verdict"] == "not held"
+
+
+def test_a_claim_is_of_every_region():
+    def cases(first, second):
+        made = _cases((first + second) / 2, 0.0)
+        made.values["disc_dice"] = np.full(20, first)
+        made.values["canal_dice"] = np.full(20, second)
+        return {0: {0: made}}
+
+    cells = {("percent50", "RD"): cases(0.8, 0.8), ("percent50", "CR"): cases(0.95, 0.75)}
+    cells[("percent100", "RD")] = cases(0.9, 0.9)
+    planned = {"percent100": ["RD"], "percent50": ["RD", "CR"]}
+    tested = comparison_results.Tested("segmentation", cells, 50, planned, {})
+    found = {one["id"]: one["verdict"] for one in comparison_claims.judge(tested)}
+    assert found["CR is best of percent50 in dice"] == "not held"  # of the canal it is worse
+    assert found["CR at half reaches RD with all in disc_dice"] == "held"
+    assert found["CR at half reaches RD with all in canal_dice"] == "not held"
+
+
+def test_claims_carry_the_mark():
+    found = _judged({"percent50": {"RD": 0.8, "CR": 0.9}})
+    text = comparison_claims.table(list(found.values()))
+    assert "percent50 CR: pretext not learned, 1 of 1" in text
 
 
 def test_undecided():

@@ -89,6 +89,24 @@ def test_what_cannot_be_is_said_before_hours_are_spent(tmp_path, monkeypatch):
     comparison_jobs.check(_plan(tmp_path), jobs[:1])
 
 
+def test_every_start_is_tried_out(tmp_path, monkeypatch):
+    monkeypatch.setitem(config.PRESETS, "unet-16", tiny_runs.UNET)
+    data_dir = tiny_runs.make_data(tmp_path / "set", (1,) * 9, num_folds=3)
+    plan = _plan(tmp_path, data_dir=str(data_dir), task_options={"patch_size": 32})
+    plan = dataclasses.replace(plan, model_config=config.preset("unet-16"))
+    right = dataclasses.replace(plan, pretext_options={"anatomy": "slice", "patch_size": 32})
+    jobs = comparison_jobs.ordered({"percent100": ("RD", "CR")}, [0, 1], [0])
+    comparison_jobs.try_out(right, jobs)
+    # Pretexts take discs unless they are told to take slices.
+    with pytest.raises(ValueError, match="CR-pretext-fold0-seed0: .*VGG-M"):
+        comparison_jobs.try_out(dataclasses.replace(plan, pretext_options={}), jobs)
+    too_small = dataclasses.replace(plan, pretext_options={"anatomy": "slice", "patch_size": 16})
+    with pytest.raises(ValueError, match="RP-pretext-fold0-seed0: .*got .1, 16, 16."):
+        comparison_jobs.try_out(
+            too_small, comparison_jobs.ordered({"percent100": ("RP",)}, [0], [0])
+        )
+
+
 @pytest.mark.slow
 def test_the_script_compares(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(config.PRESETS, "unet-16", tiny_runs.UNET)

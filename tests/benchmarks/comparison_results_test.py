@@ -9,6 +9,7 @@ from spine_tf import config
 
 Job = comparison_jobs.Job
 SUBJECTS = 12
+LEARNED = {("CR", 0, 0): False, ("CR", 0, 1): True, ("CR", 1, 0): False, ("AE", 0, 0): True}
 
 
 def _cases(fold, dice):
@@ -27,13 +28,16 @@ def _tested(**dice_of_start):
             for start, dice in dice_of_start.items()
         },
         num_draws=200,
+        planned={"percent50": list(dice_of_start)},
+        learned=LEARNED,
     )
 
 
 def test_folds_and_seeds_that_all_cells_have():
     one = {0: {0: "x", 1: "x", 2: "x"}, 1: {0: "x"}}
     other = {0: {0: "x", 2: "x"}, 1: {0: "x", 2: "x"}, 2: {0: "x"}}
-    tested = comparison_results.Tested("segmentation", {("a", "RD"): one, ("a", "CR"): other}, 20)
+    cells = {("a", "RD"): one, ("a", "CR"): other}
+    tested = comparison_results.Tested("segmentation", cells, 20, {}, {})
     assert tested.common(("a", "RD"), ("a", "CR")) == ([0, 2], [0])
     assert tested.common(("a", "CR")) == ([0, 2], [0, 1])
     assert tested.common(("a", "RD"), ("a", "AE")) == ([], [])
@@ -49,10 +53,45 @@ def test_a_difference_is_paired():
     assert by_start["CR"]["p_holm"] == pytest.approx(2 * by_start["CR"]["p"], abs=1e-6)
 
 
+def test_marks_are_of_the_runs_that_count():
+    tested = _tested(RD=0.8, CR=0.9)
+    assert tested.mark("CR", [0, 1], [0]) == "pretext not learned, 1 of 2"
+    assert tested.mark("CR", [0], [0, 1]) == "pretext not learned, 2 of 2"
+    assert tested.mark("CR", [1], [0]) == tested.mark("AE", [0, 1], [0]) == ""
+    assert tested.mark("RD", [0, 1], [0]) == ""
+
+
+def test_what_was_asked_for_and_what_was_learned_is_read(tmp_path):
+    plan = comparison_jobs.Plan(
+        *("data", "segmentation", {}, config.TrainConfig(), {}, config.TrainConfig()),
+        model_config=config.preset("unet-16"),
+        work_dir=str(tmp_path),
+    )
+    jobs = comparison_jobs.ordered({"percent50": ("RD", "CR", "AE")}, [0], [0])
+    for start, learned in (("CR", False), ("AE", None)):
+        pretext = next(job for job in jobs if job.is_pretext and job.start == start)
+        job_list.write_result(str(tmp_path), pretext, {"pretext_learned": learned})
+    tested = comparison_results.read(jobs, plan)
+    assert tested.planned == {"percent50": ["RD", "CR", "AE"]} and not tested.cases
+    assert tested.learned == {("CR", 0, 0): False}  # of the other nobody can tell
+
+
+def test_missing_values_are_counted():
+    cases = _cases(0, 0.8)
+    cases.values.update({name: np.ones(24) for name in ("a_hd95_mm", "b_hd95_mm", "hd95_mm")})
+    cases.values["a_hd95_mm"][:2] = np.nan
+    cells = {("percent50", "RD"): {0: {0: cases}}}
+    tested = comparison_results.Tested("segmentation", cells, 20, {"percent50": ["RD"]}, {})
+    assert tested.parts("hd95_mm") == ["a_hd95_mm", "b_hd95_mm"] and tested.parts("dice") == [
+        "dice"
+    ]
+    assert tested.without_value(("percent50", "RD")) == {"a_hd95_mm": 2, "hd95_mm": 2}
+
+
 def test_other_cases_are_refused():
     cases = {0: {0: _cases(0, 0.8)}}, {0: {0: _cases(1, 0.8)}}
     cells = {("a", "RD"): cases[0], ("a", "CR"): cases[1]}
-    tested = comparison_results.Tested("segmentation", cells, 20)
+    tested = comparison_results.Tested("segmentation", cells, 20, {}, {})
     with pytest.raises(ValueError, match="must be those of the draws"):
         comparison_results._contrasts(tested)
 
@@ -64,14 +103,16 @@ def test_table_and_picture(tmp_path):
         work_dir=str(tmp_path),
     )
     jobs = comparison_jobs.ordered({"percent50": ("RD", "CR")}, [0, 1], [0])
-    results = {"pretext_learned": False}
     done = {"start": "CR", "fold": 0, "seed": 0, "epochs": 1, "best_epoch": 1, "seconds": 1.0}
+    done |= {"pretext_learned": False, "validation": {}, "results": {}}
     pretext = next(job for job in jobs if job.is_pretext)
-    job_list.write_result(str(tmp_path), pretext, done | {"results": results})
+    job_list.write_result(str(tmp_path), pretext, done)
     not_run = {jobs[-1]: "the budget was used"}
     content = comparison_results.collect(jobs, plan, not_run, _tested(RD=0.8, CR=0.9))
     text = comparison_results.table(content)
-    assert "CR (pretext not learned, 1 of 1)" in text
+    # Of the two pretexts of this row one was not learned; that of another seed is not its own.
+    assert "| percent50 | CR (pretext not learned, 1 of 2) |" in text
+    assert "| percent50 CR (pretext not learned, 1 of 2) |" in text
     assert "| 2 x 1 |" in text
     assert f"- {jobs[-1].name}: the budget was used" in text
     assert isinstance(comparison_results.picture(content), figure.Figure)

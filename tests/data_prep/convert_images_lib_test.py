@@ -208,6 +208,14 @@ def test_an_image_of_one_value_is_no_slice(folder):
         _slice(folder, np.full((9, 9), 3, np.float32))
 
 
+@pytest.mark.parametrize("shape", [(5, 5), (2, 40)])
+def test_an_image_that_holds_no_two_patches_is_no_slice(folder, shape):
+    image = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    with pytest.raises(ValueError, match=f"is too small: {shape[0]} x {shape[1]} pixels"):
+        _slice(folder, image)
+    assert _slice(folder, np.arange(18, dtype=np.float32).reshape(3, 6))["image"].any()
+
+
 def test_both_kinds_at_once(folder):
     rows = [("0.png", "anna", 0, "v", ""), ("1.png", "anna", 9, "v", "")]
     chosen = settings.ImageSettings(kinds=("image_pairs", "slice"))

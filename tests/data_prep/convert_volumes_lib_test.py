@@ -151,6 +151,15 @@ def test_images_that_cannot_be_used(tmp_path):
     assert "c_t1ce.nii.gz: cannot be read as a 3-D image" in _reason(c)
 
 
+def test_a_case_that_holds_no_two_patches(tmp_path):
+    tiny, names = np.arange(125).reshape(5, 5, 5), ("flair", "t1", "t1ce", "t2")
+    arrays = dict.fromkeys(names, tiny.astype(np.int16)) | {"seg": (tiny > 90).astype(np.uint8)}
+    volume_samples.write_case(tmp_path, "a", **arrays)
+    (request,) = _plan(tmp_path).requests
+    with pytest.raises(ValueError, match="is too small: 5 x 5 pixels do not hold two patches"):
+        _facts(request)
+
+
 def test_a_label_map_of_a_part(tmp_path):
     affine, label_map = volume_samples.make_affine(), volume_samples.make_label_map()
     volume_samples.write_case(tmp_path, "a", ("ct",), seg=None)

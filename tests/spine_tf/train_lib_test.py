@@ -23,6 +23,9 @@ def test_folds():
     assert train_lib.protocols(made, _folder(PROTOCOLS), "1") == {"": "fold1"}
     found = train_lib.protocols(made, _folder(PROTOCOLS), "all")
     assert found == {"fold0": "fold0", "fold1": "fold1"}
+    # A part of the training subjects of a fold is no fold of its own.
+    parts = [*PROTOCOLS, "fold0_percent50", "fold1_subjects2"]
+    assert train_lib.protocols(made, _folder(parts), "all") == found
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from spine_tf.metrics import restoration_ratio
 from spine_tf.tasks import restoration_task, task
 
 
@@ -17,6 +18,7 @@ class Autoencoder(restoration_task.RestorationTask):
     """Gives back the image."""
 
     skips: ClassVar[bool] = False
+    judged_by: ClassVar[str] = restoration_ratio.MISSED_VARIANCE
 
     def prepare_batch(self, batch: task.Tensors, training: bool, seed: tf.Tensor) -> task.Batch:
         del training, seed

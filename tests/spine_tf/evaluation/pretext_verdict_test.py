@@ -16,10 +16,17 @@ def test_restoration(ratio, learned):
     assert pretext_verdict.line(found).endswith("(rule: restoration_ratio at most 0.6)")
 
 
-def test_an_image_that_is_not_changed():
-    found = _verdict("autoencoder", restoration_ratio=None, missed_variance=0.5)
+@pytest.mark.parametrize("name", ["autoencoder", "context_prediction"])
+@pytest.mark.parametrize(("missed", "learned"), [(0.6, True), (0.61, False)])
+def test_what_is_judged_by_the_variance_it_misses(name, missed, learned):
+    found = _verdict(name, restoration_ratio=0.1, missed_variance=missed)
     assert found["rule"]["measure"] == "missed_variance"
-    assert found["pretext_learned"] is True
+    assert found["pretext_learned"] is learned
+
+
+def test_nothing_changed_is_no_restoration():
+    found = _verdict("context_restoration", restoration_ratio=None, missed_variance=0.1)
+    assert found["pretext_learned"] is None
 
 
 @pytest.mark.parametrize(("accuracy", "learned"), [(0.25, True), (0.24, False), (None, None)])

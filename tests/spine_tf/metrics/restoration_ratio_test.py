@@ -28,7 +28,10 @@ def test_a_copy_of_the_input_is_one():
 
 
 def _two_images():
-    """One channel, two voxels: errors of given 4 and 0, 1 and 9; of restored 1 and 1, 0 and 4."""
+    """One channel, two voxels: errors of given 4 and 0, 1 and 9; of restored 1 and 1, 0 and 4.
+
+    One has half a weight in the loss, and counts here like the others.
+    """
     target, given = np.zeros((2, 2, 1), "f4"), np.array([[[2], [0]], [[1], [3]]], "f4")
     weight, changed = np.array([[1, 1], [1, 0.5]], "f4"), np.array([[True, False], [True, True]])
     label = masked_squared_error.pack(target, weight, given, changed)
@@ -38,9 +41,9 @@ def _two_images():
 @pytest.mark.parametrize(
     "name, sample_weight, expected",
     [
-        (restoration_ratio.EVERYWHERE, [1, 1], (2 + 2) / (4 + 5.5)),
-        (restoration_ratio.EVERYWHERE, [3, 1], (6 + 2) / (12 + 5.5)),
-        (restoration_ratio.CHANGED, [1, 2], (1 + 4) / (4 + 11)),
+        (restoration_ratio.EVERYWHERE, [1, 1], (2 + 4) / (4 + 10)),
+        (restoration_ratio.EVERYWHERE, [3, 1], (6 + 4) / (12 + 10)),
+        (restoration_ratio.CHANGED, [1, 2], (1 + 8) / (4 + 20)),
     ],
 )
 def test_weighted_images(name, sample_weight, expected):
@@ -54,6 +57,32 @@ def test_small_errors_count():
     metric = restoration_ratio.RestorationRatio(restoration_ratio.EVERYWHERE)
     metric.update_state(label, restored, sample_weight=np.array([0.01, 0]))
     assert float(metric.result()) == pytest.approx(2 / 4)
+
+
+def _missed(target, weight, restored, **options):
+    target, weight = np.array(target, "f4"), np.array(weight, "f4")
+    label = masked_squared_error.pack(target, weight, target, np.zeros(weight.shape, bool))
+    metric = restoration_ratio.MissedVariance()
+    metric.update_state(label, np.array(restored, "f4"), **options)
+    return float(metric.result())
+
+
+def test_missed_variance_by_hand():
+    # Image 1: mean 1, deviations 1 and 1, errors 0 and 1. Image 2: one voxel counts, so its mean is
+    # 1 and it deviates by 0; error 4. A deviation is of its channel: 10 and 20 add nothing.
+    found = _missed([[[0], [2]], [[1], [5]]], [[1, 3], [0.5, 0]], [[[0], [1]], [[3], [0]]])
+    assert found == pytest.approx((0 + 1 + 4) / (1 + 1))
+    target = [[[0, 10], [2, 20]]]
+    assert _missed(target, [[1, 1]], [[[1, 15], [1, 15]]]) == pytest.approx(1.0)
+    assert _missed(target, [[1, 1]], target) == 0.0
+
+
+def test_images_of_one_value_have_no_missed_variance():
+    assert np.isnan(_missed([[[3], [3]]], [[1, 1]], [[[0], [0]]]))
+    share = restoration_ratio.ChangedShare()
+    label, restored = _two_images()
+    share.update_state(np.zeros_like(label), restored)  # no voxel counts
+    assert float(share.result()) == 0.0
 
 
 def test_share_is_a_mean_over_images():

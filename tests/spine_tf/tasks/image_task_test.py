@@ -62,6 +62,18 @@ def test_a_patch_of_a_slice_without_foreground_is_anywhere():
     assert _patch(planes, tf.zeros([6, 8], tf.bool), (2, 2))["valid"].shape == (1, 2, 2)
 
 
+@pytest.mark.parametrize("shape, padded", [((40, 50), False), ((40, 12), True)])
+def test_a_patch_may_have_to_stay_inside(shape, padded):
+    """Where a side of the slice does not hold it, it is padded along that one as ever."""
+    planes = {"image": tf.ones([*shape, 1]), "valid": tf.ones(shape, tf.bool)}
+    likely = tf.ones(shape, tf.bool)
+    for number in range(20):
+        seed = tf.constant([number, 3])
+        found = image_task.slice_patch(planes, likely, (16, 16), None, seed, stays_inside=True)
+        valid = found["valid"].numpy()[0]
+        assert valid.all() != padded and valid.any(1).all()
+
+
 def test_round_its_middle_a_slice_is_padded_and_cut():
     planes = {"valid": tf.ones([6, 8], tf.bool)}
     found = _patch(planes, None, (10, 4))["valid"].numpy()[0]

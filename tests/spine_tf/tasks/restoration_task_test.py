@@ -89,12 +89,17 @@ def test_an_autoencoder_has_no_concatenations():
 
 
 def test_alarm_of_a_pretext_that_is_not_learned():
-    made = autoencoder.Autoencoder()
-    rows = [{restoration_task.RATIO: 0.7}] * 20
-    assert "the restoration ratio is 0.700 after 20 epochs" in made.alarms(rows)[0]
-    assert not made.alarms(rows[:19])
-    assert not made.alarms([*rows[:19], {restoration_task.RATIO: 0.5}])
-    assert not made.alarms([*rows[:19], {restoration_task.RATIO: float("nan")}])
+    for made, measure in (
+        (autoencoder.Autoencoder(), "missed_variance"),
+        (context_restoration.ContextRestoration(), "restoration_ratio"),
+    ):
+        column = f"val_restored/{measure}"
+        assert restoration_task.judged_column(made) == column
+        rows = [{column: 0.7}] * 20
+        assert f"{column} is 0.700 after 20 epochs" in made.alarms(rows)[0]
+        assert not made.alarms(rows[:19])
+        assert not made.alarms([*rows[:19], {column: 0.5}])
+        assert not made.alarms([*rows[:19], {column: float("nan")}])
 
 
 def test_what_cannot_be():

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from spine_tf import files
+from spine_tf import files, tasks
 from spine_tf.training import pretext_mark
 from tests import make_model_folders
 from tests.spine_tf import tiny_runs
@@ -28,6 +28,12 @@ def _folder(path, name, rows=()):
 def test_rules():
     found = pretext_mark.rule(tiny_runs.make_task("context_restoration"))
     assert (found.column, found.limit, found.is_error) == (RATIO, 0.6, True)
+    for name in ("autoencoder", "context_prediction"):
+        found = pretext_mark.rule(tiny_runs.make_task(name))
+        expected = ("val_restored/missed_variance", 0.6, True)
+        assert (found.column, found.limit, found.is_error) == expected
+    hundred = tasks.make("jigsaw", '{"num_permutations": 100}')
+    assert pretext_mark.rule(hundred).limit == pytest.approx(0.06)  # chance and five points
     found = pretext_mark.rule(tiny_runs.make_task("jigsaw"))  # of 10 permutations
     assert (found.column, found.limit) == ("val_order/balanced_accuracy", 0.2)
     found = pretext_mark.rule(tiny_runs.make_task("relative_positions"))
@@ -43,6 +49,7 @@ def test_rules():
         ("context_restoration", [(1, 0.9), (0.99995, 0.1)], False),  # no progress of 1e-4
         ("context_restoration", [], None),
         ("autoencoder", [(1, math.nan)], None),
+        ("autoencoder", [(1, 0.61)], False),
         ("jigsaw", [(1, 0.2)], True),
         ("jigsaw", [(1, 0.19)], False),
         ("grading", [(1, 0.9)], None),
@@ -75,6 +82,11 @@ def test_the_mark_goes_on_to_what_is_started_from_it(tmp_path):
     }
     assert pretext_mark.start(second)["task"] == "grading"
     assert pretext_mark.mark(first) == pretext_mark.mark(second) == "pretext not learned"
+    words = "at most 0.6 is needed)"
+    assert pretext_mark.explained(pretext).endswith(words)
+    assert pretext_mark.explained(first).endswith(
+        "(context_restoration, from which it was started)"
+    )
 
 
 def test_a_learned_pretext_leaves_no_mark(tmp_path):
