@@ -199,7 +199,9 @@ def _changes(before: task.Task, after: task.Task) -> str:
     """Names the fields of a task that differ, with their new values."""
     new = dataclasses.asdict(after)
     old = dataclasses.asdict(before)
-    return ", ".join(f"{name} {value:.6g}" for name, value in new.items() if value != old[name])
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    texts = {n: f"{v:.6g}" if isinstance(v, float) else str(v) for n, v in changed.items()}
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
 def _folder(request: Request, made, statistics, build, batches, say) -> model_folder.ModelFolder:
