@@ -14,7 +14,7 @@ from spine_tf.metrics import (
 METRICS = {
     "balanced_accuracy": lambda: balanced_accuracy.BalancedAccuracy(2),
     "dice": lambda: dice.Dice([[1]], 2),
-    "auc": lambda: pair_auc.PairAuc(),
+    "auc": lambda: pair_auc.PairAuc(1.0),
     "mean_positive": lambda: pair_distance.MeanDistance(is_same=True),
     "mean_negative": lambda: pair_distance.MeanDistance(is_same=False),
     "active_negatives": lambda: pair_distance.ActiveNegatives(1.0),

@@ -87,7 +87,8 @@ def _caption(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the intervals are, and which points are not there."""
     seeds = sorted({point["seeds"] for point in points})
     count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
-    words = f"Mean of {count} seeds, 95 % intervals over test subjects. Marks are moved sideways."
+    over = "One seed" if seeds == [1] else f"Mean of {count} seeds"
+    words = f"{over}, 95 % intervals over test subjects. Marks are moved sideways."
     sizes = sorted({point["subjects"] for point in points} | set(paper_cohort.SIZES))
     there = {(point["regime"], point["subjects"]) for point in points}
     missing = []

@@ -18,7 +18,7 @@ MODELS |= {"detection": UNET}
 # Fields of a task with which it runs on `make_data`.
 OPTIONS = {
     "grading": {"gradings": ["disc_bulging"]},
-    "longitudinal": {"margin_unit": "distance"},
+    "longitudinal": {"margin": 1.0, "margin_unit": "distance"},
     "strong": {"gradings": ["disc_bulging"]},
     "context_restoration": {},
     "autoencoder": {},
