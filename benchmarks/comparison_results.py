@@ -51,11 +51,9 @@ class Tested:
 
     def parts(self, measure: str) -> list[str]:
         """Returns the measures of single regions or organs, or the measure itself."""
-        of_seed = next(iter(self.cases.values()), {})
-        for of_fold in of_seed.values():
-            for cases in of_fold.values():
-                return comparison_scores.regions(cases, measure) or [measure]
-        return [measure]
+        of_folds = (fold for of_seed in self.cases.values() for fold in of_seed.values())
+        first = next((cases for of_fold in of_folds for cases in of_fold.values()), None)
+        return comparison_scores.components(first, measure) if first else [measure]
 
     def common(self, *cells: Cell) -> tuple[list[int], list[int]]:
         """Returns the folds that all cells have of the first seed they share, and the seeds."""
@@ -81,8 +79,8 @@ class Tested:
         found: dict[str, int] = {}
         for cases in self._joined(cell, *self.common(cell)):
             for name in cases.values:
-                parts = comparison_scores.regions(cases, name) or [name]
-                missing = sum(int(np.isnan(cases.values[part]).sum()) for part in parts)
+                values = [cases.values[part] for part in comparison_scores.components(cases, name)]
+                missing = int(np.isnan(values).sum())
                 found[name] = found.get(name, 0) + missing
         return {name: count for name, count in found.items() if count}
 

@@ -140,7 +140,7 @@ class Draws:
             return subject_means.Paired(contrasts.weighted_sum(parts), (0, 0))
         self._check(one)
         self._check(other)
-        names = regions(one, measure) or [measure]
+        names = components(one, measure)
         values = (np.array([cases.values[name] for name in names]) for cases in (one, other))
         return subject_means.difference(*values, self._units, self._counts)
 
@@ -152,6 +152,11 @@ class Draws:
 def regions(cases: Cases, measure: str) -> list[str]:
     """Returns the values of single regions or organs that a measure is the mean of."""
     return [name for name in cases.values if name.endswith(f"_{measure}")]
+
+
+def components(cases: Cases, measure: str) -> list[str]:
+    """Returns the values that a measure is the mean of, or the measure itself."""
+    return regions(cases, measure) or [measure]
 
 
 # === Reading ===

@@ -139,8 +139,7 @@ def check_unseen(model_dir: str, data: records.DataFolder, families: Iterable[st
             " validated on. Leave them out of the data set; of the data of the training evaluate"
             " the test split, without --other_data."
         )
-    mine = key_ids(data)
-    if mine and set(content.get(KEYS, [])) - set(mine):
+    if _other_keys(content, data):
         return [
             "pseudonyms of the training data were made with another key, so nobody can tell"
             " whether it has seen them"
@@ -181,11 +180,18 @@ def check_stages(data: records.DataFolder, protocol: str) -> None:
 
 def _check_keys(init_from: str, data: records.DataFolder) -> None:
     """Raises ValueError if patients of two data sets have pseudonyms of different keys."""
-    theirs, mine = (_read(init_from) or {}).get(KEYS, []), key_ids(data)
-    if mine and set(theirs) - set(mine):
+    content = _read(init_from) or {}
+    if _other_keys(content, data):
         raise ValueError(
             f"{data.path}: `key_id` must be the one of the data that {init_from} was trained on"
-            f" ({', '.join(theirs)}), got {mine[0]}: pseudonyms made with different keys cannot be"
-            " compared, so a patient could stand on both sides. Convert again with the --key_file"
-            f" of that data; or, if they share no patient, empty `{KEYS}` in its {FAMILIES}."
+            f" ({', '.join(content[KEYS])}), got {key_ids(data)[0]}: pseudonyms made with different"
+            " keys cannot be compared, so a patient could stand on both sides. Convert again with"
+            f" the --key_file of that data; or, if they share no patient, empty `{KEYS}` in its"
+            f" {FAMILIES}."
         )
+
+
+def _other_keys(content: Mapping, data: records.DataFolder) -> bool:
+    """Whether a model has seen patients whose pseudonyms have another key than those of `data`."""
+    mine = key_ids(data)
+    return bool(mine and set(content.get(KEYS, ())) - set(mine))

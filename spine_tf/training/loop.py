@@ -229,8 +229,8 @@ def _folder(request: Request, made, statistics, build, batches, say) -> model_fo
         families = {split: index.column("family") for split, index in batches.indices.items()}
         leakage.save(folder.path, request.init_from, families, leakage.key_ids(request.data))
         pretext_mark.save(folder.path, request.init_from)
-        if request.init_from and pretext_mark.mark(request.init_from):
-            say(f"warning: {request.init_from}: {pretext_mark.explained(request.init_from)}.")
+        if request.init_from and (words := pretext_mark.explained(request.init_from)):
+            say(f"warning: {request.init_from}: {words}.")
         model_folder.save_config(folder)
     return folder
 
@@ -291,8 +291,8 @@ class _Run:
             self._watch(values.get("val_loss", values["loss"]))
             state.next_epoch()
             self._save()
-        if self._is_chief and pretext_mark.mark(self.folder.path):
-            say(f"warning: {self.folder.path}: {pretext_mark.explained(self.folder.path)}.")
+        if self._is_chief and (words := pretext_mark.explained(self.folder.path)):
+            say(f"warning: {self.folder.path}: {words}.")
 
     def _write_down(self, values: Mapping[str, float], say: Callable[[str], None]) -> None:
         if not self._is_chief:

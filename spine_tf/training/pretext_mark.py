@@ -97,10 +97,10 @@ def explained(model_dir: str) -> str:
     Args:
         model_dir: The model folder.
     """
-    folder = model_folder.load(model_dir)
-    found = rule(folder.task)
     if not mark(model_dir):
         return ""
+    folder = model_folder.load(model_dir)
+    found = rule(folder.task)
     if found is None:
         return f"{MARK} ({start(model_dir)['task']}, from which it was started)"
     value = journal.best_row(journal.history(model_dir), folder.train_config.min_delta)
