@@ -1,5 +1,7 @@
 """Volumes that the input supplies over volumes that training consumes, on the same cores."""
 
+import dataclasses
+import itertools
 import time
 
 from benchmarks import contender
@@ -7,7 +9,7 @@ from spine_tf import config
 
 
 def measure(data_dir: str, preset: str, batch_size: int, num_steps: int, repeats: int) -> dict:
-    """Runs the input alone, the step alone and both together, in turn.
+    """Runs the input alone, the step alone, both together and the host's part, in turn.
 
     Args:
         data_dir: Data set with follow-ups.
@@ -17,19 +19,21 @@ def measure(data_dir: str, preset: str, batch_size: int, num_steps: int, repeats
         repeats: Rounds.
 
     Returns:
-        Volumes per second of the three; "supplied_over_consumed" is the input alone over what
+        Volumes per second of the four; "supplied_over_consumed" is the input alone over what
         training consumes with that input running on the same cores; "step_slowed_by" is the step's
-        loss of speed through its input.
+        loss of speed through its input; "host" is the input without what --augment_on=device leaves
+        to a GPU, and "host_over_input" what that gains.
     """
     from spine_tf.training import batches as batches_lib
 
-    batches, steps = _parts(data_dir, preset, batch_size)
+    batches, parsed, steps = _parts(data_dir, preset, batch_size)
     batch = next(batches_lib.endless(batches))
     input_steps = max(num_steps, 256 // batch_size)
     ways = {
         "input": lambda number: _drain(batches, number, input_steps),
         "step": lambda _: _repeat(steps, batch, num_steps),
         "both": lambda number: _train(batches, steps, number, num_steps),
+        "host": lambda number: _drain_host(parsed, number, input_steps),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(repeats + 1):  # the first one warms up
@@ -45,11 +49,12 @@ def measure(data_dir: str, preset: str, batch_size: int, num_steps: int, repeats
         "step_slowed_by": contender.summary(
             [1 - both / step for both, step in zip(rates["both"], rates["step"], strict=True)]
         ),
+        "host_over_input": contender.ratios(rates["host"], rates["input"]),
     }
 
 
 def _parts(data_dir: str, preset: str, batch_size: int):
-    """Batches of the training split, and the compiled step."""
+    """Batches of the training split, the same augmented on the device, and the compiled step."""
     from spine_tf import tasks
     from spine_tf.data import records
     from spine_tf.training import batches as batches_lib
@@ -68,8 +73,13 @@ def _parts(data_dir: str, preset: str, batch_size: int):
     model_config = config.preset(preset)
     known = records.statistics(indices["train"], made.class_counts(indices["train"]))
     model = model_folder.build_model(made, model_config, known, settings.seed)
-    batches = batches_lib.Batches(made, settings, model_config.crop_scale, indices)
-    return batches, step.Steps(model, made, known, settings, strategies.make("one"))
+    batches, parsed = (
+        batches_lib.Batches(
+            made, dataclasses.replace(settings, augment_on=where), model_config.crop_scale, indices
+        )
+        for where in (config.HOST, config.DEVICE)
+    )
+    return batches, parsed, step.Steps(model, made, known, settings, strategies.make("one"))
 
 
 def _endless(batches, epoch: int):
@@ -85,6 +95,18 @@ def _drain(batches, epoch: int, num_steps: int) -> tuple[int, float]:
     start = time.perf_counter()
     for _ in range(num_steps):
         next(source).inputs["crop"].shape  # noqa: B018  # batches are made when asked for
+    return num_steps, time.perf_counter() - start
+
+
+def _drain_host(batches, epoch: int, num_steps: int) -> tuple[int, float]:
+    """Reads what the host makes of batches; the first one is not timed."""
+    source = (
+        items for number in itertools.count(epoch) for items in batches.from_host("train", number)
+    )
+    next(source)
+    start = time.perf_counter()
+    for _ in range(num_steps):
+        next(source)
     return num_steps, time.perf_counter() - start
 
 

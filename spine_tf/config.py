@@ -10,6 +10,7 @@ NETWORKS = (VGG_M, SONONET, SONONET_6, UNET)
 NORMS = ("lrn", "batch", "none")
 STRATEGIES = ("one", "mirrored", "multiworker", "auto")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+HOST, DEVICE = "host", "device"
 
 # The names of spine_tf/tasks/__init__.py, which imports TensorFlow.
 TASKS = (
@@ -142,6 +143,12 @@ class TrainConfig:
     augment_strength: float = flag_field.option(
         1.0, "Share of the paper's ranges of rotation, shift, scale and intensity."
     )
+    augment_on: str = flag_field.option(
+        HOST,
+        "Where crops are cut and augmented: host, in the input pipeline, beside the step; device,"
+        " on the first GPU, for GPUs that wait for their input.",
+        choices=(HOST, DEVICE),
+    )
     strategy: str = flag_field.option(
         "one",
         "Devices: one; mirrored over all visible GPUs; multiworker over the machines that TF_CONFIG"
@@ -194,7 +201,11 @@ class TrainConfig:
             )
         if not self.learning_rate > 0:
             raise ValueError(f"`learning_rate` must be positive, got {self.learning_rate!r}.")
-        for name, choices in (("strategy", STRATEGIES), ("precision", PRECISIONS)):
+        for name, choices in (
+            ("strategy", STRATEGIES),
+            ("precision", PRECISIONS),
+            ("augment_on", (HOST, DEVICE)),
+        ):
             if getattr(self, name) not in choices:
                 raise ValueError(
                     f"`{name}` must be one of {', '.join(choices)}, got {getattr(self, name)!r}."

@@ -18,8 +18,9 @@ _CALLED = {
     "Request": "task model_config train_config data protocol model_dir init_from freeze_encoder"
     " feature_cache",
     "TrainConfig": "epochs batch_size learning_rate optimizer weight_decay patience min_delta"
-    " max_drops augment augment_strength strategy precision xla accumulate_steps clip_norm"
-    " steps_per_epoch checkpoint_steps feature_draws reestimate_batches keep_checkpoints seed",
+    " max_drops augment augment_strength augment_on strategy precision xla accumulate_steps"
+    " clip_norm steps_per_epoch checkpoint_steps feature_draws reestimate_batches keep_checkpoints"
+    " seed",
     "Vertebra": "level corners_mm slice_range probability",
     "Volume": "array affine",
     "evaluate_model": "model_dir data_dir output_dir options",

@@ -44,6 +44,52 @@ def compile_preprocess(
     return tf.function(process, autograph=False)
 
 
+def compile_parse(
+    kind: str, stored_scale: float, crop_kind: crops.CropKind | None = None
+) -> Callable:
+    """Compiles parsing alone, for items that are preprocessed batch by batch.
+
+    Args:
+        kind: Kind of record; not `slice`, whose images differ in size.
+        stored_scale: Crop scale of the records.
+        crop_kind: See `schema.parse`.
+
+    Returns:
+        (serialized, item, seed) -> what `compile_batch_preprocess` takes of one item.
+    """
+
+    def process(serialized, item, seed):
+        example = schema.parse(kind, serialized, stored_scale, crop_kind)
+        return {"example": example | {"item": item}, "seed": seed}
+
+    return tf.function(process, autograph=False)
+
+
+def compile_batch_preprocess(preprocess: Callable, inputs: augmentation.InputConfig) -> Callable:
+    """Compiles the preprocessing of parsed items; it runs on the first GPU where there is one.
+
+    Args:
+        preprocess: See `compile_preprocess`.
+        inputs: Scales and augmentation.
+
+    Returns:
+        parsed -> tensors with a leading axis of items, the same as `compile_preprocess` has of
+        each item. `parsed` is what `compile_parse` has of them, each tensor with that axis.
+    """
+
+    @tf.function(autograph=False)
+    def one(parsed):
+        return preprocess(parsed["example"], inputs, parsed["seed"])
+
+    def process(parsed):
+        spec = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape[1:], t.dtype), parsed)
+        made = one.get_concrete_function(spec).structured_outputs
+        signature = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), made)
+        return tf.map_fn(one, parsed, fn_output_signature=signature)
+
+    return tf.function(process, autograph=False)
+
+
 def item_numbers(index: records.Index, plan: np.ndarray) -> np.ndarray:
     """Returns the number [...] int32 of every item of a plan [..., width].
 
@@ -66,18 +112,21 @@ def items(
     first_step: int = 0,
     share: tuple[int, int] = (0, 1),
     process_others: Callable | None = None,
+    is_parsed_only: bool = False,
 ) -> tf.data.Dataset:
     """Reads, parses and preprocesses the items of a plan, batch by batch.
 
     Args:
         index: The records.
         plan: [steps, items, width] int32, see `Task.plan`.
-        process: From `compile_preprocess`.
+        process: From `compile_preprocess` or `compile_parse`.
         seed: With the item's own number, the seed of its augmentation.
         first_step: Steps to leave out at the start.
         share: (number of this worker, number of workers): which part of a batch is its own.
         process_others: What is done instead with the items of other workers, of which the labels
             are needed but not the pixels.
+        is_parsed_only: Whether `process` is from `compile_parse`. Records that differ in their
+            number of visits are filled up with zeros then.
 
     Returns:
         A dataset of (step, batch): scalar int32, and tensors with a leading axis of items.
@@ -101,6 +150,7 @@ def items(
 
     planned = (plan[first_step:], numbers, is_own)
     flat = tf.data.Dataset.from_tensor_slices(planned).unbatch()
-    batches = flat.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(count)
+    read_items = flat.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = read_items.padded_batch(count) if is_parsed_only else read_items.batch(count)
     numbered = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(steps), batches))
     return numbered.prefetch(_PREFETCH)

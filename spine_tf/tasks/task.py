@@ -119,7 +119,7 @@ class Task(abc.ABC):
     def preprocess(
         self, example: Tensors, inputs: augmentation.InputConfig, seed: tf.Tensor
     ) -> Tensors:
-        """Turns one parsed record into the tensors of one item; runs in tf.data."""
+        """Turns one parsed record into the tensors of one item; in tf.data or on the device."""
 
     @abc.abstractmethod
     def prepare_batch(self, batch: Tensors, training: bool, seed: tf.Tensor) -> Batch:

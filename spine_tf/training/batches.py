@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf import config
-from spine_tf.data import augmentation, pipeline, records
+from spine_tf.data import augmentation, pipeline, records, slice_schema
 from spine_tf.tasks import task
 
 _VALIDATION_SEED = 1_000_003
@@ -41,8 +41,11 @@ class Batches:
             crop_scale: Scale of the crops that the network sees.
             indices: Split -> its records.
             share: (number of this worker, number of workers). Every worker has the labels of the
-                whole batch, so that pairs are those of the whole; the crops that are other
-                workers' are not augmented.
+                whole batch, so that pairs are those of the whole; on the host, the crops that
+                are other workers' are not augmented.
+
+        Raises:
+            ValueError: If what is augmented on the device are images or slices.
         """
         self._share = share
         self.task, self.indices, self._settings = made, indices, train_config
@@ -64,6 +67,19 @@ class Batches:
             for split in inputs
         }
         self._plain = self.process["validation"]
+        self._parse, self._finish = None, {}
+        if train_config.augment_on == config.DEVICE:
+            crop_kind = indices["train"].crop_kind
+            if isinstance(crop_kind, slice_schema.SliceKind):
+                raise ValueError(
+                    "`augment_on` must be host for images and slices, which differ in size, got"
+                    " 'device'."
+                )
+            self._parse = pipeline.compile_parse(made.record_kind, stored, crop_kind)
+            self._finish = {
+                split: pipeline.compile_batch_preprocess(made.preprocess, inputs[split])
+                for split in inputs
+            }
         self._prepare = tf.function(made.prepare_batch, autograph=False)
 
     def seed(self, split: str, epoch: int) -> int:
@@ -87,20 +103,27 @@ class Batches:
         self, split: str, epoch: int, first_step: int = 0
     ) -> Iterator[tuple[int, task.Batch]]:
         """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
-        plan, seed = self.plan(split, epoch), self.seed(split, epoch)
-        items = pipeline.items(
-            self.indices[split],
-            plan,
-            self.process[split],
-            seed=seed,
-            first_step=first_step,
-            share=self._share,
-            process_others=self._plain if split == "train" and self._share[1] > 1 else None,
-        )
         training = split == "train" and self._settings.augment
-        for step, batch in items:
+        seed = self.seed(split, epoch)
+        for step, batch in self.from_host(split, epoch, first_step):
+            if self._parse:
+                batch = self._finish[split](batch)
             prepared = self._prepare(batch, training, tf.stack([seed, -1 - step]))
             yield int(step), normalised(prepared)
+
+    def from_host(self, split: str, epoch: int, first_step: int = 0) -> tf.data.Dataset:
+        """Returns (step, items) of an epoch as the host makes them, see `pipeline.items`."""
+        others = self._plain if split == "train" and self._share[1] > 1 else None
+        return pipeline.items(
+            self.indices[split],
+            self.plan(split, epoch),
+            self._parse or self.process[split],
+            seed=self.seed(split, epoch),
+            first_step=first_step,
+            share=self._share,
+            process_others=None if self._parse else others,
+            is_parsed_only=self._parse is not None,
+        )
 
     def keys(self, split: str, epoch: int, step: int) -> list[str]:
         """Keys of the records of one batch, each once."""

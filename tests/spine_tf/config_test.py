@@ -81,6 +81,7 @@ def test_models_that_cannot_be(values):
         {"augment_strength": 1.5},
         {"learning_rate": float("nan")},
         {"strategy": "two"},
+        {"augment_on": "gpu"},
     ],
 )
 def test_settings_that_cannot_be(values):

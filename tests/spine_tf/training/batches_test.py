@@ -1,0 +1,107 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spine_tf import config, tasks
+from spine_tf.data import records
+from spine_tf.training import batches
+from tests.spine_tf import small_data
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return records.open_folder(
+        small_data.make(tmp_path_factory.mktemp("batches") / "set", slices=True)
+    )
+
+
+def _prepared(data, name, options="{}", share=(0, 1), **settings):
+    made = tasks.make(name, options)
+    settings = config.TrainConfig(batch_size=8, **settings)
+    return batches.prepare(made, settings, 0.5, data, made.protocol, share)
+
+
+def _flat(batch):
+    return {
+        f"{part}/{name}": values.numpy()
+        for part in ("inputs", "labels", "weights")
+        for name, values in getattr(batch, part).items()
+    }
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize("name", ["longitudinal", "grading", "context_restoration", "jigsaw"])
+def test_device_and_host_make_the_same_batches(data, name, split):
+    # Records of two and of three visits are in one batch of the longitudinal task. Compiled in
+    # another graph, the warp rounds otherwise; pixels of noise differ from their neighbours by 1.
+    found = [
+        [_flat(batch) for _, batch in _prepared(data, name, augment_on=where).of_epoch(split, 1)]
+        for where in (config.HOST, config.DEVICE)
+    ]
+    assert len(found[0]) == len(found[1]) > 0
+    for host, device in zip(*found, strict=True):
+        assert set(host) == set(device)
+        for part in host:
+            assert host[part].dtype == device[part].dtype
+            np.testing.assert_allclose(device[part], host[part], atol=5e-5, err_msg=part)
+    assert any(np.ptp(found[0][0][part]) > 0.1 for part in found[0][0] if "inputs" in part)
+
+
+def test_what_the_device_makes_is_augmented(data):
+    crops = []
+    for augment in (True, False):
+        made = _prepared(data, "grading", augment_on=config.DEVICE, augment=augment)
+        crops += [
+            _flat(next(made.of_epoch("train", epoch))[1])["inputs/crop"] for epoch in (0, 0, 1)
+        ]
+    augmented, again, _, plain, *_ = crops
+    np.testing.assert_array_equal(augmented, again)
+    assert np.abs(augmented - plain).mean() > 0.01
+
+
+def test_a_later_start_on_the_device_gives_the_same_batches(data):
+    made = _prepared(data, "longitudinal", augment_on=config.DEVICE)
+    whole = dict(made.of_epoch("train", 0))
+    later = dict(made.of_epoch("train", 0, 1))
+    assert set(later) == set(whole) - {0}
+    for step, batch in later.items():
+        for part, values in _flat(batch).items():
+            np.testing.assert_array_equal(values, _flat(whole[step])[part])
+
+
+def test_workers_have_the_same_batch_on_the_device(data):
+    first, second = (
+        _flat(
+            next(
+                _prepared(data, "grading", share=(n, 2), augment_on=config.DEVICE).of_epoch(
+                    "train", 0
+                )
+            )[1]
+        )
+        for n in (0, 1)
+    )
+    for part, values in first.items():
+        np.testing.assert_array_equal(values, second[part])
+
+
+def test_a_worker_on_the_host_augments_its_own_crops_alone(data):
+    first, second, alone = (
+        next(_prepared(data, "grading", share=share).of_epoch("train", 0))[1].inputs["crop"]
+        for share in ((0, 2), (1, 2), (0, 1))
+    )
+    np.testing.assert_array_equal(first[:4], alone[:4])
+    np.testing.assert_array_equal(second[4:], alone[4:])
+    assert tf.reduce_mean(tf.abs(first[4:] - alone[4:])) > 0.01
+
+
+def test_slices_are_not_augmented_on_the_device(data):
+    with pytest.raises(ValueError, match="`augment_on` must be host for images and slices"):
+        _prepared(data, "segmentation", augment_on=config.DEVICE)
+
+
+def test_epochs_follow_one_another_without_end(data):
+    made = _prepared(data, "grading", steps_per_epoch=1)
+    found = [_flat(batch)["inputs/crop"] for batch in itertools.islice(batches.endless(made), 2)]
+    assert found[0].shape == found[1].shape and np.any(found[0] != found[1])
