@@ -52,7 +52,8 @@ def make_protocols(visits: Iterable[tuple[str, str, int]], seed: int) -> dict[st
         seed: Another seed is another split.
 
     Returns:
-        Protocol -> family -> split; a family that a protocol leaves out is not in it.
+        Protocol -> family -> split; a family that a protocol leaves out is not in it. `grading`
+        leaves out none: it holds out what grading670 does and trains on all others.
 
     Raises:
         ValueError: If the counts are not the paper's.
@@ -83,7 +84,10 @@ def make_protocols(visits: Iterable[tuple[str, str, int]], seed: int) -> dict[st
         )
     longitudinal = {key: name for name in siamese for key in _named(siamese[name], name)}
     baseline_only, _ = _take(_minus(single, validation + test), SIZES[670][1])
-    return {splits.LONGITUDINAL: longitudinal | _named(baseline_only, "train")} | protocols
+    protocols[splits.LONGITUDINAL] = longitudinal | _named(baseline_only, "train")
+    everyone = _named(followed + single, "train")
+    protocols[splits.GRADING] = everyone | protocols[protocol_name(max(SIZES))]
+    return protocols
 
 
 def _ranked_strata(visits: Iterable[tuple[str, str, int]], seed: int) -> tuple[Families, Families]:

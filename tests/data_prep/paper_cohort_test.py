@@ -56,9 +56,19 @@ def test_what_is_held_out(visits, protocols):
 
 def test_no_held_out_family_is_in_longitudinal_training(protocols):
     seen = {k for k, v in protocols["longitudinal"].items() if v in ("train", "validation")}
-    for size in (240, 361, 670):
-        held_out = {k for k, v in protocols[f"grading{size}"].items() if v != "train"}
-        assert not seen & held_out
+    for name in ("grading240", "grading361", "grading670", "grading"):
+        held_out = {k for k, v in protocols[name].items() if v != "train"}
+        assert held_out and not seen & held_out
+
+
+def test_grading_holds_out_the_same_and_leaves_out_nobody(visits, protocols):
+    found = protocols["grading"]
+    assert set(found) == {family for family, _, _ in visits}
+    for split in ("validation", "test"):
+        held_out = [
+            {k for k, v in p.items() if v == split} for p in (found, protocols["grading670"])
+        ]
+        assert held_out[0] == held_out[1]
 
 
 def test_another_seed_is_another_split(visits, protocols):
