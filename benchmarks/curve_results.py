@@ -44,6 +44,8 @@ def planned_contrasts(sizes: Sequence[int]) -> list[Contrast]:
         (scratch, "frozen_random"),
         (longitudinal, "frozen_random"),
         ("longitudinal_finetuned", longitudinal),
+        ("longitudinal_finetuned", scratch),
+        ("context_restoration", scratch),
     ]
     found = [_difference((a, size), (b, size)) for a, b in pairs for size in sizes]
     for smaller, larger in zip(sizes, sizes[1:], strict=False):
