@@ -35,7 +35,7 @@ class Claim:
         name: Its id in the list of the paper's results.
         text: What it says.
         bounds: (number, least value); a number is the name of a contrast or of a pre-training's
-            result, and "-" before it takes its negative.
+            result, and "-(...)" around it takes its negative.
     """
 
     name: str
@@ -75,9 +75,12 @@ def claims(sizes: Sequence[int]) -> list[Claim]:
         ),
         "J_finetune_gap": (
             "fine-tuning the convolutions changes little (1 point) at every size",
-            [(sign + name, -NEGLIGIBLE) for name in tuned for sign in ("", "-")],
+            [(form.format(name), -NEGLIGIBLE) for name in tuned for form in ("{}", "-({})")],
         ),
-        "J_low_data": ("the gain over scratch grows with the training data", [(gain, 0.0)]),
+        "J_low_data": (
+            f"there is a gain over scratch at {large} subjects, and it grows with the data",
+            [(minus(_LONG, _SCRATCH, large), 0.0), (gain, 0.0)],
+        ),
         "J_no_plateau": (
             f"accuracy still rises from {middle} to {large} subjects",
             [(name, 0.0) for name in rising],
@@ -97,7 +100,7 @@ def numbers(curve: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if one.get("low") is None:
             del found[name]
             continue
-        found[f"-{name}"] = {"value": -one["value"], "low": -one["high"], "high": -one["low"]}
+        found[f"-({name})"] = {"value": -one["value"], "low": -one["high"], "high": -one["low"]}
     return found
 
 
@@ -184,6 +187,8 @@ def main(argv: list[str]) -> None:
     found = numbers(curve)
     judged = [judge(claim, found) for claim in claims(sizes)]
     text = table(judged, side_by_side(curve))
+    seeds = {one["seeds"] for one in curve["contrasts"]}
+    text += f"\nSeeds of the differences: {' to '.join(str(n) for n in sorted(seeds)) or 'none'}.\n"
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     files.write_json(os.path.join(_FLAGS.output_dir, f"{NAME}.json"), {"claims": judged})
     with files.atomic_write(os.path.join(_FLAGS.output_dir, f"{NAME}.md")) as file:

@@ -135,8 +135,8 @@ class Plan:
 def ordered(regimes: Sequence[str], sizes: Sequence[int], seeds: Sequence[int]) -> list[Job]:
     """Returns all jobs, the most telling first.
 
-    Seed by seed: the pre-trainings; scratch, longitudinal frozen and strong at the largest and the
-    smallest size, then between; then the other regimes.
+    Seed by seed: scratch, longitudinal frozen and strong at the largest and the smallest size, then
+    between; then the other regimes. A pre-training comes before its first use.
     """
 
     def rank(job: Job) -> tuple:
@@ -144,12 +144,12 @@ def ordered(regimes: Sequence[str], sizes: Sequence[int], seeds: Sequence[int]) 
         sizes_first = [*_FIRST_SIZES, *sizes]
         return (not is_first, sizes_first.index(job.num_subjects), list(REGIMES).index(job.kind))
 
-    jobs = []
+    jobs: dict[Job, None] = {}
     for seed in seeds:
         graders = [Job(regime, seed, size) for regime in regimes for size in sizes]
-        sources = dict.fromkeys(job.needs for job in graders if job.needs)
-        jobs += sorted(sources, key=lambda job: job.kind) + sorted(graders, key=rank)
-    return jobs
+        for job in sorted(graders, key=rank):
+            jobs |= dict.fromkeys(filter(None, (job.needs, job)))
+    return list(jobs)
 
 
 def check(plan: Plan, jobs: Sequence[Job]) -> None:

@@ -1,5 +1,6 @@
 """Order, resuming and budget of the jobs; one is run for real."""
 
+import dataclasses
 import json
 
 import pytest
@@ -30,11 +31,12 @@ def test_the_most_telling_jobs_come_first():
     names = [job.name for job in jobs]
     assert len(names) == len(set(names)) == 2 * (3 + 6 * 3)
     first = [
-        *(f"{name}-pretraining-seed0" for name in ("restoration", "siamese", "strong")),
-        *("scratch-670-seed0", "longitudinal_frozen-670-seed0", "strong-670-seed0"),
+        *("scratch-670-seed0", "siamese-pretraining-seed0", "longitudinal_frozen-670-seed0"),
+        *("strong-pretraining-seed0", "strong-670-seed0"),
         *("scratch-240-seed0", "longitudinal_frozen-240-seed0", "strong-240-seed0"),
         *("scratch-361-seed0", "longitudinal_frozen-361-seed0", "strong-361-seed0"),
         *("frozen_random-670-seed0", "longitudinal_finetuned-670-seed0"),
+        *("restoration-pretraining-seed0", "context_restoration-670-seed0"),
     ]
     assert names[: len(first)] == first
     assert all(job.seed == 0 for job in jobs[:21]) and all(job.seed == 1 for job in jobs[21:])
@@ -106,7 +108,7 @@ def test_a_job_that_fails_leaves_the_others(monkeypatch, tmp_path):
     jobs = curve_jobs.ordered(["scratch", "longitudinal_frozen"], [240], [0])
     siamese = Job("siamese", 0)
     started, not_run = _run(monkeypatch, jobs, _plan(tmp_path), fails=[siamese])
-    assert started == [siamese, Job("scratch", 0, 240)]
+    assert started == [Job("scratch", 0, 240), siamese]
     assert not_run == {
         siamese: "failed: x: is broken",
         Job("longitudinal_frozen", 0, 240): "siamese-pretraining-seed0 is missing",
@@ -139,7 +141,9 @@ def test_a_job_is_trained_and_tested(tmp_path):
     data_dir = tiny_runs.make_data(tmp_path / "set")
     strong_dir = tiny_runs.make_data(tmp_path / "strong", family_of=range(50, 60))
     _with_protocol(tmp_path / "set", "grading240")
+    further_dir = tiny_runs.make_data(tmp_path / "further", family_of=range(70, 80))
     plan = _plan(tmp_path / "work", data_dir, strong_dir, epochs=2)
+    plan = dataclasses.replace(plan, test_dir=further_dir)
     regimes = ["longitudinal_frozen", "strong", "context_restoration"]
     jobs = curve_jobs.ordered(regimes, [240], [1])
     not_run = curve_jobs.run_all(jobs, plan, 1.0, lambda line: None, lambda found: None)
