@@ -252,8 +252,14 @@ def _load_json(path: str):
     with tf.io.gfile.GFile(path) as file:
         try:
             return json.loads(file.read(), object_pairs_hook=_object)
-        except ValueError as error:
+        except json.JSONDecodeError as error:
             raise ValueError(f"{path}: is not valid JSON ({error}).") from error
+        except _TwiceError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+class _TwiceError(ValueError):
+    """A name stands twice in one object."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -261,8 +267,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = collections.Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(
-            f"{twice!r} stands twice in one object; a family must be in one split: delete one line"
+        raise _TwiceError(
+            f"a name must stand once in an object, and a family in one split, got {twice!r} twice."
+            " Delete one line."
         )
     return found
 
