@@ -85,7 +85,7 @@ def make_protocols(visits: Iterable[tuple[str, str, int]], seed: int) -> dict[st
     longitudinal = {key: name for name in siamese for key in _named(siamese[name], name)}
     baseline_only, _ = _take(_minus(single, validation + test), SIZES[670][1])
     protocols[splits.LONGITUDINAL] = longitudinal | _named(baseline_only, "train")
-    everyone = _named(followed + single, "train")
+    everyone = _named([*followed, *single], "train")
     protocols[splits.GRADING] = everyone | protocols[protocol_name(max(SIZES))]
     return protocols
 
