@@ -187,8 +187,9 @@ def main(argv: list[str]) -> None:
     found = numbers(curve)
     judged = [judge(claim, found) for claim in claims(sizes)]
     text = table(judged, side_by_side(curve))
-    seeds = {one["seeds"] for one in curve["contrasts"]}
-    text += f"\nSeeds of the differences: {' to '.join(str(n) for n in sorted(seeds)) or 'none'}.\n"
+    seeds = [one["seeds"] for one in curve["contrasts"]]
+    ends = sorted({min(seeds), max(seeds)} if seeds else {0})
+    text += f"\nSeeds of the differences: {' to '.join(str(count) for count in ends)}.\n"
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     files.write_json(os.path.join(_FLAGS.output_dir, f"{NAME}.json"), {"claims": judged})
     with files.atomic_write(os.path.join(_FLAGS.output_dir, f"{NAME}.md")) as file:

@@ -198,9 +198,14 @@ def _why_not(job: Job, plan: Plan) -> str:
     return ""
 
 
+def manifest_hash(data_dir: str) -> str:
+    """Returns the hash of a data set's manifest; "" without a data set."""
+    return records.manifest_hash(records.open_folder(data_dir)) if data_dir else ""
+
+
 def settings(job: Job, plan: Plan) -> dict[str, Any]:
     """Returns what the result of a job depends on."""
-    test = records.manifest_hash(records.open_folder(plan.test_dir)) if job.num_subjects else ""
+    test = manifest_hash(plan.test_dir if job.num_subjects else "")
     return job_list.settings(
         _request(job, plan), test_manifest_sha256=test, num_draws=plan.num_draws
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import time
+from collections.abc import Callable, Iterable, Iterator
 
 from benchmarks import contender
 from spine_tf import config
@@ -30,10 +31,10 @@ def measure(data_dir: str, preset: str, batch_size: int, num_steps: int, repeats
     batch = next(batches_lib.endless(batches))
     input_steps = max(num_steps, 256 // batch_size)
     ways = {
-        "input": lambda number: _drain(batches, number, input_steps),
+        "input": lambda number: _drain(_endless(batches.of_epoch, number), input_steps),
         "step": lambda _: _repeat(steps, batch, num_steps),
         "both": lambda number: _train(batches, steps, number, num_steps),
-        "host": lambda number: _drain_host(parsed, number, input_steps),
+        "host": lambda number: _drain(_endless(parsed.from_host, number), input_steps),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(repeats + 1):  # the first one warms up
@@ -82,31 +83,17 @@ def _parts(data_dir: str, preset: str, batch_size: int):
     return batches, parsed, step.Steps(model, made, known, settings, strategies.make("one"))
 
 
-def _endless(batches, epoch: int):
-    while True:
-        yield from (batch for _, batch in batches.of_epoch("train", epoch))
-        epoch += 1
+def _endless(of_epoch: Callable[[str, int], Iterable[tuple]], epoch: int) -> Iterator:
+    for number in itertools.count(epoch):
+        yield from (batch for _, batch in of_epoch("train", number))
 
 
-def _drain(batches, epoch: int, num_steps: int) -> tuple[int, float]:
+def _drain(source: Iterator, num_steps: int) -> tuple[int, float]:
     """Reads batches; the first one, which waits for the pipeline to start, is not timed."""
-    source = _endless(batches, epoch)
     next(source)
     start = time.perf_counter()
     for _ in range(num_steps):
-        next(source).inputs["crop"].shape  # noqa: B018  # batches are made when asked for
-    return num_steps, time.perf_counter() - start
-
-
-def _drain_host(batches, epoch: int, num_steps: int) -> tuple[int, float]:
-    """Reads what the host makes of batches; the first one is not timed."""
-    source = (
-        items for number in itertools.count(epoch) for items in batches.from_host("train", number)
-    )
-    next(source)
-    start = time.perf_counter()
-    for _ in range(num_steps):
-        next(source)
+        next(source)  # batches are made when asked for
     return num_steps, time.perf_counter() - start
 
 
@@ -118,7 +105,7 @@ def _repeat(steps, batch, num_steps: int) -> tuple[int, float]:
 
 
 def _train(batches, steps, epoch: int, num_steps: int) -> tuple[int, float]:
-    source = _endless(batches, epoch)
+    source = _endless(batches.of_epoch, epoch)
     next(source)
     start = time.perf_counter()
     for _ in range(num_steps):

@@ -133,20 +133,20 @@ def _described(plan) -> dict:
     """The settings of all stages, with the hash of the manifest of each one's data set."""
     import dataclasses
 
-    from spine_tf.data import records
-
-    def data_hash(data_dir: str) -> str:
-        return records.manifest_hash(records.open_folder(data_dir)) if data_dir else ""
+    from benchmarks import curve_jobs
 
     stages = {
         name: dataclasses.asdict(stage.train_config)
-        | {"task_options": stage.task_options, "manifest_sha256": data_hash(stage.data_dir)}
+        | {
+            "task_options": stage.task_options,
+            "manifest_sha256": curve_jobs.manifest_hash(stage.data_dir),
+        }
         for name, stage in plan.stages.items()
     }
     for stage in stages.values():
         del stage["seed"]
     described = {"preset": _FLAGS.preset, "num_draws": plan.num_draws, **stages}
-    return described | {"test_manifest_sha256": data_hash(plan.test_dir)}
+    return described | {"test_manifest_sha256": curve_jobs.manifest_hash(plan.test_dir)}
 
 
 if __name__ == "__main__":

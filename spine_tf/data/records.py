@@ -252,10 +252,10 @@ def _load_json(path: str):
     with tf.io.gfile.GFile(path) as file:
         try:
             return json.loads(file.read(), object_pairs_hook=_object)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}: is not valid JSON ({error}).") from error
         except _TwiceError as error:
             raise ValueError(f"{path}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{path}: is not valid JSON ({error}).") from error
 
 
 class _TwiceError(ValueError):

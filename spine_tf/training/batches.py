@@ -113,7 +113,7 @@ class Batches:
 
     def from_host(self, split: str, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns (step, items) of an epoch as the host makes them, see `pipeline.items`."""
-        others = self._plain if split == "train" and self._share[1] > 1 else None
+        is_shared = split == "train" and self._share[1] > 1 and not self._parse
         return pipeline.items(
             self.indices[split],
             self.plan(split, epoch),
@@ -121,7 +121,7 @@ class Batches:
             seed=self.seed(split, epoch),
             first_step=first_step,
             share=self._share,
-            process_others=None if self._parse else others,
+            process_others=self._plain if is_shared else None,
             is_parsed_only=self._parse is not None,
         )
 

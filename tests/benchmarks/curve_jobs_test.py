@@ -6,8 +6,8 @@ import json
 import pytest
 
 from benchmarks import curve_jobs, job_list
-from spine_tf import config, files
-from tests.spine_tf import tiny_runs
+from spine_tf import config
+from tests.spine_tf import small_data, tiny_runs
 
 Job = curve_jobs.Job
 
@@ -140,7 +140,7 @@ def test_what_is_asked_of_the_loop(regime, tmp_path, monkeypatch):
 def test_a_job_is_trained_and_tested(tmp_path):
     data_dir = tiny_runs.make_data(tmp_path / "set")
     strong_dir = tiny_runs.make_data(tmp_path / "strong", family_of=range(50, 60))
-    _with_protocol(tmp_path / "set", "grading240")
+    small_data.add_protocol(data_dir, "grading240")
     further_dir = tiny_runs.make_data(tmp_path / "further", family_of=range(70, 80))
     plan = _plan(tmp_path / "work", data_dir, strong_dir, epochs=2)
     plan = dataclasses.replace(plan, test_dir=further_dir)
@@ -156,16 +156,6 @@ def test_a_job_is_trained_and_tested(tmp_path):
     siamese = plan.result(Job("siamese", 1))
     assert siamese["test_subjects"] > 0 and "value" in siamese["level_accuracy"]
     assert "value" in siamese["pair_auc"] and "value" in siamese["correlation_pair_auc"]
-
-
-def _with_protocol(folder, name):
-    """Adds a protocol that is the grading one under another name."""
-    content = json.loads((folder / "splits.json").read_text())
-    content["protocols"][name] = content["protocols"]["grading"]
-    files.write_json(str(folder / "splits.json"), content)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["splits_sha256"] = files.sha256(str(folder / "splits.json"))
-    files.write_json(str(folder / "manifest.json"), manifest)
 
 
 def test_a_size_without_a_protocol_is_refused_before_anything_is_trained(tmp_path):

@@ -6,7 +6,6 @@ import pytest
 
 from benchmarks import learning_curve
 from spine_tf import cli, files
-from spine_tf.data import records
 from tests.spine_tf import small_data
 
 
@@ -14,12 +13,7 @@ from tests.spine_tf import small_data
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("curve")
     data_dir = small_data.make(root / "set")
-    content = json.loads((root / "set" / records.SPLITS).read_text())
-    content["protocols"]["grading240"] = content["protocols"]["grading"]
-    files.write_json(f"{data_dir}/{records.SPLITS}", content)
-    manifest = json.loads((root / "set" / records.MANIFEST).read_text())
-    manifest["splits_sha256"] = files.sha256(f"{data_dir}/{records.SPLITS}")
-    files.write_json(f"{data_dir}/{records.MANIFEST}", manifest)
+    small_data.add_protocol(data_dir, "grading240")
     further_dir = small_data.make(root / "further", family_of=range(50, 60))
     return data_dir, further_dir
 

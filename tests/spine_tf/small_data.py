@@ -80,6 +80,20 @@ def make(
     return folder
 
 
+def add_protocol(folder, name):
+    """Adds a protocol that is the grading one under another name."""
+    splits_path, manifest_path = (
+        os.path.join(folder, file) for file in (records.SPLITS, records.MANIFEST)
+    )
+    with open(splits_path, encoding="utf-8") as file:
+        content = json.load(file)
+    content["protocols"][name] = content["protocols"]["grading"]
+    files.write_json(splits_path, content)
+    with open(manifest_path, encoding="utf-8") as file:
+        manifest = json.load(file)
+    files.write_json(manifest_path, manifest | {"splits_sha256": files.sha256(splits_path)})
+
+
 def crop(kind, image, **fields):
     """A `schema.Crop` of `kind` around an image, valid everywhere."""
     shape = schema.CROP_KINDS[kind].stored_shape(0.5)

@@ -195,6 +195,12 @@ def test_a_subject_with_two_families_in_two_splits(copy):
     records.check_protocol(data, "fold0")
 
 
+def test_splits_that_are_no_text(copy):
+    (copy / "splits.json").write_bytes(b'{"seed": "\xff"}')
+    with pytest.raises(ValueError, match="splits.json: is not valid JSON"):
+        records.open_folder(str(copy))
+
+
 def test_a_family_that_stands_in_two_splits_of_one_protocol(copy):
     path = copy / "splits.json"
     path.write_text('{"seed": 0, "protocols": {"grading": {"f01": "train", "f01": "test"}}}')
