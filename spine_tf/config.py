@@ -169,7 +169,7 @@ class TrainConfig:
         0.0, "Largest norm of the gradient of a batch; 0 is no limit."
     )
     steps_per_epoch: int = flag_field.option(
-        0, "Stop an epoch after so many steps; 0 is the whole epoch."
+        0, "Steps of an epoch, over a part of the data or over all of it again; 0 is one pass."
     )
     checkpoint_steps: int = flag_field.option(0, "Steps between checkpoints; 0 is one per epoch.")
     feature_draws: int = flag_field.option(

@@ -6,7 +6,7 @@ the plan: a record looks the same in one epoch of any subset that holds it.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -108,7 +108,7 @@ def items(
     plan: np.ndarray,
     process: Callable,
     *,
-    seed: int,
+    seed: int | Sequence[int],
     first_step: int = 0,
     share: tuple[int, int] = (0, 1),
     process_others: Callable | None = None,
@@ -120,7 +120,7 @@ def items(
         index: The records.
         plan: [steps, items, width] int32, see `Task.plan`.
         process: From `compile_preprocess` or `compile_parse`.
-        seed: With the item's own number, the seed of its augmentation.
+        seed: With the item's own number, the seed of its augmentation; one, or one per step.
         first_step: Steps to leave out at the start.
         share: (number of this worker, number of workers): which part of a batch is its own.
         process_others: What is done instead with the items of other workers, of which the labels
@@ -138,7 +138,7 @@ def items(
     is_own = np.broadcast_to(is_own, numbers.shape)
 
     @tf.autograph.experimental.do_not_convert
-    def read(item, number, is_own):
+    def read(item, number, seed, is_own):
         # Reading has no state, so determinism does not force one item at a time.
         serialized = tf.numpy_function(
             lambda record: index.read(int(record)), [item[0]], tf.string, stateful=False
@@ -148,7 +148,8 @@ def items(
             return process(*inputs)
         return tf.cond(is_own, lambda: process(*inputs), lambda: process_others(*inputs))
 
-    planned = (plan[first_step:], numbers, is_own)
+    seeds = np.broadcast_to(np.asarray(seed, np.int32), len(plan))[first_step:]
+    planned = (plan[first_step:], numbers, np.tile(seeds[:, None], count), is_own)
     flat = tf.data.Dataset.from_tensor_slices(planned).unbatch()
     read_items = flat.map(read, num_parallel_calls=tf.data.AUTOTUNE)
     batches = read_items.padded_batch(count) if is_parsed_only else read_items.batch(count)

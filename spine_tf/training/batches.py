@@ -82,18 +82,34 @@ class Batches:
             }
         self._prepare = tf.function(made.prepare_batch, autograph=False)
 
-    def seed(self, split: str, epoch: int) -> int:
-        """Seed of everything random in an epoch; validation always has the same."""
+    def seed(self, split: str, number: int) -> int:
+        """Seed of everything random in a pass over a split; validation always has the same."""
         if split == "validation":
             return _VALIDATION_SEED
-        return self._settings.seed * 10_000 + epoch
+        return self._settings.seed * 10_000 + number
+
+    def passes(self, split: str, epoch: int) -> list[tuple[int, np.ndarray]]:
+        """(number, plan) of the passes over a split that make an epoch; see `Task.plan`.
+
+        An epoch is one pass, or `steps_per_epoch` steps: then the last pass is cut short.
+        """
+        limit = self._settings.steps_per_epoch if split == "train" else 0
+        length = len(self._pass(split, 0))
+        if not limit or not length:
+            return [(epoch, self._pass(split, epoch))]
+        count = -(-limit // length)
+        numbers = range(epoch * count, (epoch + 1) * count)
+        lengths = [length] * (count - 1) + [limit - (count - 1) * length]
+        return [(n, self._pass(split, n)[:end]) for n, end in zip(numbers, lengths, strict=True)]
+
+    def _pass(self, split: str, number: int) -> np.ndarray:
+        """Plan of one pass over a split."""
+        size = self._settings.batch_size
+        return self.task.plan(self.indices[split], size, self.seed(split, number))
 
     def plan(self, split: str, epoch: int) -> np.ndarray:
         """Plan of an epoch, see `Task.plan`."""
-        seed = self.seed(split, epoch)
-        plan = self.task.plan(self.indices[split], self._settings.batch_size, seed)
-        limit = self._settings.steps_per_epoch if split == "train" else 0
-        return plan[:limit] if limit else plan
+        return np.concatenate([plan for _, plan in self.passes(split, epoch)])
 
     def num_steps(self, split: str) -> int:
         """Steps of an epoch."""
@@ -104,7 +120,7 @@ class Batches:
     ) -> Iterator[tuple[int, task.Batch]]:
         """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
         training = split == "train" and self._settings.augment
-        seed = self.seed(split, epoch)
+        seed = self.seed(split, self.passes(split, epoch)[0][0])
         for step, batch in self.from_host(split, epoch, first_step):
             if self._parse:
                 batch = self._finish[split](batch)
@@ -114,11 +130,12 @@ class Batches:
     def from_host(self, split: str, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns (step, items) of an epoch as the host makes them, see `pipeline.items`."""
         is_shared = split == "train" and self._share[1] > 1 and not self._parse
+        passes = self.passes(split, epoch)
         return pipeline.items(
             self.indices[split],
-            self.plan(split, epoch),
+            np.concatenate([plan for _, plan in passes]),
             self._parse or self.process[split],
-            seed=self.seed(split, epoch),
+            seed=[self.seed(split, number) for number, plan in passes for _ in plan],
             first_step=first_step,
             share=self._share,
             process_others=self._plain if is_shared else None,

@@ -1,9 +1,9 @@
 """Features of a frozen encoder, computed once per draw of augmentation and reused over epochs.
 
 A frozen encoder gives the same features whenever it sees the same crop. So the heads train on kept
-conv5 features: epoch e takes draw e mod `feature_draws`, and draw k is what the plain loop sees in
-epoch k. A crop's augmentation follows from seed, epoch and record alone, so features are kept per
-record, and training sets that hold one another share them.
+conv5 features: pass p over the data takes draw p mod `feature_draws`, and draw k is what the plain
+loop sees in pass k. A crop's augmentation follows from seed, pass and record alone, so features are
+kept per record, and training sets that hold one another share them.
 
     CACHE/0123456789abcdef/20003-....npz      keys and features of some records under one seed
 
@@ -67,16 +67,28 @@ class FeatureBatches:
         self, split: str, epoch: int, first_step: int = 0
     ) -> Iterator[tuple[int, task.Batch]]:
         """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
-        plan = self._plain.plan(split, epoch)[..., 0]
-        index = self._plain.indices[split]
-        numbers = np.unique(plan)
-        features = self._features(split, epoch % self._num_draws, numbers)
-        labels = [_row_labels(self.task, index.rows[number]) for number in numbers]
-        for step, wanted in enumerate(np.searchsorted(numbers, plan[first_step:]), first_step):
+        step = 0
+        for number, plan in self._plain.passes(split, epoch):
+            left = plan[max(0, first_step - step) :, :, 0]
+            step += len(plan) - len(left)
+            for batch in self._of_pass(split, number, np.unique(plan), left):
+                yield step, batch
+                step += 1
+
+    def _of_pass(
+        self, split: str, number: int, numbers: np.ndarray, left: np.ndarray
+    ) -> Iterator[task.Batch]:
+        """Batches of the steps of a pass that are left; `numbers` are all its records, sorted."""
+        if not len(left):
+            return
+        features = self._features(split, number % self._num_draws, numbers)
+        rows = self._plain.indices[split].rows
+        labels = [_row_labels(self.task, rows[record]) for record in numbers]
+        for wanted in np.searchsorted(numbers, left):
             items = {name: tf.constant([labels[i][name] for i in wanted]) for name in labels[0]}
             items["crop"] = tf.constant(features[wanted])
             prepared = self.task.prepare_batch(items, False, tf.zeros(2, tf.int32))
-            yield step, batches_lib.normalised(prepared)
+            yield batches_lib.normalised(prepared)
 
     def _features(self, split: str, draw: int, numbers: np.ndarray) -> np.ndarray:
         """Features [records, ...] float32 of some records under one draw; computes the missing."""

@@ -94,6 +94,29 @@ def test_slices_are_not_augmented_on_the_device(data):
         _prepared(data, "segmentation", augment_on=config.DEVICE)
 
 
+def test_an_epoch_may_go_over_the_data_again_in_another_order_and_otherwise_augmented(data):
+    once = _prepared(data, "grading")
+    length = once.num_steps("train")
+    made = _prepared(data, "grading", steps_per_epoch=2 * length + 1)
+    assert made.num_steps("train") == 2 * length + 1
+    first, second = (made.plan("train", 0)[i * length : (i + 1) * length] for i in range(2))
+    assert sorted(set(first.ravel())) == sorted(set(second.ravel()))
+    assert np.any(first != second)
+    # Passes 0 to 2 are epoch 0, 3 to 5 epoch 1: each as a run of epochs of one pass has them.
+    for epoch in range(2):
+        found = dict(made.of_epoch("train", epoch))
+        assert list(found) == list(range(2 * length + 1))
+        for place in range(3):
+            alone = _first(once, 3 * epoch + place)
+            np.testing.assert_array_equal(
+                _flat(found[place * length])["inputs/crop"], alone["inputs/crop"]
+            )
+    (later,) = (batch for _, batch in made.of_epoch("train", 1, 2 * length))
+    np.testing.assert_array_equal(
+        _flat(later)["inputs/crop"], _flat(found[2 * length])["inputs/crop"]
+    )
+
+
 def test_epochs_follow_one_another_without_end(data):
     made = _prepared(data, "grading", steps_per_epoch=1)
     found = [_flat(batch)["inputs/crop"] for batch in itertools.islice(batches.endless(made), 2)]
