@@ -43,12 +43,21 @@ def command(module: str, given: Any, part: str = "") -> str:
     """
     words = [f"--parts={part}"] if part else []
     for name in given:
-        flag, value = given[name], str(given[name].value)
+        flag, value = given[name], given[name].value
         if flag.present and not (part and name == "parts"):
-            is_path = "_dir" in name or os.path.isabs(value)
-            last = os.path.basename(value.rstrip("/"))
+            is_path = "_dir" in name or os.path.isabs(str(value))
+            paths = value if isinstance(value, list) else [str(value)]
+            last = ",".join(map(_last_part, paths))
             words.append(f"--{name}={last}" if is_path else flag.serialize())
     return shlex.join(["python", "-m", f"benchmarks.{module}", *words])
+
+
+def _last_part(path: str) -> str:
+    """The last part of a path; the name of NAME=PATH stays before it."""
+    name, equals, named = path.partition("=")
+    if equals and os.sep not in name:
+        return f"{name}={os.path.basename(named.rstrip(os.sep))}"
+    return os.path.basename(path.rstrip(os.sep))
 
 
 def processor() -> dict[str, bool]:

@@ -1,7 +1,7 @@
 import pytest
 from absl import flags
 
-from benchmarks import conversion, learning_curve, results_file, serving
+from benchmarks import conversion, encoder_ridge, learning_curve, results_file, serving
 from spine_tf import cli
 
 _CONVERSION = ["--small", "--num_studies=3", "--crop_scale=0.5", "--num_files", "7"]
@@ -32,6 +32,13 @@ _CONVERSION = ["--small", "--num_studies=3", "--crop_scale=0.5", "--num_files", 
             "--data_dir=a --test_dir=b --work_dir=c --sizes=240,670"
             ' \'--siamese_options={"mode":"all"}\'',
         ),
+        (
+            encoder_ridge,
+            "",
+            ["--data_dir=/a/b", "--model_dirs=one=/c/d=e/f,two=/g/", "--folds=5"],
+            "--data_dir=b --model_dirs=one=f,two=g --folds=5",
+        ),
+        (conversion, "", ["--work_dir=/a=b/c"], "--work_dir=c"),
     ],
 )
 def test_a_command_has_all_flags_that_were_given_and_no_folder(module, part, arguments, expected):
