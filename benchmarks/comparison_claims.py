@@ -1,7 +1,8 @@
 """Each claim of Chen 2019 as held, not held or undecided here, with its intervals.
 
 A claim is a lower bound of 0 on differences, in which more is better: distances are taken negative.
-It is held if every 95% interval is at or above 0, not held if one is wholly below, and undecided
+It is held if every 95% interval is at or above 0, not held if one difference is below 0 with a p
+under 0.05 after Holm over those of the claim (one of many is below by chance), and undecided
 otherwise; "not run" if a difference is missing, of a rival that was asked for, say. Each task
 judges the claims on its own measures, in every region or organ.
 "unpaired" counts the values that only the first and only the second model has: they are left out.
@@ -15,10 +16,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks import claims, comparison_results, comparison_scores
-from spine_tf.evaluation import bootstrap
+from spine_tf.evaluation import bootstrap, contrasts
 
 _RESTORATION, _RANDOM, _AUGMENTED = "CR", "RD", "RD+AG"
 _WHOLE, _HALF = "percent100", "percent50"
+_LEVEL = 0.05
 _RIVALS = ("RD", "RD+AG", "AE", "RP", "JS", "CP")
 
 
@@ -42,7 +44,9 @@ class Difference:
         if not found:
             return None
         interval = bootstrap.interval(sign * found.score.value, sign * found.score.drawn)
-        return interval | {"unpaired": found.unpaired}
+        runs = f"{len(found.folds)} x {len(found.seeds)}"
+        p = contrasts.p_value(found.score.drawn)
+        return interval | {"unpaired": found.unpaired, "runs": runs, "p": p}
 
 
 def judge(tested: comparison_results.Tested) -> list[dict[str, Any]]:
@@ -52,11 +56,23 @@ def judge(tested: comparison_results.Tested) -> list[dict[str, Any]]:
         bounds = tuple((one.name, 0.0) for one in differences)
         found = {one.name: one.interval(tested) for one in differences}
         known = {name: interval for name, interval in found.items() if interval}
-        judged.append(claims.judge(claims.Claim(text, text, bounds), known))
-        judged[-1]["marks"] = _marks(tested, differences)
-        for part in judged[-1]["numbers"]:
-            part["unpaired"] = known.get(part["name"], {}).get("unpaired")
+        one = claims.judge(claims.Claim(text, text, bounds), known)
+        if one["verdict"] == "not held" and not _is_refuted(list(known.values())):
+            one["verdict"] = "undecided" if len(known) == len(found) else "not run"
+        one["marks"] = _marks(tested, differences)
+        for part in one["numbers"]:
+            for name in ("unpaired", "runs", "p"):
+                part[name] = known.get(part["name"], {}).get(name)
+        judged.append(one)
     return judged
+
+
+def _is_refuted(differences: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether one difference is below 0, told from chance among all of them."""
+    adjusted = contrasts.holm([one["p"] for one in differences])
+    return any(
+        one["value"] < 0 and p < _LEVEL for one, p in zip(differences, adjusted, strict=True)
+    )
 
 
 def _claims(tested: comparison_results.Tested) -> list[tuple[str, list[Difference]]]:
@@ -89,7 +105,8 @@ def _marks(tested: comparison_results.Tested, differences: Sequence[Difference])
 
 def table(judged: Sequence[Mapping[str, Any]]) -> str:
     """Returns the claims as Markdown; distances in mm, the rest as shares."""
-    lines = ["| claim | verdict | differences, more is better [95% interval] |", "| --- " * 3 + "|"]
+    header = ("claim", "verdict", "folds x seeds", "differences, more is better [95% interval]")
+    lines = [f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
     for one in judged:
         cells = [
             f"{part['name']}: {bootstrap.text(part)}{_left_out(part)}"
@@ -97,7 +114,9 @@ def table(judged: Sequence[Mapping[str, Any]]) -> str:
             if part["value"] is not None
         ]
         cells += [f"{name}: {mark}" for name, mark in one["marks"].items()]
-        lines.append(f"| {one['claim']} | {one['verdict']} | {'; '.join(cells) or '-'} |")
+        runs = ", ".join(sorted({part["runs"] for part in one["numbers"] if part["runs"]}))
+        row = (one["claim"], one["verdict"], runs or "-", "; ".join(cells) or "-")
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
 

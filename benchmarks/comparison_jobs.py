@@ -137,24 +137,29 @@ class Plan:
         return job_list.result(self.work_dir, job)
 
 
-def parse_rows(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def parse_rows(texts: Sequence[str], task: str) -> dict[str, tuple[str, ...]]:
     """Returns amount -> starts of texts such as "percent50=RD/CR"; none are the paper's rows.
+
+    Crops of discs are always augmented, so of grading there is no row RD+AG.
 
     Raises:
         ValueError: If a text has another form, or names a start that there is not.
     """
+    fields = {field.name for field in dataclasses.fields(tasks.TASKS[task])}
+    possible = [name for name in STARTS if "augment" in fields or not STARTS[name].is_augmented]
     found = {}
     for text in texts:
         amount, _, starts = text.partition("=")
         names = tuple(starts.split("/"))
         known = amount.rstrip("0123456789") in ("percent", "subjects") and amount[-1:].isdigit()
-        if not known or set(names) - set(STARTS):
+        if not known or set(names) - set(possible):
             raise ValueError(
-                "`rows` must be of the form percent50=RD/CR or subjects2=RD/CR, of the starts"
-                f" {', '.join(STARTS)}, got {text!r}."
+                "`rows` must be of the form percent50=RD/CR or subjects2=RD/CR, of the starts of"
+                f" {task}: {', '.join(possible)}, got {text!r}."
             )
         found[amount] = names
-    return found or dict(ROWS)
+    paper = {amount: tuple(n for n in names if n in possible) for amount, names in ROWS.items()}
+    return found or paper
 
 
 def ordered(

@@ -1,10 +1,10 @@
 """From the results of jobs to the table of the comparison, its contrasts and its picture.
 
 A cell is an amount of labelled subjects and a start. Its seeds are averaged; the cases of its folds
-are taken together. A contrast is a start minus RD at the same amount, on the seeds and folds that
-both have, with draws over subjects that both share; all contrasts are adjusted together by Holm.
-Draws are over subjects alone: what another seed would change is not in the intervals. Whether a
-pretext was learned says its validation.
+are taken together. A contrast is a start minus RD, or minus the ordinal ridge of grading, at the
+same amount, on the seeds and folds that both have, with draws over subjects that both share; all
+contrasts are adjusted together by Holm. Draws are over subjects alone: what another seed would
+change is not in the intervals. Whether a pretext was learned says its validation.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from spine_tf.evaluation import bootstrap, contrasts
 from spine_tf.training import model_folder, pretext_mark
 
 Cell = tuple[str, str]  # amount, start
-_BASE = "RD"
+_BASES = ("RD", comparison_scores.RIDGE)
 _COLORS = ("#8a8a8a", "#d1603d", "#1b6ca8", "#0f2f4a", "#5b8c5a", "#b08ea2", "#c9a227")
 
 
@@ -186,15 +186,24 @@ def _row(tested: Tested, cell: Cell) -> dict[str, Any]:
 
 
 def _contrasts(tested: Tested) -> list[dict[str, Any]]:
-    """Every start minus RD, of the measure that stands for the task."""
+    """Starts minus RD, and minus ridge where there is one, of the measure that stands for the task.
+
+    Ridge is a start, too: what RD gains over it is minus what it gains over RD.
+    """
     measure = comparison_scores.HEADLINES[tested.task]
+    pairs = [
+        (amount, start, base)
+        for base in _BASES
+        for amount, start in tested.cases
+        if start != _BASES[0] and start != base
+    ]
     found = []
-    for amount, start in tested.cases:
-        difference = tested.difference((amount, start), (amount, _BASE), measure)
-        if start == _BASE or not difference:
+    for amount, start, base in pairs:
+        difference = tested.difference((amount, start), (amount, base), measure)
+        if not difference:
             continue
         found.append(
-            {"amount": amount, "start": start, "measure": measure}
+            {"amount": amount, "start": start, "base": base, "measure": measure}
             | {name: getattr(difference, name) for name in ("folds", "seeds", "unpaired")}
             | {"mark": tested.mark(start, difference.folds, difference.seeds)}
             | contrasts.describe(difference.score)
@@ -223,11 +232,12 @@ def table(content: Mapping[str, Any]) -> str:
         lines.append("| " + " | ".join([row["amount"], _start_text(row), *values, runs]) + " |")
     if content["contrasts"]:
         measure = content["contrasts"][0]["measure"]
-        lines += ["", f"| {measure}, minus {_BASE} | difference | p | p, Holm | folds x seeds |"]
+        lines += ["", f"| {measure} | difference | p | p, Holm | folds x seeds |"]
         lines += ["| --- " * 5 + "|"]
     for one in content["contrasts"]:
         runs = f"{len(one['folds'])} x {len(one['seeds'])}"
-        cells = (f"{one['amount']} {_start_text(one)}", bootstrap.text(one), f"{one['p']:.3f}")
+        what = f"{one['amount']} {_start_text(one)} - {one['base']}"
+        cells = (what, bootstrap.text(one), f"{one['p']:.3f}")
         lines.append("| " + " | ".join((*cells, f"{one['p_holm']:.3f}", runs)) + " |")
     if content["not_run"]:
         lines += ["", "Not run:", ""]

@@ -1,7 +1,8 @@
 """What the evaluation of a downstream task says of its test cases, as scores with shared draws.
 
     segmentation     Dice, sensitivity, specificity, HD95 of every region, and means over regions
-    localisation     distances of centres and walls of every organ, and means over organs
+    localisation     distances of centres and walls of every organ that the patient has, whether it
+                     was found (else the distances are those of the mean box), and means over organs
     classification   precision, recall and F1, averaged over classes
     grading          balanced accuracy and quadratic kappa of one grading
 
@@ -43,8 +44,18 @@ CLAIMED = {
     "classification": ("f1", "precision", "recall"),
     "grading": ("quadratic_kappa", "balanced_accuracy"),
 }
+# Task -> further means over organs that no claim is about.
+_FURTHER = {"localisation": ("found",)}
 HEADLINES = {task: names[0] for task, names in CLAIMED.items()}
-_VALUES = ("_dice", "_sensitivity", "_specificity", "_hd95_mm", "_centroid_mm", "_wall_mm")
+_VALUES = (
+    "_dice",
+    "_sensitivity",
+    "_specificity",
+    "_hd95_mm",
+    "_centroid_mm",
+    "_wall_mm",
+    "_found",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +68,7 @@ class Cases:
         values: Measure -> [cases] float; NaN is no value. Of segmentation and localisation.
         true: [cases] class index. Of classification and grading.
         predicted: As `true`.
-        num_classes: Number of classes, or 0.
+        classes: Their names, of which the indices are; none where cases have values.
     """
 
     key: np.ndarray
@@ -65,7 +76,7 @@ class Cases:
     values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     true: np.ndarray | None = None
     predicted: np.ndarray | None = None
-    num_classes: int = 0
+    classes: tuple[str, ...] = ()
 
 
 def measures(task: str, cases: Cases) -> dict[str, Callable | None]:
@@ -81,8 +92,11 @@ def join(parts: Sequence[Cases]) -> Cases:
     Raises:
         ValueError: If their classes are not the same.
     """
-    if len({(part.num_classes, *part.values) for part in parts}) > 1:
-        raise ValueError("`parts` must be of the same classes or regions, got different ones.")
+    if len({(part.classes, *part.values) for part in parts}) > 1:
+        raise ValueError(
+            "`parts` must be of the same classes or regions, got folds of different ones. Name them"
+            " in --task_options, so that a fold whose training images lack one has it, too."
+        )
     key = np.concatenate([part.key for part in parts])
     order = np.argsort(key, kind="stable")
 
@@ -96,7 +110,7 @@ def join(parts: Sequence[Cases]) -> Cases:
         values={name: joined(lambda part, name=name: part.values[name]) for name in first.values},
         true=None if first.true is None else joined(lambda part: part.true),
         predicted=None if first.true is None else joined(lambda part: part.predicted),
-        num_classes=first.num_classes,
+        classes=first.classes,
     )
 
 
@@ -124,7 +138,7 @@ class Draws:
             values = subject_means.per_unit(cases.values[measure], self._units, self._num_units)
             return subject_means.mean(values, self._counts)
         return contrasts.score(
-            cases.true, cases.predicted, cases.num_classes, self._units, self._counts, metric
+            cases.true, cases.predicted, len(cases.classes), self._units, self._counts, metric
         )
 
     def difference(
@@ -176,7 +190,7 @@ def column(found: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
 def read(task: str, evaluation_dir: str) -> Cases:
     """Reads what `spine-tf evaluate` has written of one model."""
     if task in ("segmentation", "localisation"):
-        return _read_values(evaluation_dir, CLAIMED[task])
+        return _read_values(evaluation_dir, (*CLAIMED[task], *_FURTHER.get(task, ())))
     if task == "classification":
         found = rows(evaluation_dir, "predictions.csv")
         evaluated = files.read_json(os.path.join(evaluation_dir, run.EVALUATION), run.FORMAT)
@@ -185,7 +199,7 @@ def read(task: str, evaluation_dir: str) -> Cases:
             np.array([names.index(row[name]) for row in found]) for name in ("label", "predicted")
         )
         return Cases(
-            column(found, "key"), column(found, "subject"), {}, true, predicted, len(names)
+            column(found, "key"), column(found, "subject"), {}, true, predicted, tuple(names)
         )
     return _read_grades(evaluation_dir, "predicted")
 
@@ -205,6 +219,10 @@ def _read_values(evaluation_dir: str, means: Sequence[str]) -> Cases:
     values = {
         name: np.array([float(row[name] or "nan") for row in found], np.float64) for name in names
     }
+    for name in names:
+        if name.endswith("_found"):  # an organ that the patient lacks cannot be missed
+            is_there = np.isfinite(values[name.removesuffix("found") + "centroid_mm"])
+            values[name] = np.where(is_there, values[name], np.nan)
     key = np.array([f"{row['case']}/{row.get('view', '')}" for row in found])
     cases = Cases(key, column(found, "subject"), values)
     for mean in means:
@@ -222,4 +240,6 @@ def _read_grades(evaluation_dir: str, name: str) -> Cases:
         np.array([grading.class_index(int(row[each])) for row in found]) for each in ("grade", name)
     )
     subject = column(found, "subject")
-    return Cases(column(found, "key"), subject, {}, true, predicted, grading.num_classes)
+    return Cases(
+        column(found, "key"), subject, {}, true, predicted, tuple(map(str, grading.grades))
+    )

@@ -4,8 +4,10 @@
         --folds=3 --train_percents=50,25 --train_subjects=2 --spacing_mm=1 --resample=in_plane \\
         --slices=labelled
     python -m benchmarks.pretext_comparison --data_dir=slices --task=segmentation \\
-        --task_options='{"patch_size": 80}' --preset=unet-16 \\
-        --pretext_options='{"anatomy": "slice", "patch_size": 80}' \\
+        --task_options='{"patch_size": 128}' --preset=unet-16 \\
+        --settings='{"batch_size": 2, "weight_decay": 0}' \\
+        --pretext_options='{"anatomy": "slice", "patch_size": 128}' \\
+        --pretext_settings='{"batch_size": 4, "weight_decay": 0}' \\
         --rows=percent100=RD/CR,subjects2=RD/AE/CR --work_dir=work
 
 trains every start with every amount of labelled subjects, on every fold, with every seed. A pretext
@@ -17,9 +19,11 @@ A run that was stopped goes on with the same command; what is done is not done a
     RD+AG   ... augmented images      JS   jigsaw                  LO         --longitudinal_dir
     AE      autoencoder               CP   context prediction      LO-frozen  ... encoder as it is
 
-Validation chooses the epoch. Every model is tested once. Intervals are 95% bootstrap intervals over
-subjects; seeds are averaged. A pretext that was not learned, by the rules of docs/evaluation.md and
-its validation, is marked and stays in the table.
+Crops of discs, of the task grading, are augmented in every row; other images in RD+AG alone. An
+amount is of training subjects: validation, which chooses the epoch and when the rate falls, keeps
+all of its own, so subjects2 uses labels of more than two patients. Every model is tested once.
+Intervals are 95% bootstrap intervals over subjects; seeds are averaged. A pretext that was not
+learned, by the rules of docs/evaluation.md and its validation, is marked and stays in the table.
 
 Writes OUTPUT_DIR/pretexts_NAME.json, .md and .png.
 """
@@ -75,7 +79,7 @@ def main(argv: list[str]) -> int:
 
     tf.config.experimental.enable_op_determinism()
     plan = _plan()
-    rows = comparison_jobs.parse_rows(_FLAGS.rows)
+    rows = comparison_jobs.parse_rows(_FLAGS.rows, _FLAGS.task)
     jobs = comparison_jobs.ordered(rows, cli.whole_numbers("folds"), cli.whole_numbers("seeds"))
     comparison_jobs.check(plan, jobs)
     comparison_jobs.try_out(plan, jobs)

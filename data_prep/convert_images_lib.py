@@ -135,6 +135,7 @@ def _slice(image: np.ndarray, request: dataset_lib.ScanRequest, chosen: settings
     place = _compiled(plain_images.place, (chosen.image_rows, chosen.image_columns))
     placed, valid = (value.numpy() for value in place(image - lowest))
     box = tuple(slice(found.min(), found.max() + 1) for found in np.nonzero(valid))
+    swaps.check_size(*(s.stop - s.start for s in box))  # a long one is thin when it is fitted in
     measured = intensities.describe(placed[box][..., None] + lowest)
     one = slice_schema.Slice(
         **request.whose,

@@ -70,11 +70,34 @@ def test_a_claim_is_of_every_region():
     cells = {("percent50", "RD"): cases(0.8, 0.8), ("percent50", "CR"): cases(0.95, 0.75)}
     cells[("percent100", "RD")] = cases(0.9, 0.9)
     planned = {"percent100": ["RD"], "percent50": ["RD", "CR"]}
-    tested = comparison_results.Tested("segmentation", cells, 50, planned, {})
+    tested = comparison_results.Tested("segmentation", cells, 500, planned, {})
     found = {one["id"]: one["verdict"] for one in comparison_claims.judge(tested)}
     assert found["CR is best of percent50 in dice"] == "not held"  # of the canal it is worse
     assert found["CR at half reaches RD with all in disc_dice"] == "held"
     assert found["CR at half reaches RD with all in canal_dice"] == "not held"
+
+
+def test_one_of_many_below_by_chance_refutes_nothing():
+    # Five rivals, of which one is better by a little in 20 noisy cases: p is some percent alone.
+    cases = {"CR": _cases(0.8, 0.0)} | {name: _cases(0.7, 0.0) for name in ("RD", "AE", "RP", "JS")}
+    better = _cases(0.8, 0.0)
+    better.values["dice"] = better.values["dice"] + np.where(np.arange(20) < 13, 0.03, -0.029)
+    cells = {("percent50", start): {0: {0: one}} for start, one in (cases | {"CP": better}).items()}
+
+    def judged(planned):
+        tested = comparison_results.Tested("segmentation", cells, 2000, {"percent50": planned}, {})
+        found = comparison_claims.judge(tested)
+        return next(one for one in found if one["id"] == "CR is best of percent50 in dice")
+
+    # Alone it is told from chance or not as its interval says; among five it is not.
+    (alone,) = judged(["CR", "CP"])["numbers"]
+    found = judged(["CR", "CP", "RD", "AE", "RP", "JS"])
+    part = next(one for one in found["numbers"] if "CP" in one["name"])
+    assert part["p"] == alone["p"] and alone["p"] > 0.01
+    assert found["verdict"] == "undecided"
+    # Better in every case, it refutes the claim among five, too.
+    better.values["dice"] = np.full(20, 0.81)
+    assert judged(["CR", "CP", "RD", "AE", "RP", "JS"])["verdict"] == "not held"
 
 
 def test_claims_carry_the_mark():

@@ -28,9 +28,10 @@ def _plan(tmp_path, **values):
 
 
 def test_rows():
-    found = comparison_jobs.parse_rows(["percent100=RD/CR", "subjects2=RD"])
+    rows = ["percent100=RD/CR", "subjects2=RD"]
+    found = comparison_jobs.parse_rows(rows, "segmentation")
     assert found == {"percent100": ("RD", "CR"), "subjects2": ("RD",)}
-    paper = comparison_jobs.parse_rows([])
+    paper = comparison_jobs.parse_rows([], "segmentation")
     assert paper["percent100"] == ("RD",)
     seven = ("RD", "RD+AG", "AE", "RP", "JS", "CP", "CR")
     assert paper["percent50"] == paper["percent25"] == seven
@@ -39,7 +40,14 @@ def test_rows():
 @pytest.mark.parametrize("text", ["percent50", "percent50=XX", "half=RD", "percent=RD", "=RD"])
 def test_rows_of_another_form(text):
     with pytest.raises(ValueError, match="`rows` must be of the form percent50=RD/CR"):
-        comparison_jobs.parse_rows([text])
+        comparison_jobs.parse_rows([text], "segmentation")
+
+
+def test_discs_are_always_augmented_so_there_is_no_row_of_it():
+    paper = comparison_jobs.parse_rows([], "grading")
+    assert paper["percent50"] == ("RD", "AE", "RP", "JS", "CP", "CR")
+    with pytest.raises(ValueError, match="of the starts of grading: RD, AE, .*got 'percent50=RD"):
+        comparison_jobs.parse_rows(["percent50=RD+AG"], "grading")
 
 
 def test_a_pretext_comes_before_its_first_use_and_once():

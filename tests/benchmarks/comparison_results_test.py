@@ -53,6 +53,17 @@ def test_a_difference_is_paired():
     assert by_start["CR"]["p_holm"] == pytest.approx(2 * by_start["CR"]["p"], abs=1e-6)
 
 
+def test_starts_are_set_against_ridge_too():
+    tested = _tested(**{"RD": 0.80, "CR": 0.85, comparison_scores.RIDGE: 0.90})
+    found = comparison_results._contrasts(tested)
+    values = {(one["start"], one["base"]): round(one["value"], 6) for one in found}
+    assert values == {
+        ("CR", "RD"): 0.05,
+        ("ordinal ridge", "RD"): 0.1,
+        ("CR", "ordinal ridge"): -0.05,
+    }
+
+
 def test_marks_are_of_the_runs_that_count():
     tested = _tested(RD=0.8, CR=0.9)
     assert tested.mark("CR", [0, 1], [0]) == "pretext not learned, 1 of 2"
@@ -112,7 +123,7 @@ def test_table_and_picture(tmp_path):
     text = comparison_results.table(content)
     # Of the two pretexts of this row one was not learned; that of another seed is not its own.
     assert "| percent50 | CR (pretext not learned, 1 of 2) |" in text
-    assert "| percent50 CR (pretext not learned, 1 of 2) |" in text
+    assert "| percent50 CR (pretext not learned, 1 of 2) - RD |" in text
     assert "| 2 x 1 |" in text
     assert f"- {jobs[-1].name}: the budget was used" in text
     assert isinstance(comparison_results.picture(content), figure.Figure)

@@ -45,12 +45,19 @@ def test_segmentation(tmp_path):
 def test_localisation(tmp_path):
     header = ["case", "subject", "fold", "liver_centroid_mm", "liver_wall_mm", "liver_found"]
     _write(
-        tmp_path / "cases.csv", header, ["c1", "s1", 0, 8.0, 4.0, 1], ["c2", "s2", 0, 2.0, 1.0, 1]
+        tmp_path / "cases.csv",
+        header,
+        ["c1", "s1", 0, 8.0, 4.0, 1],
+        ["c2", "s2", 0, 2.0, 1.0, 0],
+        ["c3", "s3", 0, "", "", 1],  # without a liver
     )
     cases = comparison_scores.read("localisation", str(tmp_path))
-    assert list(cases.values) == [*("liver_centroid_mm", "liver_wall_mm", "centroid_mm", "wall_mm")]
-    score = comparison_scores.Draws(cases, 50).score(cases, "centroid_mm", None)
-    assert score.value == pytest.approx(5.0)
+    names = ["centroid_mm", "wall_mm", "found"]
+    assert list(cases.values) == [*(f"liver_{name}" for name in names), *names]
+    draws = comparison_scores.Draws(cases, 50)
+    assert draws.score(cases, "centroid_mm", None).value == pytest.approx(5.0)
+    # One of two livers was found; where there is none, a box is no find.
+    assert draws.score(cases, "found", None).value == pytest.approx(0.5)
 
 
 def test_classification(tmp_path):
@@ -83,7 +90,7 @@ def test_grading_and_its_ridge(tmp_path, ridge):
     rows.append(["k9", "s9", "disc_bulging", 1, 1, 1])
     _write(tmp_path / "predictions.csv", header, *rows)
     cases = comparison_scores.read("grading", str(tmp_path))
-    assert len(cases.key) == 4 and cases.num_classes == 5
+    assert len(cases.key) == 4 and cases.classes == ("1", "2", "3", "4", "5")
     metric = comparison_scores.measures("grading", cases)["balanced_accuracy"]
     draws = comparison_scores.Draws(cases, 50)
     assert draws.score(cases, "balanced_accuracy", metric).value == pytest.approx(3 / 4)
@@ -102,3 +109,14 @@ def test_folds_are_joined_in_the_order_of_keys():
     joined = comparison_scores.join([cases("c3", "c1"), cases("c2")])
     assert joined.key.tolist() == ["c1", "c2", "c3"]
     assert joined.values["dice"].tolist() == [1, 2, 3]
+
+
+def test_folds_of_other_classes_are_not_joined():
+    def cases(*classes):
+        return comparison_scores.Cases(
+            *(np.array(["k1"]),) * 2, {}, np.zeros(1, int), np.zeros(1, int), classes
+        )
+
+    assert comparison_scores.join([cases("a", "b")] * 2).classes == ("a", "b")
+    with pytest.raises(ValueError, match="`parts` must be of the same classes"):
+        comparison_scores.join([cases("a", "b"), cases("b", "c")])

@@ -216,6 +216,13 @@ def test_an_image_that_holds_no_two_patches_is_no_slice(folder, shape):
     assert _slice(folder, np.arange(18, dtype=np.float32).reshape(3, 6))["image"].any()
 
 
+def test_a_long_image_that_is_thin_when_it_is_fitted_in_is_no_slice(folder):
+    # 6 of 3000 columns: 64 columns are left with a tenth of a row.
+    image = np.arange(18_000, dtype=np.float32).reshape(6, 3000)
+    with pytest.raises(ValueError, match="is too small: 1 x 64 pixels"):
+        _slice(folder, image, image_rows=64, image_columns=64)
+
+
 def test_both_kinds_at_once(folder):
     rows = [("0.png", "anna", 0, "v", ""), ("1.png", "anna", 9, "v", "")]
     chosen = settings.ImageSettings(kinds=("image_pairs", "slice"))

@@ -76,6 +76,36 @@ def test_kept_features_are_those_of_the_encoder(reused, data_dir, source):
     assert len(os.listdir(folder)) == 3
 
 
+def test_an_epoch_of_several_passes_takes_a_draw_each_and_goes_on_in_any(
+    reused, data_dir, tmp_path
+):
+    encoder = model_folder.find_encoder(reused.load_model())
+    data = records.open_folder(data_dir)
+    indices = {s: data.index("disc", "grading", s) for s in ("train", "validation")}
+    length = loop.batches_lib.Batches(reused.task, reused.train_config, 0.5, indices).num_steps(
+        "train"
+    )
+    settings = dataclasses.replace(reused.train_config, steps_per_epoch=3 * length - 1)
+    plain = loop.batches_lib.Batches(reused.task, settings, 0.5, indices)
+    kept = frozen_features.FeatureBatches(plain, encoder, 10, str(tmp_path / "kept"))
+    # The second epoch: passes 3 to 5.
+    pairs = list(zip(kept.of_epoch("train", 1), plain.of_epoch("train", 1), strict=True))
+    assert [step for (step, _), _ in pairs] == list(range(3 * length - 1))
+    for (step, one), (same_step, other) in pairs:
+        expected = encoder(other.inputs["crop"], training=False)["conv5"]
+        (found,) = one.inputs.values()
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert step == same_step
+        for name, labels in other.labels.items():
+            np.testing.assert_array_equal(one.labels[name], labels)
+    for first in (1, length, 2 * length, 2 * length + 1):
+        left = list(kept.of_epoch("train", 1, first))
+        assert [step for step, _ in left] == list(range(first, 3 * length - 1))
+        if left:
+            (found,), (whole,) = (b.inputs.values() for b in (left[0][1], pairs[first][0][1]))
+            np.testing.assert_array_equal(found, whole)
+
+
 def test_the_third_epoch_takes_the_first_draw_again(reused, data_dir, tmp_path, source):
     before = _files(os.path.join(reused.path, "features"))
     _train(data_dir, reused.path, source, epochs=4, feature_draws=2)
