@@ -16,7 +16,10 @@ folds; p values of the differences are adjusted together by Holm.
 Writes OUTPUT_DIR/encoder_ridge.json and .md.
 """
 
+from __future__ import annotations
+
 import os
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +27,9 @@ import numpy as np
 from absl import flags
 
 from spine_tf import cli
+
+if typing.TYPE_CHECKING:
+    from spine_tf.data import records
 
 _FLAGS = flags.FLAGS
 _NAME = "encoder_ridge"
@@ -83,7 +89,7 @@ def main(argv: list[str]) -> None:
 # === Features ===
 
 
-def all_inputs(index) -> dict[str, np.ndarray]:
+def all_inputs(index: records.Index) -> dict[str, np.ndarray]:
     """Returns row of the table -> [discs, features]."""
     from spine_tf.evaluation import ridge_baseline
 
@@ -98,7 +104,9 @@ def all_inputs(index) -> dict[str, np.ndarray]:
     return found
 
 
-def network_features(model_dir: str, index, batch_size: int) -> dict[str, np.ndarray]:
+def network_features(
+    model_dir: str, index: records.Index, batch_size: int
+) -> dict[str, np.ndarray]:
     """Returns what a network says of discs.
 
     Args:
@@ -151,7 +159,7 @@ def network_features(model_dir: str, index, batch_size: int) -> dict[str, np.nda
     return inference.map_crops(index, items, describe, crop_scale=scale, batch_size=batch_size)
 
 
-def _with_rows(index, rows):
+def _with_rows(index: records.Index, rows):
     import dataclasses
 
     return dataclasses.replace(index, rows=tuple(rows))
