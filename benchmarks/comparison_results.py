@@ -261,6 +261,7 @@ def picture(content: Mapping[str, Any]) -> figure.Figure:
     starts = list(dict.fromkeys(row["start"] for row in content["rows"]))
     made = figure.Figure(figsize=(1.6 + 2.2 * len(amounts), 3.6), layout="constrained")
     axes = made.add_subplot()
+    most = max((len(row["folds"]) for row in content["rows"]), default=0)
     for row in content["rows"]:
         number, found = starts.index(row["start"]), row["measures"][measure]
         if found["value"] is None:
@@ -273,8 +274,9 @@ def picture(content: Mapping[str, Any]) -> figure.Figure:
         color = _COLORS[number % len(_COLORS)]
         axes.plot([x, x], [low, high], color=color, linewidth=1.6)
         axes.plot(x, found["value"], "o", color=color, fillstyle="full" if filled else "none")
+        is_whole = len(row["folds"]) == most
         axes.annotate(
-            row["start"],
+            row["start"] if is_whole else f"{row['start']}*",
             (x, high),
             xytext=(0, 3),
             textcoords="offset points",
@@ -284,7 +286,10 @@ def picture(content: Mapping[str, Any]) -> figure.Figure:
         )
     axes.set_xticks(range(len(amounts)), amounts)
     axes.set_ylabel(measure.replace("_", " "))
-    axes.set_title(f"{content['task']}: by start and labelled training subjects", fontsize=10)
+    title = f"{content['task']}: by start and labelled training subjects"
+    if any(len(row["folds"]) < most for row in content["rows"]):
+        title += f"; * not all of {most} folds"
+    axes.set_title(title, fontsize=10)
     axes.margins(y=0.12)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
