@@ -208,8 +208,8 @@ def _contrasts(tested: Tested) -> list[dict[str, Any]]:
             | {"mark": tested.mark(start, difference.folds, difference.seeds)}
             | contrasts.describe(difference.score)
         )
-    adjusted = contrasts.holm([one["p"] for one in found])
-    return [one | {"p_holm": round(p, 6)} for one, p in zip(found, adjusted, strict=True)]
+    contrasts.add_holm(found)
+    return found
 
 
 def _pretext_row(found: Mapping[str, Any]) -> dict[str, Any]:

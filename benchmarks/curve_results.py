@@ -182,9 +182,7 @@ def contrast_results(scores: Scores, planned: Sequence[Contrast]) -> list[dict]:
             | {"parts": [[weight, *cell] for weight, cell in contrast.parts]}
             | described
         )
-    others = [one for one in found if not one["is_primary"]]
-    for one, adjusted in zip(others, contrasts.holm([o["p"] for o in others]), strict=True):
-        one["p_holm"] = round(adjusted, 6)
+    contrasts.add_holm([one for one in found if not one["is_primary"]])
     return found
 
 

@@ -18,6 +18,7 @@ Writes OUTPUT_DIR/encoder_ridge.json and .md.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import typing
 from collections.abc import Mapping
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> None:
     grading = gradings.from_name(_FLAGS.grading)
     index = records.open_folder(_FLAGS.data_dir).index("disc")
     graded = [row for row in index.rows if grading.name in row["grades"]]
-    index = _with_rows(index, graded)
+    index = dataclasses.replace(index, rows=tuple(graded))
     true = np.array([grading.class_index(row["grades"][grading.name]) for row in graded])
     inputs = all_inputs(index)
     family, subject = index.column("family"), index.column("subject")
@@ -159,12 +160,6 @@ def network_features(
     return inference.map_crops(index, items, describe, crop_scale=scale, batch_size=batch_size)
 
 
-def _with_rows(index: records.Index, rows):
-    import dataclasses
-
-    return dataclasses.replace(index, rows=tuple(rows))
-
-
 # === Folds, scores ===
 
 
@@ -230,9 +225,7 @@ def compare(
                 minus = contrasts.weighted_sum([(1, score), (-1, scores[HAND_MADE])])
                 found = {"row": name, "measure": measure} | contrasts.describe(minus)
                 differences.append(found)
-    adjusted = contrasts.holm([found["p"] for found in differences])
-    for found, p in zip(differences, adjusted, strict=True):
-        found["p_holm"] = p
+    contrasts.add_holm(differences)
     return {"rows": rows, "differences": differences}
 
 
@@ -246,9 +239,9 @@ def table(content: Mapping[str, Any]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
     of_row = {(found["row"], found["measure"]): found for found in content["differences"]}
     for name, measures in content["rows"].items():
-        kappa, accuracy = (of_row.get((name, measure)) for measure in MEASURES)
         cells = [name, str(content["num_features"][name])]
-        for measure, found in zip(MEASURES, (kappa, accuracy), strict=True):
+        for measure in MEASURES:
+            found = of_row.get((name, measure))
             cells.append(bootstrap.text(measures[measure]))
             cells += [bootstrap.text(found), f"{found['p_holm']:.2f}"] if found else ["-", "-"]
         lines.append(f"| {' | '.join(cells)} |")

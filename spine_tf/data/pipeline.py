@@ -2,7 +2,7 @@
 
 Because every batch follows from the plan and the seed, a run resumes at any step without a stored
 iterator. An item's augmentation follows from the seed and the item itself, not from its place in
-the plan: a record looks the same in one epoch of any subset that holds it.
+the plan: a record looks the same in one pass over any subset that holds it.
 """
 
 import zlib

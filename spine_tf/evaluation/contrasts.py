@@ -98,3 +98,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p_values))
     adjusted[order] = stepped
     return adjusted.tolist()
+
+
+def add_holm(described: Sequence[dict[str, Any]]) -> None:
+    """Adds "p_holm" to contrasts from `describe`, which are adjusted together."""
+    adjusted = holm([one["p"] for one in described])
+    for one, p in zip(described, adjusted, strict=True):
+        one["p_holm"] = round(p, 6)

@@ -93,14 +93,21 @@ class Batches:
 
         An epoch is one pass, or `steps_per_epoch` steps: then the last pass is cut short.
         """
-        limit = self._settings.steps_per_epoch if split == "train" else 0
-        length = len(self._pass(split, 0))
-        if not limit or not length:
-            return [(epoch, self._pass(split, epoch))]
-        count = -(-limit // length)
-        numbers = range(epoch * count, (epoch + 1) * count)
-        lengths = [length] * (count - 1) + [limit - (count - 1) * length]
-        return [(n, self._pass(split, n)[:end]) for n, end in zip(numbers, lengths, strict=True)]
+        found, left = [], self._limit(split) or None
+        for number in self._pass_numbers(split, epoch):
+            plan = self._pass(split, number)[:left]
+            left = left and left - len(plan)
+            found.append((number, plan))
+        return found
+
+    def _limit(self, split: str) -> int:
+        """Steps of an epoch; 0 is one pass."""
+        return self._settings.steps_per_epoch if split == "train" else 0
+
+    def _pass_numbers(self, split: str, epoch: int) -> range:
+        limit, length = self._limit(split), len(self._pass(split, 0))
+        count = -(-limit // length) if limit and length else 1
+        return range(epoch * count, (epoch + 1) * count)
 
     def _pass(self, split: str, number: int) -> np.ndarray:
         """Plan of one pass over a split."""
@@ -113,14 +120,15 @@ class Batches:
 
     def num_steps(self, split: str) -> int:
         """Steps of an epoch."""
-        return len(self.plan(split, 0))
+        length = len(self._pass(split, 0))
+        return (self._limit(split) or length) if length else 0
 
     def of_epoch(
         self, split: str, epoch: int, first_step: int = 0
     ) -> Iterator[tuple[int, task.Batch]]:
         """Yields (step, batch) of an epoch; weights add up to 1 over the batch."""
         training = split == "train" and self._settings.augment
-        seed = self.seed(split, self.passes(split, epoch)[0][0])
+        seed = self.seed(split, self._pass_numbers(split, epoch)[0])
         for step, batch in self.from_host(split, epoch, first_step):
             if self._parse:
                 batch = self._finish[split](batch)
@@ -150,7 +158,7 @@ class Batches:
     @property
     def sizes(self) -> list[int]:
         """Examples of a whole batch of each split."""
-        return [self.plan(split, 0).shape[1] for split in self.indices]
+        return [self._pass(split, 0).shape[1] for split in self.indices]
 
     @property
     def is_chief(self) -> bool:
