@@ -137,6 +137,22 @@ class DataFolder:
         labels = self.manifest["settings"].get("labels") or {}
         return dict(sorted((min(values), name) for name, values in labels.items()))
 
+    def labels_of(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Returns the label that has each name here.
+
+        Raises:
+            ValueError: If a name is of no label.
+        """
+        labels = {name: label for label, name in self.label_names.items()}
+        missing = [name for name in names if name not in labels]
+        if missing:
+            raise ValueError(
+                f"{self.path}: `--label_names` must name the labels of the model,"
+                f" {', '.join(names)}, got {', '.join(labels) or 'none'}. Convert again with these"
+                " names; a label that no volume shows may be named, too."
+            )
+        return tuple(labels[name] for name in names)
+
     @property
     def protocols(self) -> list[str]:
         """Names of the protocols that have a split."""

@@ -106,7 +106,8 @@ def open_folds(
             )
         test = data.index(folders[0].task.test_kind)
         notes = leakage.check_unseen(folders[0].path, data, test.column("family"))
-        folds = [Fold(folders[0], test, None, "; ".join(notes))]
+        folder = dataclasses.replace(folders[0], task=folders[0].task.for_data(data))
+        folds = [Fold(folder, test, None, "; ".join(notes))]
     else:
         if len(folders) > 1 and options.split != "test":
             raise ValueError(

@@ -79,6 +79,15 @@ class Task(abc.ABC):
         del index
         return self
 
+    def for_data(self, data: records.DataFolder) -> "Task":
+        """Returns the trained task for another data set, which may number its labels otherwise.
+
+        Raises:
+            ValueError: If the data set does not name a label that the task knows.
+        """
+        del data
+        return self
+
     def check(self, indices: Mapping[str, records.Index]) -> None:
         """Raises ValueError where the records of a split cannot train, validate or test it.
 

@@ -63,6 +63,9 @@ class Localisation(whole_slice_task.WholeSliceTask):
         labels = tuple(found[organ] for organ in organs)
         return dataclasses.replace(made, organs=organs, labels=labels)
 
+    def for_data(self, data: records.DataFolder) -> "Localisation":
+        return dataclasses.replace(self, labels=data.labels_of(self.organs))
+
     @property
     def num_outputs(self) -> int:
         return len(self.organs)

@@ -34,6 +34,7 @@ class Segmentation(image_task.ImageTask):
         regions: Unions of labels by name, such as "whole=1+2+4", that the metric is the mean of;
             empty is `BRATS_REGIONS` for data of BraTS, else one per label.
         labels: Labels of the records, in the order of the classes from 1 on; filled in.
+        label_names: Name of each label in the data set of the training; filled in.
     """
 
     anatomies: ClassVar[Sequence[str]] = (image_task.SLICE,)
@@ -41,11 +42,12 @@ class Segmentation(image_task.ImageTask):
     anatomy: str = image_task.SLICE
     regions: tuple[str, ...] = ()
     labels: tuple[int, ...] = ()
+    label_names: tuple[str, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
-        object.__setattr__(self, "regions", tuple(self.regions))
-        object.__setattr__(self, "labels", tuple(self.labels))
+        for name in ("regions", "labels", "label_names"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         parse_regions(self.regions)
 
     def configure(self, index: records.Index) -> "Segmentation":
@@ -62,8 +64,22 @@ class Segmentation(image_task.ImageTask):
             raise ValueError(
                 f"`regions` must be of the labels {labels}, got {sorted(named - set(labels))}."
             )
-        regions = self.regions or _default_regions(labels, index.folder)
-        return dataclasses.replace(made, labels=labels, regions=regions)
+        data = records.open_folder(index.folder)
+        return dataclasses.replace(
+            made,
+            labels=labels,
+            regions=self.regions or _default_regions(labels, data),
+            label_names=tuple(data.label_names.get(label, str(label)) for label in labels),
+        )
+
+    def for_data(self, data: records.DataFolder) -> "Segmentation":
+        labels = data.labels_of(self.label_names)
+        label_of = {old: str(new) for old, new in zip(self.labels, labels, strict=True)}
+        regions = tuple(
+            f"{name}={'+'.join(label_of[label] for label in region)}"
+            for name, region in parse_regions(self.regions).items()
+        )
+        return dataclasses.replace(self, labels=labels, regions=regions)
 
     @property
     def region_labels(self) -> dict[str, tuple[int, ...]]:
@@ -147,12 +163,11 @@ def parse_regions(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _default_regions(labels: tuple[int, ...], data_dir: str) -> tuple[str, ...]:
+def _default_regions(labels: tuple[int, ...], data: records.DataFolder) -> tuple[str, ...]:
     """Those of BraTS for a data set of it that shows all its labels, else none."""
     if tuple(sorted(labels)) != BRATS_LABELS:
         return ()
-    is_brats = records.open_folder(data_dir).manifest["source"] == BRATS
-    return BRATS_REGIONS if is_brats else ()
+    return BRATS_REGIONS if data.manifest["source"] == BRATS else ()
 
 
 def _likely(classes: tf.Tensor, foreground: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,7 @@ import pytest
 
 from spine_tf.data import records
 from spine_tf.evaluation import fold, options
+from spine_tf.tasks.downstream import grading
 from spine_tf.training import leakage
 from tests.spine_tf import small_data, untrained
 
@@ -55,6 +56,13 @@ def test_other_data_takes_all_records(grading_dir, tmp_path):
     (found,) = fold.open_folds(grading_dir, other, options.Options(other_data=True))
     assert len(found.test) == 3 * 2
     assert found.train is None and "has no families.json" in found.unchecked
+
+
+def test_the_task_is_fitted_to_other_data(monkeypatch, grading_dir, tmp_path):
+    other = small_data.make(tmp_path / "other", (2, 1), seed=5)
+    monkeypatch.setattr(grading.Grading, "for_data", lambda self, data: (self, data.path))
+    (found,) = fold.open_folds(grading_dir, other, options.Options(other_data=True))
+    assert found.folder.task == (fold.find_folders(grading_dir)[0].task, other)
 
 
 def test_other_data_hold_nobody_the_model_has_seen(data_dir, grading_dir, tmp_path):

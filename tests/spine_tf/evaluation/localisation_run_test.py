@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from spine_tf.data import records
 from spine_tf.evaluation import boxes, localisation_run, options
 from spine_tf.tasks.downstream import localisation
 from tests.spine_tf.evaluation import oracles
@@ -78,6 +81,24 @@ def test_without_training_cases_a_miss_has_no_error(monkeypatch, tmp_path):
     cube = results["organs"]["cube"]
     assert cube["misses"] == 1 and cube["centroid_mm"]["value"] is None
     assert written["cases.csv"][1][3] == ""
+
+
+def test_other_data_are_matched_by_the_names_of_labels(monkeypatch, tmp_path):
+    one = _fold(monkeypatch, tmp_path / "data")
+    other = oracles.make_volumes(tmp_path / "other", swapped=True)
+    one = oracles.on_other_data(one, other)
+    assert (one.folder.task.organs, one.folder.task.labels) == (("cube", "bar"), (2, 1))
+    results, _ = localisation_run.evaluate([one], OPTIONS)
+    for found in results["organs"].values():
+        assert found["cases"] == 2 and _values(found, "centroid_mm", "wall_mm") == [0.0, 0.0]
+
+
+def test_other_data_without_a_name(monkeypatch, tmp_path):
+    one = _fold(monkeypatch, tmp_path / "data")
+    other = oracles.make_volumes(tmp_path / "other")
+    made = dataclasses.replace(one.folder.task, organs=("cube", "ball"))
+    with pytest.raises(ValueError, match="must name the labels .*, cube, ball, got cube, bar"):
+        made.for_data(records.open_folder(other))
 
 
 def test_three_views_are_needed(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """Folds whose model is a function, and a data set of volumes whose answers are known by hand."""
 
+import dataclasses
 import json
 import os
 
@@ -45,6 +46,13 @@ def fold_of(monkeypatch, data_dir, task, oracle, *, number=None, with_train=True
     return fold.Fold(folder, test, index if with_train else None)
 
 
+def on_other_data(one, data_dir):
+    """The fold's model and all records of another data set."""
+    data = records.open_folder(str(data_dir))
+    folder = dataclasses.replace(one.folder, task=one.folder.task.for_data(data))
+    return fold.Fold(folder, data.index(folder.task.test_kind), None)
+
+
 def label_map(shift=0):
     """[10, 12, 14] a cube of 3x4x4 and a bar of 3x4x3 voxels; `shift` moves the cube."""
     labels = np.zeros((10, 12, 14), np.uint8)
@@ -53,10 +61,13 @@ def label_map(shift=0):
     return labels
 
 
-def make_volumes(folder, shifts=(0, 1), *, slices="all", views=("axial", "coronal", "sagittal")):
+def make_volumes(
+    folder, shifts=(0, 1), *, slices="all", views=("axial", "coronal", "sagittal"), swapped=False
+):
     """Writes a data set with a volume per subject; returns its path.
 
-    fold0 tests the first subject and trains on the others.
+    fold0 tests the first subject and trains on the others. `swapped` gives each of the two labels
+    the number of the other.
     """
     folder = str(folder)
     os.makedirs(folder)
@@ -66,17 +77,18 @@ def make_volumes(folder, shifts=(0, 1), *, slices="all", views=("axial", "corona
         labels = label_map(shift)
         case = volume_slices.Case(
             array=(1.0 + 10.0 * labels[..., None]).astype(np.float32),
-            label_map=labels,
+            label_map=np.array([0, 2, 1], np.uint8)[labels] if swapped else labels,
             affine=np.diag([*SPACING_MM, 1.0]),
             view=slice_schema.SAGITTAL,
         )
         names = {"subject": f"s{number}", "family": f"f{number}", "scan": f"scan{number}"}
         examples += volume_slices.examples(case, names | {"visit": 0, "days": 0}, chosen)
-    _write(folder, examples, len(shifts))
+    names = reversed(LABELS) if swapped else LABELS
+    _write(folder, examples, len(shifts), dict(zip(names, LABELS.values(), strict=True)))
     return folder
 
 
-def _write(folder, examples, num_subjects):
+def _write(folder, examples, num_subjects, labels):
     name = records.shard_name(schema.SLICE, 0, 1)
     path = os.path.join(folder, name)
     spans = records.write_shard(path, [example.SerializeToString() for example in examples])
@@ -90,7 +102,7 @@ def _write(folder, examples, num_subjects):
     manifest = {
         "schema_version": schema.SCHEMA_VERSION,
         "source": "test",
-        "settings": {"crop_scale": 1.0, "channels": ["x"], "labels": LABELS},
+        "settings": {"crop_scale": 1.0, "channels": ["x"], "labels": labels},
         "kinds": {schema.SLICE: {"files": [{"name": name, "size": os.path.getsize(path)}]}},
         "splits_sha256": files.sha256(os.path.join(folder, records.SPLITS)),
     }

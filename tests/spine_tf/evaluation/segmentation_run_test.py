@@ -60,6 +60,20 @@ def test_regions_are_those_of_the_task(monkeypatch, tmp_path):
     assert np.isfinite(results["regions"]["all"]["hd95_mm"]["value"])
 
 
+@pytest.mark.parametrize("regions", [(), ("cube=1", "both=1+2")])
+def test_other_data_are_matched_by_the_names_of_labels(monkeypatch, tmp_path, regions):
+    data_dir = oracles.make_volumes(tmp_path / "data", views=("sagittal",))
+    task = segmentation.Segmentation(patch_size=32, regions=regions)
+    one = oracles.fold_of(monkeypatch, data_dir, task, whole_cases_test.oracle)
+    other = oracles.make_volumes(tmp_path / "other", views=("sagittal",), swapped=True)
+    one = oracles.on_other_data(one, other)
+    assert one.folder.task.labels == (2, 1)  # of the classes 1 and 2 as before
+    results, _ = segmentation_run.evaluate([one], OPTIONS)
+    expected = {"cube": [2], "both": [2, 1]} if regions else {"bar": [1], "cube": [2]}
+    assert results["labels"] == expected
+    assert [region["dice"]["value"] for region in results["regions"].values()] == [1.0, 1.0]
+
+
 def test_without_label_maps(monkeypatch, tmp_path):
     data_dir = oracles.make_volumes(tmp_path / "data", views=("sagittal",))
     task = segmentation.Segmentation(patch_size=32)

@@ -12,6 +12,14 @@ UNET = config.ModelConfig(width=1 / 32, network=config.UNET)
 INPUTS = augmentation.InputConfig(1.0, 1.0)
 
 
+@pytest.fixture(autouse=True)
+def _data_folder(monkeypatch):
+    """Opens instead of the folder that records are of."""
+    names = {"vertebra": [1], "canal": [100], "disc": [201]}
+    manifest = {"source": "volumes", "settings": {"labels": names}}
+    monkeypatch.setattr(records, "open_folder", lambda path: records.DataFolder("", manifest, {}))
+
+
 def _index(maps, sizes=(20, 20)):
     rows = [
         {
@@ -46,6 +54,7 @@ def _example():
 def test_classes_are_the_labels_of_the_records_in_order():
     made = _made()
     assert made.labels == (1, 100, 201)
+    assert made.label_names == ("vertebra", "canal", "disc")
     np.testing.assert_array_equal(made.class_map(tf.constant([0, 201, 1, 100, 7])), [0, 3, 1, 2, 0])
     assert made.class_counts(_index([{"1": 3, "201": 4}, {"201": 9}])) == {"labels": [3, 0, 13]}
     assert made.region_labels == {"1": (1,), "100": (100,), "201": (201,)}
@@ -135,7 +144,7 @@ def test_regions_are_unions():
     ],
 )
 def test_brats_has_its_regions(monkeypatch, source, maps, regions):
-    folder = records.DataFolder("", {"source": source}, {})
+    folder = records.DataFolder("", {"source": source, "settings": {}}, {})
     monkeypatch.setattr(records, "open_folder", lambda path: folder)
     made = segmentation.Segmentation().configure(_index(maps))
     assert made.region_labels == regions | {"enhancing" if "core" in regions else "4": (4,)}
