@@ -123,6 +123,23 @@ def test_good_volumes_are_converted_beside_bad_ones(tmp_path, capfd):
     assert parsed["foreground"].numpy().sum() == part.rows[0]["foreground_pixels"]
 
 
+def test_volumes_that_cannot_be_used_are_named(tmp_path, capfd):
+    folder, label_map = tmp_path / "in", volume_samples.make_label_map()
+    tiny = np.arange(125, dtype=np.int16).reshape(5, 5, 5)
+    images = dict.fromkeys(volume_samples.BRATS, tiny) | {"seg": (tiny > 90).astype(np.uint8)}
+    volume_samples.write_case(folder, "good")
+    volume_samples.write_case(folder, "grid", seg=label_map[:, 1:])
+    volume_samples.write_case(folder, "empty", t2=np.zeros(volume_samples.SHAPE, np.int16))
+    volume_samples.write_case(folder, "tiny", **images)
+    assert _volumes(folder, "--layout=brats", "--num_shards=2") == cli.EXIT_REJECTED
+    printed = capfd.readouterr().out
+    assert "1 scan; records by kind: 2 slice." in printed
+    assert printed.count("rejected: ") == 3
+    assert "grid_seg.nii.gz: lies on another grid than its image" in printed
+    assert "empty_t2.nii.gz: has no foreground" in printed
+    assert "5 x 5 pixels do not hold two patches" in printed and "tiny" in printed
+
+
 @pytest.mark.slow
 def test_two_processes_write_the_same_slices(tmp_path):
     for name in "abcd":
