@@ -16,6 +16,7 @@ from typing import Any
 
 from absl import flags
 
+from benchmarks import markdown
 from spine_tf import cli
 
 _FLAGS = flags.FLAGS
@@ -152,16 +153,17 @@ def _percent(found: Mapping[str, Any] | None) -> str:
 
 def table(judged: Sequence[Mapping[str, Any]], rows: Sequence[tuple[str, ...]]) -> str:
     """Returns both tables as Markdown; differences in points of balanced accuracy."""
-    lines = ["| claim | verdict | numbers, % [95% interval] (at least) |", "| --- | --- | --- |"]
+    found = []
     for one in judged:
         cells = [
             f"{part['name']}: {_percent(part if part['low'] is not None else None)}"
             f" ({100 * part['bound']:g})"
             for part in one["numbers"]
         ]
-        lines.append(f"| {one['claim']} | {one['verdict']} | {'; '.join(cells)} |")
-    lines += ["", "| | paper, % | here on phantoms, % | same protocol? |", "| --- " * 4 + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
+        found.append((one["claim"], one["verdict"], "; ".join(cells)))
+    lines = markdown.table(("claim", "verdict", "numbers, % [95% interval] (at least)"), found)
+    beside = ("", "paper, %", "here on phantoms, %", "same protocol?")
+    lines += ["", *markdown.table(beside, rows)]
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks import claims, comparison_results, comparison_scores
+from benchmarks import claims, comparison_results, comparison_scores, markdown
 from spine_tf.evaluation import bootstrap, contrasts
 
 _RESTORATION, _RANDOM, _AUGMENTED = "CR", "RD", "RD+AG"
@@ -106,7 +106,7 @@ def _marks(tested: comparison_results.Tested, differences: Sequence[Difference])
 def table(judged: Sequence[Mapping[str, Any]]) -> str:
     """Returns the claims as Markdown; distances in mm, the rest as shares."""
     header = ("claim", "verdict", "folds x seeds", "differences, more is better [95% interval]")
-    lines = [f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
+    rows = []
     for one in judged:
         cells = [
             f"{part['name']}: {bootstrap.text(part)}{_left_out(part)}"
@@ -115,9 +115,8 @@ def table(judged: Sequence[Mapping[str, Any]]) -> str:
         ]
         cells += [f"{name}: {mark}" for name, mark in one["marks"].items()]
         runs = ", ".join(sorted({part["runs"] for part in one["numbers"] if part["runs"]}))
-        row = (one["claim"], one["verdict"], runs or "-", "; ".join(cells) or "-")
-        lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines) + "\n"
+        rows.append((one["claim"], one["verdict"], runs or "-", "; ".join(cells) or "-"))
+    return "\n".join(markdown.table(header, rows)) + "\n"
 
 
 def _left_out(part: Mapping[str, Any]) -> str:

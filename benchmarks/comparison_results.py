@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib import figure
 
-from benchmarks import comparison_jobs, comparison_scores
+from benchmarks import comparison_jobs, comparison_scores, markdown
 from spine_tf.evaluation import bootstrap, contrasts
 from spine_tf.training import model_folder, pretext_mark
 
@@ -224,25 +224,32 @@ def _pretext_row(found: Mapping[str, Any]) -> dict[str, Any]:
 def table(content: Mapping[str, Any]) -> str:
     """Returns rows, contrasts and what was not run as Markdown."""
     names = list(content["rows"][0]["measures"]) if content["rows"] else []
-    header = ["amount", "start", *names, "folds x seeds"]
-    lines = ["| " + " | ".join(header) + " |", "| --- " * len(header) + "|"]
-    for row in content["rows"]:
-        values = [_value_text(row, name) for name in names]
-        runs = f"{len(row['folds'])} x {len(row['seeds'])}"
-        lines.append("| " + " | ".join([row["amount"], _start_text(row), *values, runs]) + " |")
+    rows = [
+        (
+            *(row["amount"], _start_text(row)),
+            *(_value_text(row, name) for name in names),
+            _runs_text(row),
+        )
+        for row in content["rows"]
+    ]
+    lines = markdown.table(("amount", "start", *names, "folds x seeds"), rows)
     if content["contrasts"]:
         measure = content["contrasts"][0]["measure"]
-        lines += ["", f"| {measure} | difference | p | p, Holm | folds x seeds |"]
-        lines += ["| --- " * 5 + "|"]
-    for one in content["contrasts"]:
-        runs = f"{len(one['folds'])} x {len(one['seeds'])}"
-        what = f"{one['amount']} {_start_text(one)} - {one['base']}"
-        cells = (what, bootstrap.text(one), f"{one['p']:.3f}")
-        lines.append("| " + " | ".join((*cells, f"{one['p_holm']:.3f}", runs)) + " |")
-    if content["not_run"]:
-        lines += ["", "Not run:", ""]
-        lines += [f"- {one['name']}: {one['reason']}" for one in content["not_run"]]
-    return "\n".join(lines) + "\n"
+        differences = [
+            (
+                f"{one['amount']} {_start_text(one)} - {one['base']}",
+                *(bootstrap.text(one), f"{one['p']:.3f}", f"{one['p_holm']:.3f}"),
+                _runs_text(one),
+            )
+            for one in content["contrasts"]
+        ]
+        header = (measure, "difference", "p", "p, Holm", "folds x seeds")
+        lines += ["", *markdown.table(header, differences)]
+    return "\n".join([*lines, *markdown.not_run(content["not_run"])]) + "\n"
+
+
+def _runs_text(row: Mapping[str, Any]) -> str:
+    return f"{len(row['folds'])} x {len(row['seeds'])}"
 
 
 def _start_text(row: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import curve_jobs
+from benchmarks import curve_jobs, markdown
 from spine_tf import gradings
 from spine_tf.evaluation import bootstrap, contrasts
 from spine_tf.training import model_folder
@@ -232,17 +232,20 @@ def _run_row(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def table(content: Mapping[str, Any]) -> str:
     """Returns points and contrasts as Markdown."""
-    lines = ["| regime | subjects | scans | balanced accuracy | seeds |", "| --- " * 5 + "|"]
+    points = []
     for point in content["points"]:
         interval = bootstrap.text({"value": point["mean"]} | point)
-        cells = (point["regime"], point["subjects"], point["scans"], interval, point["seeds"])
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    lines += ["", "| contrast | difference | p | p, Holm | seeds |", "| --- " * 5 + "|"]
+        names = (point["regime"], point["subjects"], point["scans"])
+        points.append((*names, interval, point["seeds"]))
+    differences = []
     for one in content["contrasts"]:
         adjusted = "primary" if one["is_primary"] else f"{one['p_holm']:.3f}"
-        cells = (one["name"], bootstrap.text(one), f"{one['p']:.3f}", adjusted, one["seeds"])
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    if content["not_run"]:
-        lines += ["", "Not run:", ""]
-        lines += [f"- {one['name']}: {one['reason']}" for one in content["not_run"]]
+        found = (bootstrap.text(one), f"{one['p']:.3f}", adjusted)
+        differences.append((one["name"], *found, one["seeds"]))
+    lines = [
+        *markdown.table(("regime", "subjects", "scans", "balanced accuracy", "seeds"), points),
+        "",
+        *markdown.table(("contrast", "difference", "p", "p, Holm", "seeds"), differences),
+        *markdown.not_run(content["not_run"]),
+    ]
     return "\n".join(lines) + "\n"

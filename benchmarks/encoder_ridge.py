@@ -231,12 +231,12 @@ def compare(
 
 def table(content: Mapping[str, Any]) -> str:
     """Returns the table of `compare` in Markdown."""
+    from benchmarks import markdown
     from spine_tf.evaluation import bootstrap
 
-    heads = ["ridge on", "features"]
+    heads, rows = ["ridge on", "features"], []
     for measure in MEASURES:
         heads += [measure, f"minus {HAND_MADE}", "p (Holm)"]
-    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
     of_row = {(found["row"], found["measure"]): found for found in content["differences"]}
     for name, measures in content["rows"].items():
         cells = [name, str(content["num_features"][name])]
@@ -244,8 +244,8 @@ def table(content: Mapping[str, Any]) -> str:
             found = of_row.get((name, measure))
             cells.append(bootstrap.text(measures[measure]))
             cells += [bootstrap.text(found), f"{found['p_holm']:.2f}"] if found else ["-", "-"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return "\n".join(markdown.table(heads, rows)) + "\n"
 
 
 if __name__ == "__main__":
