@@ -1,6 +1,7 @@
 """Configurations: what a model and a training run are made of. No TensorFlow here."""
 
 import dataclasses
+import math
 from typing import Any
 
 from spine_tf import flag_field
@@ -11,6 +12,7 @@ NORMS = ("lrn", "batch", "none")
 STRATEGIES = ("one", "mirrored", "multiworker", "auto")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 HOST, DEVICE = "host", "device"
+PLATEAU, COSINE = "plateau", "cosine"
 
 # The names of spine_tf/tasks/__init__.py, which imports TensorFlow.
 TASKS = (
@@ -125,6 +127,13 @@ class TrainConfig:
     weight_decay: float = flag_field.option(
         5e-4, "L2 in the gradient of kernels: decay times the weight."
     )
+    schedule: str = flag_field.option(
+        PLATEAU,
+        "How the rate falls: plateau, where the validation loss does not, and the best epoch is"
+        " kept; cosine, from epoch to epoch towards 0, and the last epoch is kept, for validation"
+        " data that are too few to choose by.",
+        choices=(PLATEAU, COSINE),
+    )
     patience: int = flag_field.option(
         10, "Epochs without progress before the rate is divided by 10."
     )
@@ -205,8 +214,14 @@ class TrainConfig:
             ("strategy", STRATEGIES),
             ("precision", PRECISIONS),
             ("augment_on", (HOST, DEVICE)),
+            ("schedule", (PLATEAU, COSINE)),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(
                     f"`{name}` must be one of {', '.join(choices)}, got {getattr(self, name)!r}."
                 )
+
+    @property
+    def least_fall(self) -> float:
+        """The least fall of the monitored loss that is progress; of cosine every epoch is."""
+        return -math.inf if self.schedule == COSINE else self.min_delta

@@ -124,5 +124,5 @@ def _results(path: str) -> dict[str, Any]:
 
 def _best_epoch(folder: model_folder.ModelFolder) -> dict[str, float]:
     """The numbers of the epoch whose weights are packed."""
-    best = journal.best_row(journal.history(folder.path), folder.train_config.min_delta)
+    best = journal.best_row(journal.history(folder.path), folder.train_config.least_fall)
     return {name: value for name, value in best.items() if name != "seconds"}

@@ -17,10 +17,10 @@ _CALLED = {
     "ModelConfig": "crop_scale width fc6 fc7 norm conv4_padding network",
     "Request": "task model_config train_config data protocol model_dir init_from freeze_encoder"
     " feature_cache",
-    "TrainConfig": "epochs batch_size learning_rate optimizer weight_decay patience min_delta"
-    " max_drops augment augment_strength augment_on strategy precision xla accumulate_steps"
-    " clip_norm steps_per_epoch checkpoint_steps feature_draws reestimate_batches keep_checkpoints"
-    " seed",
+    "TrainConfig": "epochs batch_size learning_rate optimizer weight_decay schedule patience"
+    " min_delta max_drops augment augment_strength augment_on strategy precision xla"
+    " accumulate_steps clip_norm steps_per_epoch checkpoint_steps feature_draws reestimate_batches"
+    " keep_checkpoints seed",
     "Vertebra": "level corners_mm slice_range probability",
     "Volume": "array affine",
     "evaluate_model": "model_dir data_dir output_dir options",

@@ -132,7 +132,7 @@ def best_row(history: Sequence[Mapping[str, float]], min_delta: float) -> Mappin
 
     Args:
         history: Rows of metrics.csv.
-        min_delta: The least fall of the loss that is progress, as the run had it.
+        min_delta: The least fall of the loss that is progress, `least_fall` of the run's settings.
     """
     best: Mapping[str, float] = {}
     lowest = math.inf

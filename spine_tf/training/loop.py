@@ -283,6 +283,7 @@ class _Run:
             transferred.reestimate(self.folder, self._model, self._steps, self._batches, say)
         while int(state.epoch) < settings.epochs and not bool(state.stopped):
             start = time.monotonic()
+            optimizers.start_epoch(self._steps.optimizer, settings, int(state.epoch))
             self._train_epoch()
             values = state.mean_losses() | self._validate()
             values["learning_rate"] = optimizers.get_learning_rate(self._steps.optimizer)
@@ -386,7 +387,7 @@ class _Run:
             self._state,
             loss,
             patience=settings.patience,
-            min_delta=settings.min_delta,
+            min_delta=settings.least_fall,
             max_drops=settings.max_drops,
         )
         if plateau.is_best:

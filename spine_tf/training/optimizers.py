@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from spine_tf import config
 from spine_tf.training import precision as precisions
 
 _MOMENTUM = 0.9
@@ -95,6 +96,17 @@ def apply(optimizer: Any, gradients: Sequence[tf.Tensor], variables: Sequence[tf
 def set_learning_rate(optimizer: Any, learning_rate: float) -> None:
     """Sets the rate of the next steps."""
     optimizer.learning_rate = learning_rate
+
+
+def start_epoch(optimizer: Any, settings: config.TrainConfig, epoch: int) -> None:
+    """Sets the rate of an epoch, from 0 on, of a schedule that knows it beforehand.
+
+    That of a run that goes on may have another number of epochs. The half wave of the cosine
+    reaches 0 after the last one.
+    """
+    if settings.schedule == config.COSINE:
+        wave = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.epochs)
+        set_learning_rate(optimizer, float(wave(epoch)))
 
 
 def get_learning_rate(optimizer: Any) -> float:

@@ -71,7 +71,7 @@ def learned(model_dir: str) -> bool | None:
     """
     folder = model_folder.load(model_dir)
     found = rule(folder.task)
-    best = journal.best_row(journal.history(model_dir), folder.train_config.min_delta)
+    best = journal.best_row(journal.history(model_dir), folder.train_config.least_fall)
     return found.holds(best.get(found.column)) if found else None
 
 
@@ -103,7 +103,7 @@ def explained(model_dir: str) -> str:
     found = rule(folder.task)
     if found is None:
         return f"{MARK} ({start(model_dir)['task']}, from which it was started)"
-    value = journal.best_row(journal.history(model_dir), folder.train_config.min_delta)
+    value = journal.best_row(journal.history(model_dir), folder.train_config.least_fall)
     side = "at most" if found.is_error else "at least"
     return f"{MARK} ({found.column} {value[found.column]:.3f}, {side} {found.limit:g} is needed)"
 

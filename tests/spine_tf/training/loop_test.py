@@ -249,6 +249,25 @@ def test_the_best_epoch_is_kept_and_the_rate_falls_at_a_plateau(data_dir, tmp_pa
     assert len(seen) == 4
 
 
+def test_the_rate_falls_as_a_cosine_and_the_last_epoch_is_kept(data_dir, tmp_path, monkeypatch):
+    losses, seen = iter([1.0, 0.5, 0.7, 2.0]), []
+
+    def validate(run):
+        seen.append(run._model.get_weights())
+        return {"val_loss": next(losses)}
+
+    monkeypatch.setattr(loop._Run, "_validate", validate)
+    settings = {"schedule": "cosine", "steps_per_epoch": 1, "patience": 1}
+    for epochs in (2, 4):  # the second run goes on: (1 + cos(angle)) / 2 of 0 and 90 degrees, then
+        folder = tiny_runs.train(data_dir, tmp_path, epochs=epochs, **settings)  # of 90 and 135
+    rates = [float(row["learning_rate"]) for row in journal.read(folder.path)]
+    assert rates == pytest.approx([1e-3, 5e-4, 5e-4, 1e-3 * (1 - 0.5**0.5) / 2], rel=1e-4)
+    for one, other in zip(folder.load_model().get_weights(), seen[3], strict=True):
+        np.testing.assert_array_equal(one, other)
+    history = journal.history(folder.path)
+    assert journal.best_row(history, folder.train_config.least_fall) == history[3]
+
+
 def test_decay_adds_its_share_of_every_kernel_to_the_gradient(first_epoch, data_dir, tmp_path):
     # The first step of SGD is -rate * gradient: with and without decay the weights differ by
     # -rate * decay * weight for kernels and not at all for the rest.
