@@ -54,6 +54,7 @@ ROWS = {"percent100": ("RD",)} | {
     amount: ("RD", "RD+AG", "AE", "RP", "JS", "CP", "CR") for amount in ("percent50", "percent25")
 }
 _PRETEXT = "pretext"
+_CLASSES = ("classes", "organs", "labels")  # what tasks call them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,15 +196,15 @@ def check(plan: Plan, jobs: Sequence[Job]) -> None:
 
 
 def try_out(plan: Plan, jobs: Sequence[Job]) -> None:
-    """Configures every task on its first protocol and builds its model, before hours are spent.
+    """Configures every task on its protocols and builds its model, before hours are spent.
 
     Raises:
-        ValueError: If one cannot be trained on the data set, or has no network.
+        ValueError: If one cannot be trained on the data set, has no network, or folds would have
+            other classes than each other, so that they cannot be taken together.
     """
-    kinds: dict[tuple[str, str], Job] = {}
-    for job in jobs:
-        kinds.setdefault((job.start, job.amount), job)
-    for job in kinds.values():
+    kinds = {(job.start, job.protocol): job for job in reversed(jobs)}
+    classes: dict[tuple[str, str], dict[str, tuple]] = {}
+    for job in reversed(kinds.values()):
         keras.backend.clear_session()
         try:
             one = request(job, plan)
@@ -212,8 +213,19 @@ def try_out(plan: Plan, jobs: Sequence[Job]) -> None:
             index = found.indices["train"]
             statistics = records.statistics(index, found.task.class_counts(index))
             model_folder.build_model(found.task, one.model_config, statistics, job.seed)
+            here = {name: getattr(found.task, name, ()) for name in _CLASSES}
+            if classes.setdefault((job.start, job.amount), here) != here:
+                raise ValueError(
+                    f"folds must have the same classes, got {_listed(here)} and"
+                    f" {_listed(classes[job.start, job.amount])}. Name them in --task_options, so"
+                    " that a fold whose training images lack one has it, too."
+                )
         except ValueError as error:
             raise ValueError(f"{job.name}: {error}") from error
+
+
+def _listed(classes: Mapping[str, Sequence]) -> str:
+    return ", ".join(str(one) for found in classes.values() for one in found)
 
 
 def run_all(

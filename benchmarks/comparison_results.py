@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib import figure
 
 from benchmarks import comparison_jobs, comparison_scores, markdown
-from spine_tf.evaluation import bootstrap, contrasts
+from spine_tf.evaluation import bootstrap, contrasts, subject_means
 from spine_tf.training import model_folder, pretext_mark
 
 Cell = tuple[str, str]  # amount, start
@@ -73,6 +73,16 @@ class Tested:
             name: _mean([draws.score(cases, name, metric) for cases in joined])
             for name, metric in comparison_scores.measures(self.task, joined[0]).items()
         }
+
+    def deviations(self, cell: Cell) -> dict[str, float | None]:
+        """Returns measure -> standard deviation over subjects, whose seeds are averaged."""
+        joined = self._joined(cell, *self.common(cell))
+        draws = comparison_scores.Draws(joined[0], self.num_draws)
+        found = {}
+        for name in joined[0].values:
+            of_seeds = np.array([draws.of_subjects(cases, name) for cases in joined])
+            found[name] = subject_means.deviation(subject_means.over_regions(of_seeds))
+        return found
 
     def without_value(self, cell: Cell) -> dict[str, int]:
         """Returns measure -> values of regions or organs that there are not, over all seeds."""
@@ -182,6 +192,7 @@ def _row(tested: Tested, cell: Cell) -> dict[str, Any]:
         "measures": {
             name: bootstrap.interval(s.value, s.drawn) for name, s in tested.scores(cell).items()
         },
+        "std": tested.deviations(cell),
     }
 
 
@@ -222,7 +233,10 @@ def _pretext_row(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def table(content: Mapping[str, Any]) -> str:
-    """Returns rows, contrasts and what was not run as Markdown."""
+    """Returns rows, contrasts and what was not run as Markdown.
+
+    Distances have their standard deviation over subjects ("sd"), as in Chen 2019.
+    """
     names = list(content["rows"][0]["measures"]) if content["rows"] else []
     rows = [
         (
@@ -258,6 +272,8 @@ def _start_text(row: Mapping[str, Any]) -> str:
 
 def _value_text(row: Mapping[str, Any], name: str) -> str:
     text, missing = bootstrap.text(row["measures"][name]), row["without_value"].get(name)
+    if name.endswith("_mm") and row["std"][name] is not None:
+        text += f", sd {row['std'][name]:.1f}"
     return f"{text} ({missing} without)" if missing else text
 
 

@@ -135,11 +135,19 @@ class Draws:
         """
         self._check(cases)
         if metric is None:
-            values = subject_means.per_unit(cases.values[measure], self._units, self._num_units)
-            return subject_means.mean(values, self._counts)
+            return subject_means.mean(self.of_subjects(cases, measure), self._counts)
         return contrasts.score(
             cases.true, cases.predicted, len(cases.classes), self._units, self._counts, metric
         )
+
+    def of_subjects(self, cases: Cases, measure: str) -> np.ndarray:
+        """Returns the values [subjects] of a measure; NaN of a subject without any.
+
+        Raises:
+            ValueError: If the model was tested on other cases.
+        """
+        self._check(cases)
+        return subject_means.per_unit(cases.values[measure], self._units, self._num_units)
 
     def difference(
         self, one: Cases, other: Cases, measure: str, metric: Callable | None

@@ -93,12 +93,15 @@ def main(argv: list[str]) -> None:
 def all_inputs(index: records.Index) -> dict[str, np.ndarray]:
     """Returns row of the table -> [discs, features]."""
     from spine_tf.evaluation import ridge_baseline
+    from spine_tf.training import pretext_mark
 
     found = {HAND_MADE: ridge_baseline.index_features(index)}
     for text in _FLAGS.model_dirs:
         name, equals, path = text.partition("=")
         if not equals:
             raise ValueError(f"`model_dirs` must be NAME=MODEL_DIR, ..., got {text!r}.")
+        if words := pretext_mark.mark(path):
+            name = f"{name} ({words})"
         for part, features in network_features(path, index, _FLAGS.batch_size).items():
             found[f"{name}, {part}"] = features
             found[f"{HAND_MADE} and {name}, {part}"] = np.hstack([found[HAND_MADE], features])

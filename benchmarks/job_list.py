@@ -7,6 +7,7 @@ taken over with a note.
 """
 
 import json
+import math
 import os
 import signal
 import time
@@ -15,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import tensorflow as tf
 
-from spine_tf import files, json_fields
+from spine_tf import files
 from spine_tf.training import journal, loop, model_folder
 
 
@@ -62,9 +63,8 @@ def check(
             unknown.append(job.name)
         elif found:
             reason = why_not(job)
-            changed = (
-                [reason] if reason else json_fields.differences(found[_SETTINGS], settings_of(job))
-            )
+            there = found[_SETTINGS]
+            changed = [reason] if reason else model_folder.changes(there, settings_of(job))
             _refuse(changed, work_dir, job)
     if unknown:
         say(f"taken over as they are, since their settings were not kept: {', '.join(unknown)}")
@@ -163,7 +163,11 @@ def progress(model_dir: str) -> dict[str, Any]:
         "epochs": len(rows),
         "seconds": round(sum(float(row["seconds"]) for row in rows), 1),
         "best_epoch": int(best["epoch"]) + 1,
-        "validation": {name: v for name, v in best.items() if name.startswith("val_")},
+        "validation": {
+            name: value if math.isfinite(value) else None
+            for name, value in best.items()
+            if name.startswith("val_")
+        },
     }
 
 

@@ -11,7 +11,7 @@ from spine_tf import geometry
 from spine_tf.data import slice_schema
 
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
-_SAME_PLACE_MM = 1.0
+_SAME_PLACE_MM, _SAME_PLACE = 1.0, 0.5  # the latter of a voxel, along each axis
 _SAME_VOXEL = 0.05  # of a voxel
 _VIEW_OF_AXIS = (slice_schema.SAGITTAL, slice_schema.CORONAL, slice_schema.AXIAL)  # of x, y, z
 
@@ -74,10 +74,13 @@ def shifted(one: VolumeFile, shift_mm: Sequence[float]) -> VolumeFile:
 
 
 def on_one_grid(one: VolumeFile, other: VolumeFile) -> bool:
-    """Says whether two volumes have the same voxels, within 1 mm."""
-    return one.shape == other.shape and np.allclose(
-        _ends_mm(one), _ends_mm(other), atol=_SAME_PLACE_MM
-    )
+    """Says whether two volumes have the same voxels, within 1 mm and half a voxel."""
+    if one.shape != other.shape:
+        return False
+    ends_mm = _ends_mm(other)
+    is_near = np.abs(_ends_mm(one) - ends_mm).max() <= _SAME_PLACE_MM
+    off = geometry.to_index(one.affine, ends_mm) - [[0, 0, 0], np.subtract(one.shape, 1)]
+    return bool(is_near and np.abs(off).max() <= _SAME_PLACE)
 
 
 def _ends_mm(one: VolumeFile) -> np.ndarray:

@@ -135,14 +135,14 @@ class TrainConfig:
         choices=(PLATEAU, COSINE),
     )
     patience: int = flag_field.option(
-        10, "Epochs without progress before the rate is divided by 10."
+        10, "Of a plateau: epochs without progress before the rate is divided by 10."
     )
     min_delta: float = flag_field.option(
         1e-4,
-        "The least fall of the monitored loss that is progress; below 0 it may rise so much.",
+        "Of a plateau: the least fall of the loss that is progress; below 0 it may rise so much.",
     )
     max_drops: int = flag_field.option(
-        1, "Times the rate is divided; the next plateau stops the run."
+        1, "Of a plateau: times the rate is divided; the next plateau stops the run."
     )
     augment: bool = flag_field.option(
         True,

@@ -14,7 +14,7 @@ from spine_tf.evaluation import examples, fold, options
 from spine_tf.evaluation import restoration as restoration_lib
 from spine_tf.tasks import restoration_task, task, tile_task
 from spine_tf.tasks.pretext import relative_positions
-from spine_tf.training import model_folder
+from spine_tf.training import model_folder, pretext_mark
 
 PRETEXTS = {
     "context_restoration": "context restoration",
@@ -50,7 +50,7 @@ def draw(models_dir: str, records_dir: str, num_images: int) -> figure.Figure:
         records_dir: The data set of the training.
         num_images: Images of each pretext.
 
-    Source: Chen 2019, Fig. 4.
+    A pretext that was not learned is called so. Source: Chen 2019, Fig. 4.
 
     Raises:
         FileNotFoundError: If there is no model.
@@ -67,7 +67,8 @@ def draw(models_dir: str, records_dir: str, num_images: int) -> figure.Figure:
     page = sheet.Sheet(width, _TOP + len(found) * (_SIZE + 0.34), "Pretexts on test images", "")
     for row, (name, of_pretext) in enumerate(found.items()):
         top = _TOP + row * (_SIZE + 0.34)
-        page.lines(0.5, top + _SIZE / 2, PRETEXTS[name].split(), size=10)
+        words = [*PRETEXTS[name].split(), *pretext_mark.mark(folders[name]).split(maxsplit=1)]
+        page.lines(0.5, top + _SIZE / 2, words, size=10)
         for number, example in enumerate(of_pretext):
             _draw_example(page, example, _LEFT + number * block, top)
     for number in range(num_images):

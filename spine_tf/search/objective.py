@@ -54,17 +54,21 @@ def choose(asked: str, made: task.Task) -> str:
     raise ValueError(f"`objective` must be one of {', '.join(found)}, got {asked!r}.")
 
 
-def best(history: Sequence[Mapping[str, float]], name: str) -> tuple[float, int]:
+def best(
+    history: Sequence[Mapping[str, float]], name: str, keeps_last: bool = False
+) -> tuple[float, int]:
     """Returns the best value of an objective and its epoch, from 1 on.
 
     Args:
         history: Rows of metrics.csv.
         name: The objective.
+        keeps_last: Whether the run keeps its last epoch, whatever it is worth: then that one.
 
     Raises:
         ValueError: If no epoch has a number.
     """
-    found = [(_value(row, name), -int(row["epoch"])) for row in history]
+    rows = history[-1:] if keeps_last else history
+    found = [(_value(row, name), -int(row["epoch"])) for row in rows]
     found = [pair for pair in found if math.isfinite(pair[0])]
     if not found:
         raise ValueError(f"{name} must be a number in some epoch, got none in {len(history)}.")

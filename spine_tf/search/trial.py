@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from spine_tf import run_config
+from spine_tf import config, run_config
 from spine_tf.data import records
 from spine_tf.search import objective, outcome, space
 from spine_tf.training import frozen_features, journal, loop, model_folder
@@ -132,7 +132,8 @@ def _objective(setup: Setup, begun: outcome.Outcome, say) -> tuple[float, int]:
         request = setup.probe_request(settings, folder)
         loop.train(request, say=_only_warnings(say))
         shutil.rmtree(os.path.join(request.model_dir, frozen_features.FOLDER), ignore_errors=True)
-    return objective.best(journal.history(request.model_dir), setup.objective)
+    keeps_last = request.train_config.schedule == config.COSINE
+    return objective.best(journal.history(request.model_dir), setup.objective, keeps_last)
 
 
 def settings_of(setup: Setup, found: outcome.Outcome) -> run_config.RunConfig:

@@ -99,6 +99,22 @@ def test_missing_values_are_counted():
     assert tested.without_value(("percent50", "RD")) == {"a_hd95_mm": 2, "hd95_mm": 2}
 
 
+def test_deviations_are_over_subjects_whose_seeds_are_averaged():
+    def cases(values):
+        subject = np.array(["a", "a", "b", "c"])
+        of = {"x_hd95_mm": np.array(values), "hd95_mm": np.array(values)}
+        return comparison_scores.Cases(np.array(list("1234")), subject, of)
+
+    # Subjects 2, 6, nothing in the first seed and 4, 6, 20 in the second: means 3, 6, 20.
+    first, second = cases([1.0, 3.0, 6.0, np.nan]), cases([4.0, 4.0, 6.0, 20.0])
+    cells = {("percent50", "RD"): {0: {0: first}, 1: {0: second}}}
+    tested = comparison_results.Tested("segmentation", cells, 20, {"percent50": ["RD"]}, {})
+    row = comparison_results._row(tested, ("percent50", "RD"))
+    expected = ((3 - 29 / 3) ** 2 + (6 - 29 / 3) ** 2 + (20 - 29 / 3) ** 2) / 2
+    assert row["std"]["hd95_mm"] == pytest.approx(expected**0.5, abs=1e-6)
+    assert ", sd 9.1 (1 without)" in comparison_results._value_text(row, "hd95_mm")
+
+
 def test_other_cases_are_refused():
     cases = {0: {0: _cases(0, 0.8)}}, {0: {0: _cases(1, 0.8)}}
     cells = {("a", "RD"): cases[0], ("a", "CR"): cases[1]}

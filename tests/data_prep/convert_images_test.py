@@ -211,3 +211,51 @@ def test_the_abdomen_of_a_real_case(tmp_path):
     for label, least, most in ((5, 30, 80), (1, 20, 60), (2, 0, 40), (3, 0, 40)):
         values = [p["image"][p["label_map"] == label].numpy().ravel() for p in parsed]
         assert least < np.median(np.concatenate(values)) < most
+
+
+@pytest.mark.real_data
+def test_a_real_brain(tmp_path):
+    arguments = ("--layout=brats", "--channels=t1c_bet,t2_bet,fla_bet", "--slices=labelled")
+    found = run(f"--input_dir={_REAL / 'brain_mr'}", f"--output_dir={tmp_path / 'out'}", *arguments)
+    assert found == cli.EXIT_DONE
+    index = records.open_folder(str(tmp_path / "out")).index(schema.SLICE)
+    assert index.num_channels == 3 and set(index.column("view")) == {"axial"}
+    assert set().union(*index.column("label_pixels")) == {"1", "2", "4"}  # all three are there
+
+
+@pytest.mark.real_data
+def test_a_real_patient_of_spider(tmp_path):
+    for part in ("images", "masks"):
+        (tmp_path / "in" / part).mkdir(parents=True)
+        name = f"{part}/107_t2_SPACE.mha"
+        (tmp_path / "in" / name).symlink_to((_REAL / "spider_t2space" / name).resolve())
+    arguments = ("--layout=spider", "--slices=labelled", "--spacing_mm=1", "--resample=in_plane")
+    found = run(f"--input_dir={tmp_path / 'in'}", f"--output_dir={tmp_path / 'out'}", *arguments)
+    assert found == cli.EXIT_DONE
+    data = records.open_folder(str(tmp_path / "out"))
+    assert data.label_names == {1: "vertebra", 100: "canal", 201: "disc"}
+    index = data.index(schema.SLICE)
+    assert set(index.column("view")) == {"sagittal"} and len(index) == 14
+    middle = index.rows[len(index) // 2]["label_pixels"]
+    # Of 1 mm2 each: seven bodies of some 30 x 25 mm, discs of a third of that height.
+    assert set(middle) == {"1", "100", "201"} and 3000 < middle["1"] < 12000
+    assert 500 < middle["201"] < middle["1"] / 2
+
+
+@pytest.mark.real_data
+def test_real_planes_of_ultrasound(tmp_path):
+    names = {"4CH": "4CH", "ABDOMINAL": "Abdominal", "BRAIN-TV": "Brain(Tv)"}
+    names |= {"SPINE-SAGITTAL": "Spine(sag)"}
+    rows = [(f"{name}.tiff", name, label) for name, label in names.items()]
+    columns = ("image", "subject", "label")
+    table = image_samples.write_table(tmp_path / "planes.csv", rows, columns)
+    found = run(
+        *(f"--images_csv={table}", f"--image_dir={_REAL / 'fetal_us'}", "--kinds=slice"),
+        *("--image_rows=112", "--image_columns=144", "--keep_box=115,734,81,874"),
+        f"--output_dir={tmp_path / 'out'}",
+    )
+    assert found == cli.EXIT_DONE
+    data = records.open_folder(str(tmp_path / "out"))
+    counts = data.manifest["kinds"]["slice"]["label_counts"]
+    assert counts == dict.fromkeys(names.values(), 1)
+    assert data.index(schema.SLICE).crop_kind == slice_schema.SliceKind(1, 112, 144)

@@ -38,6 +38,18 @@ def test_what_cannot_be_read(tmp_path):
             volume_file.read(str(tmp_path / name))
 
 
+@pytest.mark.parametrize(
+    ("shift_mm", "is_same"),
+    [((0, 0, 0), True), ((0, 0.14, 0), True), ((0, 0.2, 0), False), ((0.9, 0, 0), True)],
+)
+def test_one_grid_is_told_by_the_voxel(tmp_path, shift_mm, is_same):
+    # Pixels of 0.3 mm: a map that lies 0.9 mm off is three pixels off. Slices are 4 mm apart.
+    affine = volume_samples.make_affine((4.0, 0.3, 0.3))
+    one = _write(tmp_path / "a.nii.gz", volume_samples.make_image(), affine)
+    assert volume_file.on_one_grid(one, volume_file.shifted(one, shift_mm)) == is_same
+    assert not volume_file.on_one_grid(one, volume_file.shifted(one, (1.1, 0, 0)))  # over 1 mm
+
+
 def test_a_part_is_cut_where_it_lies(tmp_path):
     image, affine = volume_samples.make_image(), volume_samples.make_affine()
     whole = _write(tmp_path / "whole.nii.gz", image, affine)

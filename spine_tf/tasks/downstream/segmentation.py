@@ -59,20 +59,29 @@ class Segmentation(image_task.ImageTask):
                 "`data_dir` must hold label maps for segmentation, got none in the training split."
                 " Convert volumes with label maps: spine-tf convert-images --help."
             )
+        names = records.open_folder(index.folder).label_names
+        if set(self.labels) - {*names, *shown}:
+            raise ValueError(
+                f"`labels` must be of the data set, {_listed(names)}, got {list(self.labels)}."
+            )
         named = {label for region in parse_regions(self.regions).values() for label in region}
         if named - set(labels):
             raise ValueError(
                 f"`regions` must be of the labels {labels}, got {sorted(named - set(labels))}."
             )
-        data = records.open_folder(index.folder)
         return dataclasses.replace(
             made,
             labels=labels,
-            regions=self.regions or _default_regions(labels, data),
-            label_names=tuple(data.label_names.get(label, str(label)) for label in labels),
+            regions=self.regions or _default_regions(labels, index.folder),
+            label_names=tuple(names.get(label, str(label)) for label in labels),
         )
 
     def for_data(self, data: records.DataFolder) -> "Segmentation":
+        if len(self.label_names) < len(self.labels):
+            raise ValueError(
+                "`label_names` of the model must name its labels, by which those of another data"
+                " set are found, got none: an earlier version trained it. Train it again."
+            )
         labels = data.labels_of(self.label_names)
         label_of = {old: str(new) for old, new in zip(self.labels, labels, strict=True)}
         regions = tuple(
@@ -163,11 +172,16 @@ def parse_regions(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _default_regions(labels: tuple[int, ...], data: records.DataFolder) -> tuple[str, ...]:
+def _listed(names: Mapping[int, str]) -> str:
+    return ", ".join(f"{label} ({name})" for label, name in names.items()) or "which names none"
+
+
+def _default_regions(labels: tuple[int, ...], data_dir: str) -> tuple[str, ...]:
     """Those of BraTS for a data set of it that shows all its labels, else none."""
     if tuple(sorted(labels)) != BRATS_LABELS:
         return ()
-    return BRATS_REGIONS if data.manifest["source"] == BRATS else ()
+    is_brats = records.open_folder(data_dir).manifest["source"] == BRATS
+    return BRATS_REGIONS if is_brats else ()
 
 
 def _likely(classes: tf.Tensor, foreground: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

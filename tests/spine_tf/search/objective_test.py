@@ -47,6 +47,12 @@ def test_best_epoch():
     assert objective.best(history, AUC) == (0.8, 2)
 
 
+def test_of_a_run_that_keeps_its_last_epoch_that_one_counts():
+    history = [{"epoch": 0, "val_a/auc": 0.9}, {"epoch": 1, "val_a/auc": 0.7}]
+    assert objective.best(history, "val_a/auc") == (0.9, 1)
+    assert objective.best(history, "val_a/auc", keeps_last=True) == (0.7, 2)
+
+
 def test_mean_over_outputs():
     row = {
         "epoch": 0,

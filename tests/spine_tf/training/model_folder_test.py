@@ -82,6 +82,21 @@ def test_without_weights_there_is_no_model(folder, tmp_path):
         empty.load_model()
 
 
+def test_a_field_that_an_earlier_version_did_not_know_has_its_default_there():
+    train = dataclasses.asdict(config.TrainConfig())
+    sizes = dataclasses.asdict(config.ModelConfig())
+    now = {"task": {"name": "grading", "gradings": []}, "model_config": sizes}
+    now |= {"train_config": train, "protocol": "grading"}
+    there = json.loads(json.dumps(now))
+    del there["train_config"]["schedule"], there["task"]["gradings"]
+    assert model_folder.changes(there, now) == []
+    other = {**now, "train_config": train | {"schedule": "cosine"}, "protocol": "fold0"}
+    assert model_folder.changes(there, other) == [
+        "protocol ('grading' there, 'fold0' now)",
+        "train_config.schedule ('plateau' there, 'cosine' now)",
+    ]
+
+
 def test_a_folder_that_is_no_model_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is not a model folder.*Give the --model_dir"):
         model_folder.load(str(tmp_path))
@@ -98,14 +113,14 @@ def test_a_folder_that_is_no_model_folder(tmp_path):
 PATCHES = {"anatomy": "slice", "patch_size": 96, "image_shape": (1, 96, 96, 1)}
 
 
-def _save_slice_model(path, name):
-    """A model folder of a task on slices with random weights."""
-    options = PATCHES | ({"num_permutations": 5} if name == "jigsaw" else {})
+def _save_pretext(path, name, options, model_config):
+    """A model folder of a pretext with random weights."""
+    options = options | ({"num_permutations": 5} if name == "jigsaw" else {})
     made = tasks.TASKS[name](**options).configure(_NO_RECORDS)
     folder = model_folder.ModelFolder(
         path=str(path),
         task=made,
-        model_config=tiny_runs.UNET,
+        model_config=model_config,
         train_config=config.TrainConfig(),
         statistics=records.Statistics({}, {}, []),
         protocol=made.protocol,
@@ -139,7 +154,8 @@ def test_which_weights_of_a_segmentation_a_pretext_moves(name, new_in_decoder, t
     made = tiny_runs.make_task("segmentation")
     model = model_folder.build_model(made, tiny_runs.UNET, records.Statistics({}, {}, []), seed=1)
     before = model.get_weights()
-    copied = model_folder.copy_encoder(_save_slice_model(tmp_path / name, name), model)
+    start = _save_pretext(tmp_path / name, name, PATCHES, tiny_runs.UNET)
+    copied = model_folder.copy_encoder(start, model)
     new = transfer.new_layers(model, copied)
     decoder = {layer.name for layer in model.layers if layer.name != "encoder" and layer.weights}
     assert set(new) == (decoder if new_in_decoder == "all" else new_in_decoder)
@@ -151,3 +167,21 @@ def test_which_weights_of_a_segmentation_a_pretext_moves(name, new_in_decoder, t
     for weight, moved in has_moved.items():
         is_new = any(f"{layer}/" in weight for layer in new)
         assert moved != is_new, weight
+
+
+@pytest.mark.parametrize("anatomy", ["disc", "vertebra"])
+@pytest.mark.parametrize(
+    "name",
+    ["context_restoration", "autoencoder", "relative_positions", "jigsaw", "context_prediction"],
+)
+def test_every_pretext_starts_the_encoder_of_a_grader(name, anatomy, tmp_path):
+    made = tasks.make("grading", '{"gradings": ["pfirrmann"]}')
+    statistics = records.Statistics({"pfirrmann": [1] * 5}, {}, [0.0] * 15)
+    model = model_folder.build_model(made, tiny_runs.MODEL, statistics, seed=1)
+    encoder = model_folder.find_encoder(model)
+    before = encoder.get_weights()
+    start = _save_pretext(tmp_path / name, name, {"anatomy": anatomy}, tiny_runs.MODEL)
+    copied = set(model_folder.copy_encoder(start, model))
+    assert copied == {f"encoder/{layer.name}" for layer in encoder.layers if layer.weights}
+    for old, new in zip(before, encoder.get_weights(), strict=True):
+        assert np.all(new >= 1) and not np.array_equal(old, new)  # random weights are in [1, 2]
