@@ -167,3 +167,11 @@ def test_the_notebook_runs():
     notebook = importlib.import_module("nbformat").read(_NOTEBOOK, as_version=4)
     resources = {"metadata": {"path": str(_ROOT)}}
     client.NotebookClient(notebook, timeout=1800, resources=resources).execute()
+
+
+@pytest.mark.parametrize("path", sorted(_DOCS.glob("results/*.json")), ids=lambda path: path.name)
+def test_results_are_json_that_every_reader_takes(path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert json.loads(_text(path), parse_constant=refuse)
