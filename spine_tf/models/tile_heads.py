@@ -62,10 +62,8 @@ def encoder_shape(
         num_slices: Slices of the crops that the weights shall serve.
         model_config: Padding of the network.
     """
-    rows, columns = tile_shape[-2:]
-    least = LEAST_SIDE[model_config.conv4_padding]
-    factor = max(-(-least // rows), -(-least // columns))
-    return (num_slices, rows * factor, columns * factor)
+    rows, columns = _enlarged(tile_shape[-2:], LEAST_SIDE[model_config.conv4_padding])
+    return (num_slices, rows, columns)
 
 
 def logits(
@@ -79,7 +77,8 @@ def logits(
     """Adds the encoder over all tiles and the classifier over them together.
 
     Args:
-        encoder_model: Any encoder. Where it was built for a size, tiles are resized to that.
+        encoder_model: Any encoder. Where it was built for a size, tiles are resized to that; else a
+            tile that is too small for its poolings is shown enlarged by a whole number.
         tiles: [batch, tiles, (slices,) rows, columns, channels], the number of tiles fixed; two for
             a relative position.
         num_classes: Positions or permutations.
@@ -88,16 +87,14 @@ def logits(
 
     Returns:
         [batch, num_classes] float32.
-
-    Raises:
-        ValueError: If tiles are too small for the encoder's poolings.
     """
     num_tiles, tile_shape = tiles.shape[1], tuple(tiles.shape[2:-1])
     wanted = tuple(encoder_model.input_shape[1:-1])
     if None in wanted:
-        _check_sides(tile_shape, len(encoder_model.output))
+        least = 2 ** (len(encoder_model.output) - 1)
+        wanted = tile_shape if None in tile_shape else _enlarged(tile_shape, least)
     x = MergeTiles(dtype="float32", name="tiles_merge")(tiles)
-    if None not in wanted and wanted != tile_shape:
+    if wanted != tile_shape:
         x = blocks.Resize(wanted, dtype="float32", name="tiles_resize")(x)
     x = blocks.last_stage(encoder_model(x))
     x = keras.layers.GlobalAveragePooling2D(dtype="float32", name="tiles_mean")(x)
@@ -117,11 +114,7 @@ def logits(
     )(x)
 
 
-def _check_sides(tile_shape: Sequence[int | None], num_stages: int) -> None:
-    """Raises ValueError if the poolings leave nothing of a tile."""
-    least = 2 ** (num_stages - 1)
-    if any(side is not None and side < least for side in tile_shape):
-        raise ValueError(
-            f"`tiles` must have at least {least} rows and columns, got {tile_shape}. Take larger"
-            " images or fewer tiles."
-        )
+def _enlarged(shape: Sequence[int], least: int) -> tuple[int, ...]:
+    """A shape times the least whole number that makes all sides at least so long."""
+    factor = max(-(-least // side) for side in shape)
+    return tuple(side * factor for side in shape)

@@ -108,11 +108,9 @@ def test_every_start_is_tried_out(tmp_path, monkeypatch):
     # Pretexts take discs unless they are told to take slices.
     with pytest.raises(ValueError, match="CR-pretext-fold0-seed0: .*VGG-M"):
         comparison_jobs.try_out(dataclasses.replace(plan, pretext_options={}), jobs)
-    too_small = dataclasses.replace(plan, pretext_options={"anatomy": "slice", "patch_size": 16})
-    with pytest.raises(ValueError, match="RP-pretext-fold0-seed0: .*got .1, 16, 16."):
-        comparison_jobs.try_out(
-            too_small, comparison_jobs.ordered({"percent100": ("RP",)}, [0], [0])
-        )
+    uneven = dataclasses.replace(plan, pretext_options={"anatomy": "slice", "patch_size": 40})
+    with pytest.raises(ValueError, match="CR-pretext-fold0-seed0: `rows` must be a multiple of 16"):
+        comparison_jobs.try_out(uneven, jobs)
 
 
 @pytest.mark.slow

@@ -95,6 +95,13 @@ def test_logits_are_float32_in_mixed_precision(mixed_bfloat16):
     assert np.asarray(model(_random(2, 2, 16, 16, 1))).dtype == np.float32
 
 
-def test_a_tile_that_the_poolings_swallow():
-    with pytest.raises(ValueError, match="`tiles` must have at least 16 rows and columns"):
-        _network(sononet.build_encoder(2, (None, None, 1)), (15, 16, 1), 2)
+def test_a_tile_that_the_poolings_would_swallow_is_enlarged():
+    encoder = sononet.build_encoder(2, (None, None, 1))  # four poolings
+    model = _network(encoder, (6, 16, 1), 2)
+    resized = keras.Model(model.input, model.get_layer("tiles_resize").output)
+    tiles = _random(1, 2, 6, 16, 1)
+    found = np.asarray(resized(tiles))
+    assert found.shape == (2, 18, 48, 1)  # three times
+    expected = tf.image.resize(tiles[0], (18, 48))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert not any("resize" in layer.name for layer in _network(encoder, (16, 17, 1), 2).layers)
