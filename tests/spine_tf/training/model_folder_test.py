@@ -122,7 +122,7 @@ def _save_pretext(path, name, options, model_config):
         task=made,
         model_config=model_config,
         train_config=config.TrainConfig(),
-        statistics=records.Statistics({}, {}, []),
+        statistics=records.Statistics({}, {}, [0.0] * 15),
         protocol=made.protocol,
         data={},
         versions={},
