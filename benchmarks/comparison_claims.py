@@ -46,7 +46,7 @@ class Difference:
         if not found:
             return None
         interval = bootstrap.interval(sign * found.score.value, sign * found.score.drawn)
-        runs = f"{len(found.folds)} x {len(found.seeds)}"
+        runs = comparison_results.runs_text(found.folds, found.seeds)
         p = None if interval["low"] is None else contrasts.p_value(found.score.drawn)
         return interval | {"unpaired": found.unpaired, "runs": runs, "p": p}
 

@@ -242,7 +242,7 @@ def table(content: Mapping[str, Any]) -> str:
         (
             *(row["amount"], _start_text(row)),
             *(_value_text(row, name) for name in names),
-            _runs_text(row),
+            runs_text(row["folds"], row["seeds"]),
         )
         for row in content["rows"]
     ]
@@ -253,7 +253,7 @@ def table(content: Mapping[str, Any]) -> str:
             (
                 f"{one['amount']} {_start_text(one)} - {one['base']}",
                 *(bootstrap.text(one), f"{one['p']:.3f}", f"{one['p_holm']:.3f}"),
-                _runs_text(one),
+                runs_text(one["folds"], one["seeds"]),
             )
             for one in content["contrasts"]
         ]
@@ -262,8 +262,9 @@ def table(content: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *markdown.not_run(content["not_run"])]) + "\n"
 
 
-def _runs_text(row: Mapping[str, Any]) -> str:
-    return f"{len(row['folds'])} x {len(row['seeds'])}"
+def runs_text(folds: Sequence[int], seeds: Sequence[int]) -> str:
+    """Returns the column "folds x seeds"."""
+    return f"{len(folds)} x {len(seeds)}"
 
 
 def _start_text(row: Mapping[str, Any]) -> str:

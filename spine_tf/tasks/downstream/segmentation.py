@@ -59,7 +59,8 @@ class Segmentation(image_task.ImageTask):
                 "`data_dir` must hold label maps for segmentation, got none in the training split."
                 " Convert volumes with label maps: spine-tf convert-images --help."
             )
-        names = records.open_folder(index.folder).label_names
+        data = records.open_folder(index.folder)
+        names = data.label_names
         if set(self.labels) - {*names, *shown}:
             raise ValueError(
                 f"`labels` must be of the data set, {_listed(names)}, got {list(self.labels)}."
@@ -72,7 +73,7 @@ class Segmentation(image_task.ImageTask):
         return dataclasses.replace(
             made,
             labels=labels,
-            regions=self.regions or _default_regions(labels, index.folder),
+            regions=self.regions or _default_regions(labels, data),
             label_names=tuple(names.get(label, str(label)) for label in labels),
         )
 
@@ -176,12 +177,11 @@ def _listed(names: Mapping[int, str]) -> str:
     return ", ".join(f"{label} ({name})" for label, name in names.items()) or "which names none"
 
 
-def _default_regions(labels: tuple[int, ...], data_dir: str) -> tuple[str, ...]:
+def _default_regions(labels: tuple[int, ...], data: records.DataFolder) -> tuple[str, ...]:
     """Those of BraTS for a data set of it that shows all its labels, else none."""
     if tuple(sorted(labels)) != BRATS_LABELS:
         return ()
-    is_brats = records.open_folder(data_dir).manifest["source"] == BRATS
-    return BRATS_REGIONS if is_brats else ()
+    return BRATS_REGIONS if data.manifest["source"] == BRATS else ()
 
 
 def _likely(classes: tf.Tensor, foreground: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

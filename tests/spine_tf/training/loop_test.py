@@ -229,16 +229,22 @@ def _files(folder):
     return {str(path) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_best_epoch_is_kept_and_the_rate_falls_at_a_plateau(data_dir, tmp_path, monkeypatch):
-    # Of epochs 1 to 4 the second is the best. Patience 1: the third lowers the rate, the fourth
-    # stops the run.
-    losses, seen = iter([1.0, 0.5, 0.7, 0.6]), []
+def _with_losses(monkeypatch, losses):
+    """Lets validation say these losses; returns the list of the weights that it sees."""
+    values, seen = iter(losses), []
 
     def validate(run):
         seen.append(run._model.get_weights())
-        return {"val_loss": next(losses)}
+        return {"val_loss": next(values)}
 
     monkeypatch.setattr(loop._Run, "_validate", validate)
+    return seen
+
+
+def test_the_best_epoch_is_kept_and_the_rate_falls_at_a_plateau(data_dir, tmp_path, monkeypatch):
+    # Of epochs 1 to 4 the second is the best. Patience 1: the third lowers the rate, the fourth
+    # stops the run.
+    seen = _with_losses(monkeypatch, [1.0, 0.5, 0.7, 0.6])
     folder = tiny_runs.train(data_dir, tmp_path, epochs=9, steps_per_epoch=1, patience=1)
     rates = [float(row["learning_rate"]) for row in journal.read(folder.path)]
     assert rates == pytest.approx([1e-3, 1e-3, 1e-3, 1e-4])
@@ -250,13 +256,7 @@ def test_the_best_epoch_is_kept_and_the_rate_falls_at_a_plateau(data_dir, tmp_pa
 
 
 def test_the_rate_falls_as_a_cosine_and_the_last_epoch_is_kept(data_dir, tmp_path, monkeypatch):
-    losses, seen = iter([1.0, 0.5, 0.7, 2.0]), []
-
-    def validate(run):
-        seen.append(run._model.get_weights())
-        return {"val_loss": next(losses)}
-
-    monkeypatch.setattr(loop._Run, "_validate", validate)
+    seen = _with_losses(monkeypatch, [1.0, 0.5, 0.7, 2.0])
     settings = {"schedule": "cosine", "steps_per_epoch": 1, "patience": 1}
     for epochs in (2, 4):  # the second run goes on: (1 + cos(angle)) / 2 of 0 and 90 degrees, then
         folder = tiny_runs.train(data_dir, tmp_path, epochs=epochs, **settings)  # of 90 and 135
