@@ -57,6 +57,19 @@ def slice_kind(settings: Mapping[str, Any]) -> SliceKind:
     )
 
 
+# Settings that decide what one pixel of an image means: how far it reaches, what its value is.
+_PIXEL_SETTINGS = ("spacing_mm", "resample", "window_hu", "image_rows", "image_columns")
+
+
+def pixel_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings that images must share with those that a network was trained on.
+
+    Args:
+        settings: Those in the manifest of a data set; crops have none of them.
+    """
+    return {name: settings[name] for name in _PIXEL_SETTINGS if name in settings}
+
+
 @dataclasses.dataclass(frozen=True)
 class Slice:
     """One slice and what goes with it.

@@ -3,9 +3,10 @@
 import dataclasses
 import os
 import re
+from typing import Any
 
 from spine_tf import files, tasks
-from spine_tf.data import records
+from spine_tf.data import records, slice_schema
 from spine_tf.evaluation import options as options_lib
 from spine_tf.training import leakage, model_folder
 
@@ -94,7 +95,8 @@ def open_folds(
     Raises:
         FileNotFoundError: If a folder is not what it should be.
         ValueError: If the data set's split is not the one the model was trained with, another data
-            set holds a family that the model has seen, or there is no record to evaluate.
+            set holds a family that the model has seen or was converted to pixels of another size
+            or window, or there is no record to evaluate.
     """
     folders = find_folders(model_dir)
     data = records.open_folder(data_dir)
@@ -104,6 +106,7 @@ def open_folds(
                 f"`model_dir` must be one model folder with --other_data, got {model_dir}, which"
                 " holds folds. Give one of them."
             )
+        _check_pixels(folders[0], data)
         test = data.index(folders[0].task.test_kind)
         notes = leakage.check_unseen(folders[0].path, data, test.column("family"))
         folder = dataclasses.replace(folders[0], task=folders[0].task.for_data(data))
@@ -124,6 +127,28 @@ def open_folds(
                 f" protocol {fold.folder.protocol!r}. {other} more subjects or with --folds."
             )
     return folds
+
+
+def _check_pixels(folder: model_folder.ModelFolder, data: records.DataFolder) -> None:
+    """Checks that pixels of another data set mean what they meant in the training."""
+    found = slice_schema.pixel_settings(data.manifest["settings"])
+    wanted = folder.data.get("pixel_settings", found)  # earlier versions did not note them
+    differing = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
+    if differing:
+        needed, got = (
+            " ".join(f"--{name}={_flag_value(settings.get(name))}" for name in differing)
+            for settings in (wanted, found)
+        )
+        raise ValueError(
+            f"{data.path}: `data_dir` must be converted as that of the training was, {needed}, got"
+            f" {got}. Convert it again; the model knows pixels of no other size or window."
+        )
+
+
+def _flag_value(value: Any) -> str:
+    """A setting as its flag takes it; nothing where it is not given."""
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
 
 
 def _check_complete(

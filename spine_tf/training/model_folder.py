@@ -29,7 +29,7 @@ import tensorflow as tf
 
 import spine_tf
 from spine_tf import config, files, json_fields, lock, tasks
-from spine_tf.data import records
+from spine_tf.data import records, slice_schema
 from spine_tf.models import networks, transfer
 from spine_tf.tasks import task
 
@@ -303,6 +303,7 @@ def describe_data(folder: records.DataFolder) -> dict[str, Any]:
         "splits_sha256": folder.manifest["splits_sha256"],
         "source": folder.manifest["source"],
         "crop_scale": folder.crop_scale,
+        "pixel_settings": slice_schema.pixel_settings(folder.manifest["settings"]),
     }
 
 

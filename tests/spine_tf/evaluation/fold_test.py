@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -63,6 +64,44 @@ def test_the_task_is_fitted_to_other_data(monkeypatch, grading_dir, tmp_path):
     monkeypatch.setattr(grading.Grading, "for_data", lambda self, data: (self, data.path))
     (found,) = fold.open_folds(grading_dir, other, options.Options(other_data=True))
     assert found.folder.task == (fold.find_folders(grading_dir)[0].task, other)
+
+
+def _edit(path, **changes):
+    """Changes one object within a JSON file: name of the object -> its new content."""
+    content = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("trained", "found", "message"),
+    [
+        ({"spacing_mm": 6.0, "window_hu": []}, {"spacing_mm": 6.0, "window_hu": []}, None),
+        ({"spacing_mm": 6.0}, {"spacing_mm": 4.0}, "--spacing_mm=6, got --spacing_mm=4. "),
+        (
+            {"window_hu": [-200.0, 300.0], "resample": "in_plane"},
+            {"window_hu": [], "resample": "isotropic"},
+            "--resample=in_plane --window_hu=-200,300, got --resample=isotropic --window_hu=. ",
+        ),
+        ({"image_rows": 112}, {"spacing_mm": 1.0}, "--image_rows=112 --spacing_mm=, got "),
+        (None, {"spacing_mm": 4.0}, None),
+    ],
+)
+def test_pixels_of_other_data_are_those_of_the_training(
+    grading_dir, tmp_path, trained, found, message
+):
+    shutil.copytree(grading_dir, tmp_path / "model")
+    other = small_data.make(tmp_path / "other", (2, 1), seed=5)
+    data = fold.find_folders(grading_dir)[0].data
+    data = {name: value for name, value in data.items() if name != "pixel_settings"}
+    noted = {} if trained is None else {"pixel_settings": trained}
+    _edit(tmp_path / "model" / "config.json", data={**data, **noted})
+    _edit(tmp_path / "other" / "manifest.json", settings={"crop_scale": 0.5, **found})
+    chosen = options.Options(other_data=True)
+    if message is None:
+        assert fold.open_folds(str(tmp_path / "model"), other, chosen)
+    else:
+        with pytest.raises(ValueError, match=re.escape(message)):
+            fold.open_folds(str(tmp_path / "model"), other, chosen)
 
 
 def test_other_data_hold_nobody_the_model_has_seen(data_dir, grading_dir, tmp_path):
