@@ -158,7 +158,7 @@ def run_all(
 def progress(model_dir: str) -> dict[str, Any]:
     """Returns how a training went: epochs, seconds, and the epoch that validation chose."""
     rows = journal.history(model_dir)
-    best = journal.best_row(rows, model_folder.load(model_dir).train_config.least_fall)
+    best = model_folder.load(model_dir).kept_epoch()
     return {
         "epochs": len(rows),
         "seconds": round(sum(float(row["seconds"]) for row in rows), 1),

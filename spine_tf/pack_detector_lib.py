@@ -9,7 +9,7 @@ from typing import Any
 from spine_tf import files, tasks
 from spine_tf.detection import network
 from spine_tf.tasks.downstream import detection
-from spine_tf.training import journal, model_folder
+from spine_tf.training import model_folder
 
 FORMAT = "spine_tf model card/1"
 _USE = "Research only, not a medical device: not for diagnosis or treatment."
@@ -124,5 +124,4 @@ def _results(path: str) -> dict[str, Any]:
 
 def _best_epoch(folder: model_folder.ModelFolder) -> dict[str, float]:
     """The numbers of the epoch whose weights are packed."""
-    best = journal.best_row(journal.history(folder.path), folder.train_config.least_fall)
-    return {name: value for name, value in best.items() if name != "seconds"}
+    return {name: value for name, value in folder.kept_epoch().items() if name != "seconds"}

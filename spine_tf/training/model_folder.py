@@ -32,6 +32,7 @@ from spine_tf import config, files, json_fields, lock, tasks
 from spine_tf.data import records, slice_schema
 from spine_tf.models import networks, transfer
 from spine_tf.tasks import task
+from spine_tf.training import journal
 
 FORMAT = "spine_tf model/1"
 CONFIG = "config.json"
@@ -71,6 +72,10 @@ class ModelFolder:
     def build(self) -> keras.Model:
         """Returns the model with new weights."""
         return build_model(self.task, self.model_config, self.statistics, self.train_config.seed)
+
+    def kept_epoch(self) -> Mapping[str, float]:
+        """Returns the row of metrics.csv of the epoch whose weights are kept; empty before one."""
+        return journal.best_row(journal.history(self.path), self.train_config.least_fall)
 
     def load_model(self) -> keras.Model:
         """Returns the model with the weights of the best epoch.

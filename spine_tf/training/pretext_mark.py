@@ -16,7 +16,7 @@ from typing import Any
 from spine_tf import files, tasks
 from spine_tf.metrics import restoration_ratio
 from spine_tf.tasks import restoration_task, task, tile_task
-from spine_tf.training import journal, model_folder
+from spine_tf.training import model_folder
 
 START = "start.json"
 FORMAT = "spine_tf start/1"
@@ -71,8 +71,7 @@ def learned(model_dir: str) -> bool | None:
     """
     folder = model_folder.load(model_dir)
     found = rule(folder.task)
-    best = journal.best_row(journal.history(model_dir), folder.train_config.least_fall)
-    return found.holds(best.get(found.column)) if found else None
+    return found.holds(folder.kept_epoch().get(found.column)) if found else None
 
 
 def verdict(model_dir: str) -> bool | None:
@@ -103,7 +102,7 @@ def explained(model_dir: str) -> str:
     found = rule(folder.task)
     if found is None:
         return f"{MARK} ({start(model_dir)['task']}, from which it was started)"
-    value = journal.best_row(journal.history(model_dir), folder.train_config.least_fall)
+    value = folder.kept_epoch()
     side = "at most" if found.is_error else "at least"
     return f"{MARK} ({found.column} {value[found.column]:.3f}, {side} {found.limit:g} is needed)"
 
