@@ -20,8 +20,10 @@ A run that was stopped goes on with the same command; what is done is not done a
     AE      autoencoder               CP   context prediction      LO-frozen  ... encoder as it is
 
 Crops of discs, of the task grading, are augmented in every row; other images in RD+AG alone. An
-amount is of training subjects: validation, which chooses the epoch and when the rate falls, keeps
-all of its own, so subjects2 uses labels of more than two patients. Every model is tested once.
+amount is of training subjects: validation, by which pretexts are judged, keeps all of its own.
+The rate falls as a cosine and the last epoch is kept. --settings='{"schedule": "plateau"}' lets
+validation choose the epoch, with labels of more subjects than the amount says; in few steps the
+rate then falls in some runs and never in others. Every model is tested once.
 Intervals are 95% bootstrap intervals over subjects; seeds are averaged. A pretext that was not
 learned, by the rules of docs/evaluation.md and its validation, is marked and stays in the table.
 
@@ -109,15 +111,15 @@ def _plan():
 
 
 def _settings(steps: int, text: str) -> config.TrainConfig:
-    """Adam at a falling rate for a number of steps, unless the settings say otherwise.
+    """Adam at a rate that falls as a cosine over a number of steps, unless the settings say otherwise.
 
-    The rate falls after three epochs without progress, and no plateau ends a run: all starts have
-    the same number of steps.
+    With a schedule of plateaus the rate falls after three epochs without progress, and none ends a
+    run: all starts have the same number of steps.
     """
     epoch = min(_FLAGS.epoch_steps, steps)
     count = -(-steps // epoch)
     values = {"epochs": count, "steps_per_epoch": epoch, "optimizer": "adam"}
-    values |= {"patience": 3, "max_drops": count}
+    values |= {"schedule": config.COSINE, "patience": 3, "max_drops": count}
     return config.TrainConfig(**values | json.loads(text))
 
 

@@ -124,7 +124,8 @@ def test_the_script_compares(tmp_path, monkeypatch, capsys):
         f"--task_options={json.dumps(options)}",
         f"--pretext_options={json.dumps(options | {'anatomy': 'slice'})}",
         *("--steps=2", "--pretext_steps=2", "--epoch_steps=1"),
-        *(f'--{name}settings={{"batch_size": 2}}' for name in ("", "pretext_")),
+        '--settings={"batch_size": 2}',
+        '--pretext_settings={"batch_size": 2, "schedule": "plateau"}',
     ]
     run = pretext_comparison.define_flags, pretext_comparison.main
     assert cli.call(*run, arguments) == 0
@@ -137,6 +138,8 @@ def test_the_script_compares(tmp_path, monkeypatch, capsys):
     assert all(row["folds"] == [0, 1] for row in rows.values())
     assert all(0 <= row["measures"]["dice"]["value"] <= 1 for row in rows.values())
     assert len(content["pretexts"]) == 4 and content["not_run"] == []
+    for name, schedule in (("train_config", "cosine"), ("pretext_config", "plateau")):
+        assert content["settings"][name]["schedule"] == schedule
     assert str(tmp_path) not in json.dumps(content)
     assert (tmp_path / "o" / "pretexts_segmentation.png").stat().st_size > 1000
     before = capsys.readouterr().out
