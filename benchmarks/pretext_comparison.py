@@ -111,7 +111,7 @@ def _plan():
 
 
 def _settings(steps: int, text: str) -> config.TrainConfig:
-    """Adam at a rate that falls as a cosine over a number of steps, unless the settings say otherwise.
+    """Adam for a number of steps, its rate falling as a cosine unless the settings say otherwise.
 
     With a schedule of plateaus the rate falls after three epochs without progress, and none ends a
     run: all starts have the same number of steps.
