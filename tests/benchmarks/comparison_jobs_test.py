@@ -143,7 +143,7 @@ def test_the_script_compares(tmp_path, monkeypatch, capsys):
     assert str(tmp_path) not in json.dumps(content)
     assert (tmp_path / "o" / "pretexts_segmentation.png").stat().st_size > 1000
     before = capsys.readouterr().out
-    assert "| percent50 RD+AG |" in before and "=== CR-pretext-fold0-seed0" in before
+    assert "| percent50 RD+AG - RD |" in before and "=== CR-pretext-fold0-seed0" in before
     # What is done is not done again.
     assert cli.call(*run, arguments) == 0
     assert "===" not in capsys.readouterr().out
