@@ -156,7 +156,7 @@ def run_all(
 
 
 def progress(model_dir: str) -> dict[str, Any]:
-    """Returns how a training went: epochs, seconds, and the epoch that validation chose."""
+    """Returns how a training went: epochs, seconds, and the epoch that is kept."""
     rows = journal.history(model_dir)
     best = model_folder.load(model_dir).kept_epoch()
     return {

@@ -65,7 +65,7 @@ def pixel_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings that images must share with those that a network was trained on.
 
     Args:
-        settings: Those in the manifest of a data set; crops have none of them.
+        settings: Those in the manifest of a data set; crops of scans have none of them.
     """
     return {name: settings[name] for name in _PIXEL_SETTINGS if name in settings}
 

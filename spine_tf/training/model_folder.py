@@ -78,7 +78,7 @@ class ModelFolder:
         return journal.best_row(journal.history(self.path), self.train_config.least_fall)
 
     def load_model(self) -> keras.Model:
-        """Returns the model with the weights of the best epoch.
+        """Returns the model with the weights of the epoch that is kept.
 
         Raises:
             FileNotFoundError: If no epoch was finished.

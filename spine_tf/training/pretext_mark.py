@@ -102,9 +102,9 @@ def explained(model_dir: str) -> str:
     found = rule(folder.task)
     if found is None:
         return f"{MARK} ({start(model_dir)['task']}, from which it was started)"
-    value = folder.kept_epoch()
+    value = folder.kept_epoch()[found.column]
     side = "at most" if found.is_error else "at least"
-    return f"{MARK} ({found.column} {value[found.column]:.3f}, {side} {found.limit:g} is needed)"
+    return f"{MARK} ({found.column} {value:.3f}, {side} {found.limit:g} is needed)"
 
 
 def save(model_dir: str, init_from: str) -> None:

@@ -13,14 +13,14 @@ _CONVERSION = ["--small", "--num_studies=3", "--crop_scale=0.5", "--num_files", 
         (
             conversion,
             "memory",
-            ["--work_dir=/data/me/work/", "--parts=speed", "--parts=memory", *_CONVERSION],
-            "--parts=memory --work_dir=work --num_files=7 --num_studies=3 --crop_scale=0.5 --small",
+            ["--work_dir=/data/me/runs/", "--parts=speed", "--parts=memory", *_CONVERSION],
+            "--parts=memory --work_dir=runs --num_files=7 --num_studies=3 --crop_scale=0.5 --small",
         ),
         (
             serving,
             "scan",
-            ["--work_dir", "/data/me/work", "--parts=engines,scan", "--notorch"],
-            "--parts=scan --work_dir=work --notorch",
+            ["--work_dir", "/data/me/runs", "--parts=engines,scan", "--notorch"],
+            "--parts=scan --work_dir=runs --notorch",
         ),
         (
             learning_curve,
