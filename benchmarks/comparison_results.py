@@ -4,7 +4,8 @@ A cell is an amount of labelled subjects and a start. Its seeds are averaged; th
 are taken together. A contrast is a start minus RD, or minus the ordinal ridge of grading, at the
 same amount, on the seeds and folds that both have, with draws over subjects that both share; all
 contrasts are adjusted together by Holm. Draws are over subjects alone: what another seed would
-change is not in the intervals. Whether a pretext was learned says its validation.
+change is not in the intervals, so the values of single seeds stand beside them ("by seed"). Whether
+a pretext was learned says its validation.
 """
 
 import dataclasses
@@ -65,12 +66,12 @@ class Tested:
         whole = [seed for seed in seeds if all(folds <= set(one[seed]) for one in found)]
         return sorted(folds), whole if folds else []
 
-    def scores(self, cell: Cell) -> dict[str, contrasts.Score]:
-        """Returns measure -> score over the seeds of a cell."""
+    def scores(self, cell: Cell) -> dict[str, list[contrasts.Score]]:
+        """Returns measure -> score of every seed of a cell."""
         joined = self._joined(cell, *self.common(cell))
         draws = comparison_scores.Draws(joined[0], self.num_draws)
         return {
-            name: _mean([draws.score(cases, name, metric) for cases in joined])
+            name: [draws.score(cases, name, metric) for cases in joined]
             for name, metric in comparison_scores.measures(self.task, joined[0]).items()
         }
 
@@ -106,7 +107,7 @@ class Tested:
             draws.difference(*cases, measure, metric) for cases in zip(first, second, strict=True)
         ]
         unpaired = np.sum([part.unpaired for part in found], 0).tolist()
-        return Difference(_mean([part.score for part in found]), folds, seeds, unpaired)
+        return Difference([part.score for part in found], folds, seeds, unpaired)
 
     def _joined(
         self, cell: Cell, folds: Sequence[int], seeds: Sequence[int]
@@ -120,22 +121,32 @@ def _mean(scores: Sequence[contrasts.Score]) -> contrasts.Score:
     return contrasts.weighted_sum([(1 / len(scores), score) for score in scores])
 
 
+def _values(scores: Sequence[contrasts.Score]) -> list[float | None]:
+    """The values of single seeds, for JSON; None where there is none."""
+    return [bootstrap.interval(score.value, score.drawn)["value"] for score in scores]
+
+
 @dataclasses.dataclass(frozen=True)
 class Difference:
     """A difference of two cells.
 
     Attributes:
-        score: The difference, averaged over seeds.
+        scores: The difference in every seed.
         folds: The folds that it is of.
         seeds: The seeds that it is of.
         unpaired: Values left out over all seeds: those that only the first cell has, and those that
             only the second has.
     """
 
-    score: contrasts.Score
+    scores: list[contrasts.Score]
     folds: list[int]
     seeds: list[int]
     unpaired: list[int]
+
+    @property
+    def score(self) -> contrasts.Score:
+        """The difference, averaged over seeds."""
+        return _mean(self.scores)
 
 
 def collect(
@@ -182,6 +193,8 @@ def read(jobs: Sequence[comparison_jobs.Job], plan: comparison_jobs.Plan) -> Tes
 
 def _row(tested: Tested, cell: Cell) -> dict[str, Any]:
     folds, seeds = tested.common(cell)
+    scores = tested.scores(cell)
+    means = {name: _mean(of_seeds) for name, of_seeds in scores.items()}
     return {
         "amount": cell[0],
         "start": cell[1],
@@ -189,9 +202,8 @@ def _row(tested: Tested, cell: Cell) -> dict[str, Any]:
         "seeds": seeds,
         "mark": tested.mark(cell[1], folds, seeds),
         "without_value": tested.without_value(cell),
-        "measures": {
-            name: bootstrap.interval(s.value, s.drawn) for name, s in tested.scores(cell).items()
-        },
+        "measures": {name: bootstrap.interval(s.value, s.drawn) for name, s in means.items()},
+        "by_seed": {name: _values(of_seeds) for name, of_seeds in scores.items()},
         "std": tested.deviations(cell),
     }
 
@@ -217,6 +229,7 @@ def _contrasts(tested: Tested) -> list[dict[str, Any]]:
             {"amount": amount, "start": start, "base": base, "measure": measure}
             | {name: getattr(difference, name) for name in ("folds", "seeds", "unpaired")}
             | {"mark": tested.mark(start, difference.folds, difference.seeds)}
+            | {"by_seed": _values(difference.scores)}
             | contrasts.describe(difference.score)
         )
     contrasts.add_holm(found)
@@ -238,26 +251,27 @@ def table(content: Mapping[str, Any]) -> str:
     Distances have their standard deviation over subjects ("sd"), as in Chen 2019.
     """
     names = list(content["rows"][0]["measures"]) if content["rows"] else []
+    measure = comparison_scores.HEADLINES[content["task"]]
     rows = [
         (
             *(row["amount"], _start_text(row)),
             *(_value_text(row, name) for name in names),
-            runs_text(row["folds"], row["seeds"]),
+            *(_seeds_text(row["by_seed"][measure]), runs_text(row["folds"], row["seeds"])),
         )
         for row in content["rows"]
     ]
-    lines = markdown.table(("amount", "start", *names, "folds x seeds"), rows)
+    header = ("amount", "start", *names, f"{measure} by seed", "folds x seeds")
+    lines = markdown.table(header, rows)
     if content["contrasts"]:
-        measure = content["contrasts"][0]["measure"]
         differences = [
             (
                 f"{one['amount']} {_start_text(one)} - {one['base']}",
                 *(bootstrap.text(one), f"{one['p']:.3f}", f"{one['p_holm']:.3f}"),
-                runs_text(one["folds"], one["seeds"]),
+                *(_seeds_text(one["by_seed"]), runs_text(one["folds"], one["seeds"])),
             )
             for one in content["contrasts"]
         ]
-        header = (measure, "difference", "p", "p, Holm", "folds x seeds")
+        header = (measure, "difference", "p", "p, Holm", "by seed", "folds x seeds")
         lines += ["", *markdown.table(header, differences)]
     return "\n".join([*lines, *markdown.not_run(content["not_run"])]) + "\n"
 
@@ -265,6 +279,10 @@ def table(content: Mapping[str, Any]) -> str:
 def runs_text(folds: Sequence[int], seeds: Sequence[int]) -> str:
     """Returns the column "folds x seeds"."""
     return f"{len(folds)} x {len(seeds)}"
+
+
+def _seeds_text(values: Sequence[float | None]) -> str:
+    return ", ".join("-" if value is None else f"{value:.3f}" for value in values)
 
 
 def _start_text(row: Mapping[str, Any]) -> str:
@@ -279,7 +297,7 @@ def _value_text(row: Mapping[str, Any], name: str) -> str:
 
 
 def picture(content: Mapping[str, Any]) -> figure.Figure:
-    """Draws the measure that stands for the task: a point with its interval per start."""
+    """Draws the measure that stands for the task: a point with its interval, ticks its seeds."""
     measure = comparison_scores.HEADLINES[content["task"]]
     amounts = list(dict.fromkeys(row["amount"] for row in content["rows"]))
     starts = list(dict.fromkeys(row["start"] for row in content["rows"]))
@@ -298,6 +316,9 @@ def picture(content: Mapping[str, Any]) -> figure.Figure:
         color = _COLORS[number % len(_COLORS)]
         axes.plot([x, x], [low, high], color=color, linewidth=1.6)
         axes.plot(x, found["value"], "o", color=color, fillstyle="full" if filled else "none")
+        of_seeds = [value for value in row["by_seed"][measure] if value is not None]
+        if len(of_seeds) > 1:
+            axes.plot([x] * len(of_seeds), of_seeds, "_", color=color, markersize=9)
         is_whole = len(row["folds"]) == most
         axes.annotate(
             row["start"] if is_whole else f"{row['start']}*",
@@ -311,6 +332,8 @@ def picture(content: Mapping[str, Any]) -> figure.Figure:
     axes.set_xticks(range(len(amounts)), amounts)
     axes.set_ylabel(measure.replace("_", " "))
     title = f"{content['task']}: by start and labelled training subjects"
+    if any(len(row["seeds"]) > 1 for row in content["rows"]):
+        title += "; ticks are seeds"
     if any(len(row["folds"]) < most for row in content["rows"]):
         title += f"; * not all of {most} folds"
     axes.set_title(title, fontsize=10)

@@ -53,6 +53,24 @@ def test_a_difference_is_paired():
     assert by_start["CR"]["p_holm"] == pytest.approx(2 * by_start["CR"]["p"], abs=1e-6)
 
 
+def test_single_seeds_stand_beside_their_mean():
+    cells = {
+        ("percent50", "RD"): {seed: {0: _cases(0, dice)} for seed, dice in ((0, 0.6), (1, 0.4))},
+        ("percent50", "CR"): {seed: {0: _cases(0, dice)} for seed, dice in ((0, 0.7), (1, 0.8))},
+    }
+    tested = comparison_results.Tested("segmentation", cells, 20, {}, {})
+    noise = _cases(0, 0.0).values["dice"].mean()
+    row = comparison_results._row(tested, ("percent50", "RD"))
+    assert row["measures"]["dice"]["value"] == pytest.approx(0.5 + noise, abs=1e-6)
+    assert row["by_seed"]["dice"] == pytest.approx([0.6 + noise, 0.4 + noise], abs=1e-6)
+    (found,) = comparison_results._contrasts(tested)
+    assert found["value"] == pytest.approx(0.25, abs=1e-6)
+    assert found["by_seed"] == pytest.approx([0.1, 0.4], abs=1e-6)
+    empty = comparison_scores.Cases(np.array(["1"]), np.array(["a"]), {"dice": np.array([np.nan])})
+    tested = comparison_results.Tested("segmentation", {("a", "RD"): {0: {0: empty}}}, 20, {}, {})
+    assert comparison_results._row(tested, ("a", "RD"))["by_seed"] == {"dice": [None]}
+
+
 def test_starts_are_set_against_ridge_too():
     tested = _tested(**{"RD": 0.80, "CR": 0.85, comparison_scores.RIDGE: 0.90})
     found = comparison_results._contrasts(tested)
@@ -141,5 +159,7 @@ def test_table_and_picture(tmp_path):
     assert "| percent50 | CR (pretext not learned, 1 of 2) |" in text
     assert "| percent50 CR (pretext not learned, 1 of 2) - RD |" in text
     assert "| 2 x 1 |" in text
+    assert "| dice by seed | folds x seeds |" in text
+    assert "| by seed | folds x seeds |" in text
     assert f"- {jobs[-1].name}: the budget was used" in text
     assert isinstance(comparison_results.picture(content), figure.Figure)
