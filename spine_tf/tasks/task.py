@@ -36,10 +36,13 @@ class Task(abc.ABC):
     Class attributes:
         transfers_decoder: Whether its reconstruction part, too, is a start for other tasks.
         checked_splits: Splits that `check` is given before a training starts.
+        least_validated: Examples that a validation has at least. A smaller split is passed over
+            again, its examples otherwise drawn: of use where they are drawn at random.
     """
 
     transfers_decoder: ClassVar[bool] = False
     checked_splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    least_validated: ClassVar[int] = 0
 
     @property
     @abc.abstractmethod

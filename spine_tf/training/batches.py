@@ -83,15 +83,16 @@ class Batches:
         self._prepare = tf.function(made.prepare_batch, autograph=False)
 
     def seed(self, split: str, number: int) -> int:
-        """Seed of everything random in a pass over a split; validation always has the same."""
+        """Seed of everything random in a pass over a split; validations are all alike."""
         if split == "validation":
-            return _VALIDATION_SEED
+            return _VALIDATION_SEED + number
         return self._settings.seed * 10_000 + number
 
     def passes(self, split: str, epoch: int) -> list[tuple[int, np.ndarray]]:
         """(number, plan) of the passes over a split that make an epoch; see `Task.plan`.
 
-        An epoch is one pass, or `steps_per_epoch` steps: then the last pass is cut short.
+        An epoch is one pass, or `steps_per_epoch` steps: then the last pass is cut short. A
+        validation is as many as `Task.least_validated` needs.
         """
         found, left = [], self._limit(split) or None
         for number in self._pass_numbers(split, epoch):
@@ -105,6 +106,9 @@ class Batches:
         return self._settings.steps_per_epoch if split == "train" else 0
 
     def _pass_numbers(self, split: str, epoch: int) -> range:
+        if split == "validation":
+            num_examples = self._pass(split, 0)[..., 0].size
+            return range(max(1, -(-self.task.least_validated // max(1, num_examples))))
         limit, length = self._limit(split), len(self._pass(split, 0))
         count = -(-limit // length) if limit and length else 1
         return range(epoch * count, (epoch + 1) * count)
@@ -119,8 +123,10 @@ class Batches:
         return np.concatenate([plan for _, plan in self.passes(split, epoch)])
 
     def num_steps(self, split: str) -> int:
-        """Steps of an epoch."""
+        """Steps of an epoch, or of a validation."""
         length = len(self._pass(split, 0))
+        if split == "validation":
+            return length * len(self._pass_numbers(split, 0))
         return (self._limit(split) or length) if length else 0
 
     def of_epoch(

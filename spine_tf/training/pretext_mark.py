@@ -60,7 +60,7 @@ def rule(made: task.Task) -> Rule | None:
 def learned(model_dir: str) -> bool | None:
     """Says whether the pretext of a model folder was learned, from its metrics.csv.
 
-    The row is that of the best epoch, whose weights are the ones that are kept and taken over.
+    The row is that of the epoch whose weights are kept and taken over.
 
     Returns:
         True or False; None where nobody can tell: the task is no such pretext, or no epoch was

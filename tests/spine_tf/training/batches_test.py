@@ -117,6 +117,26 @@ def test_an_epoch_may_go_over_the_data_again_in_another_order_and_otherwise_augm
     )
 
 
+def test_answers_by_chance_are_validated_often_enough(data):
+    made = _prepared(data, "relative_positions")
+    num_images = len(made.indices["validation"].rows)
+    plans = [plan for _, plan in made.passes("validation", 0)]
+    # Every pass fills its last batch, so it has at least as many examples as images.
+    assert len(plans) > 1 and sum(plan[..., 0].size for plan in plans) >= 200
+    assert sum(plan[..., 0].size for plan in plans[:-1]) < 200
+    assert all(set(plan[..., 0].ravel()) == set(range(num_images)) for plan in plans)
+    first, second = (
+        [_flat(batch) for _, batch in made.of_epoch("validation", epoch)] for epoch in range(2)
+    )
+    assert len(first) == len(second) == made.num_steps("validation") == sum(map(len, plans))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one["labels/position"], other["labels/position"])
+    labels = np.concatenate([one["labels/position"] for one in first])
+    assert np.bincount(labels, minlength=8).min() >= 5  # of 25 each: otherwise drawn in every pass
+    once = _prepared(data, "grading")
+    assert once.num_steps("validation") == len(once.plan("validation", 0)) == 1
+
+
 def test_epochs_follow_one_another_without_end(data):
     made = _prepared(data, "grading", steps_per_epoch=1)
     found = [_flat(batch)["inputs/crop"] for batch in itertools.islice(batches.endless(made), 2)]
