@@ -2,8 +2,7 @@
 
 A job is one model. When it is done WORK_DIR/results/NAME.json says how it went, and with which
 settings, and a job whose result is there is not run again. A job that was stopped goes on. A folder
-with results of other settings is refused. A result without settings, as earlier versions wrote, is
-taken over with a note.
+with results of other settings is refused.
 """
 
 import json
@@ -42,7 +41,6 @@ def check(
     work_dir: str,
     settings_of: Callable[[AnyJob], Mapping[str, Any]],
     why_not: Callable[[AnyJob], str],
-    say: Callable[[str], None],
 ) -> None:
     """Checks that what is done is of the settings that are asked for now.
 
@@ -51,23 +49,16 @@ def check(
         work_dir: Where their results are.
         settings_of: Returns the settings of a job, see `settings`.
         why_not: Returns why a job cannot be run, or "".
-        say: Takes the note on results that do not say their settings.
 
     Raises:
         ValueError: If a finished job is of other settings.
     """
-    unknown = []
     for job in jobs:
-        found = _read(work_dir, job) or {}
-        if found and _SETTINGS not in found:
-            unknown.append(job.name)
-        elif found:
-            reason = why_not(job)
-            there = found[_SETTINGS]
+        found = _read(work_dir, job)
+        if found:
+            reason, there = why_not(job), found[_SETTINGS]
             changed = [reason] if reason else model_folder.changes(there, settings_of(job))
             _refuse(changed, work_dir, job)
-    if unknown:
-        say(f"taken over as they are, since their settings were not kept: {', '.join(unknown)}")
 
 
 def _refuse(changed: Sequence[str], work_dir: str, job: Job) -> None:
@@ -134,7 +125,7 @@ def run_all(
     Raises:
         ValueError: If a finished job is of other settings, see `check`.
     """
-    check(jobs, work_dir, settings_of, why_not, say)
+    check(jobs, work_dir, settings_of, why_not)
     start, not_run = time.monotonic(), {}
     for number, job in enumerate(jobs, 1):
         if result(work_dir, job):

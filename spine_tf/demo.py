@@ -82,13 +82,11 @@ class Step:
 
     @property
     def key(self) -> str:
-        """What a step that is done is known by."""
-        return _without_processes(str(self))
+        """What a step that is done is known by.
 
-
-def _without_processes(text: str) -> str:
-    """The number of processes is this machine's and changes nothing of what is made."""
-    return re.sub(r" --num_processes=\d+", "", text)
+        The number of processes is this machine's and changes nothing of what is made.
+        """
+        return re.sub(r" --num_processes=\d+", "", str(self))
 
 
 def _train(task: str, data: str, model: str, epochs: int, **more) -> Step:
@@ -176,7 +174,7 @@ def run(steps: Sequence[Step], output_dir: str) -> int:
     """
     os.makedirs(output_dir, exist_ok=True)
     path = os.path.join(output_dir, _DONE)
-    done = {_without_processes(text): status for text, status in (_load(path) or {}).items()}
+    done = _load(path) or {}
     if set(done) - {step.key for step in steps}:
         raise ValueError(
             f"`output_dir` must be new or of the same demo, got {output_dir}. Choose another folder"

@@ -132,7 +132,7 @@ def open_folds(
 def _check_pixels(folder: model_folder.ModelFolder, data: records.DataFolder) -> None:
     """Checks that pixels of another data set mean what they meant in the training."""
     found = slice_schema.pixel_settings(data.manifest["settings"])
-    wanted = folder.data.get("pixel_settings", found)  # earlier versions did not note them
+    wanted = folder.data["pixel_settings"]
     differing = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
     if differing:
         needed, got = (

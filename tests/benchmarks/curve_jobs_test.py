@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from benchmarks import curve_jobs, job_list
+from benchmarks import curve_jobs
 from spine_tf import config
 from tests.spine_tf import small_data, tiny_runs
 
@@ -78,14 +78,6 @@ def test_what_is_done_with_other_settings_is_refused(monkeypatch, tmp_path):
         _run(monkeypatch, jobs, plan, epochs=60, batch_size=8)
     assert _run(monkeypatch, jobs, plan, epochs=30, batch_size=8) == (jobs[1:], {})
     assert _run(monkeypatch, jobs[:0], plan, epochs=60) == ([], {})
-
-
-def test_what_was_done_before_settings_were_kept_is_taken_over(monkeypatch, tmp_path):
-    jobs, said = curve_jobs.ordered(["scratch"], [240], [0]), []
-    job_list.write_result(str(tmp_path), jobs[0], {"kind": "scratch"})
-    assert _run(monkeypatch, jobs, _plan(tmp_path), say=said.append, epochs=60) == ([], {})
-    (line,) = said
-    assert line.startswith("taken over as they are") and line.endswith(": scratch-240-seed0")
 
 
 def test_settings_are_all_that_a_result_depends_on(monkeypatch, tmp_path):

@@ -64,11 +64,6 @@ def test_a_folder_goes_on_with_another_number_of_cores(tmp_path, statuses, monke
         assert f"--num_processes={number}" in steps[0].arguments
         assert demo.run(steps, str(tmp_path)) == 0
     assert len(statuses["ran"]) == len(steps)
-    # As earlier versions named the step.
-    content = json.loads((tmp_path / "demo.json").read_text())
-    del content[steps[0].key]
-    (tmp_path / "demo.json").write_text(json.dumps(content | {str(steps[0]): 0}))
-    assert demo.run(steps, str(tmp_path)) == 0 and len(statuses["ran"]) == len(steps)
 
 
 def test_summary_tells_what_was_left_out_and_why(tmp_path):

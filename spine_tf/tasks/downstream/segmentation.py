@@ -78,11 +78,6 @@ class Segmentation(image_task.ImageTask):
         )
 
     def for_data(self, data: records.DataFolder) -> "Segmentation":
-        if len(self.label_names) < len(self.labels):
-            raise ValueError(
-                "`label_names` of the model must name its labels, by which those of another data"
-                " set are found, got none: an earlier version trained it. Train it again."
-            )
         labels = data.labels_of(self.label_names)
         label_of = {old: str(new) for old, new in zip(self.labels, labels, strict=True)}
         regions = tuple(

@@ -83,7 +83,6 @@ def _edit(path, **changes):
             "--resample=in_plane --window_hu=-200,300, got --resample=isotropic --window_hu=. ",
         ),
         ({"image_rows": 112}, {"spacing_mm": 1.0}, "--image_rows=112 --spacing_mm=, got "),
-        (None, {"spacing_mm": 4.0}, None),
     ],
 )
 def test_pixels_of_other_data_are_those_of_the_training(
@@ -92,9 +91,7 @@ def test_pixels_of_other_data_are_those_of_the_training(
     shutil.copytree(grading_dir, tmp_path / "model")
     other = small_data.make(tmp_path / "other", (2, 1), seed=5)
     data = fold.find_folders(grading_dir)[0].data
-    data = {name: value for name, value in data.items() if name != "pixel_settings"}
-    noted = {} if trained is None else {"pixel_settings": trained}
-    _edit(tmp_path / "model" / "config.json", data={**data, **noted})
+    _edit(tmp_path / "model" / "config.json", data={**data, "pixel_settings": trained})
     _edit(tmp_path / "other" / "manifest.json", settings={"crop_scale": 0.5, **found})
     chosen = options.Options(other_data=True)
     if message is None:

@@ -159,12 +159,6 @@ def test_labels_are_those_of_the_data_set():
         segmentation.Segmentation(labels=(1, 200)).configure(_index([{"1": 3}]))
 
 
-def test_a_model_whose_labels_have_no_names_is_refused_other_data():
-    made = segmentation.Segmentation(labels=(1, 100))
-    with pytest.raises(ValueError, match="`label_names` of the model must name its labels"):
-        made.for_data(records.open_folder(""))
-
-
 def test_what_cannot_be():
     with pytest.raises(ValueError, match="`anatomy` must be slice, got 'disc'"):
         segmentation.Segmentation(anatomy="disc")
