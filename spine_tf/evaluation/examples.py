@@ -1,4 +1,4 @@
-"""Examples of a task as its model sees them, each once, batch by batch.
+"""Examples of a task as its model sees them, each once or in several draws, batch by batch.
 
 What a pretext does to an image follows from the image's record alone, so the numbers of two models
 are of the same disordered images, whatever the size of a batch.
@@ -23,7 +23,7 @@ def all_items(one: fold.Fold) -> np.ndarray:
 
 
 def batches(
-    one: fold.Fold, items: np.ndarray, batch_size: int
+    one: fold.Fold, items: np.ndarray, batch_size: int, num_draws: int = 1
 ) -> Iterator[tuple[np.ndarray, task.Batch]]:
     """Yields the examples of items, without augmentation.
 
@@ -31,10 +31,11 @@ def batches(
         one: Model and records.
         items: [items, width] int32 as `Task.plan` plans them; at least one.
         batch_size: Examples per step.
+        num_draws: How often every item is there, each time otherwise drawn.
 
     Yields:
-        Positions [batch] in `items`, and the batch. The last one is filled up with examples from
-        the start, whose positions are missing.
+        Positions [batch] in `items` repeated `num_draws` times, and the batch. The last one of a
+        draw is filled up with examples from the start, whose positions are missing.
     """
     num_steps = -(-len(items) // batch_size)
     plan = np.resize(items, (num_steps, batch_size, items.shape[1])).astype(np.int32)
@@ -42,9 +43,14 @@ def batches(
     process = pipeline.compile_preprocess(
         one.test.kind, one.test.crop_scale, _one_example(one), inputs, one.test.crop_kind
     )
-    for step, batch in pipeline.items(one.test, plan, process, seed=DRAW_SEED):
-        first = int(step) * batch_size
-        positions = np.arange(first, min(first + batch_size, len(items)))
+    of_draw = DRAW_SEED + 2 * np.arange(num_draws)  # an item uses two
+    plan = np.tile(plan, (num_draws, 1, 1))
+    for step, batch in pipeline.items(
+        one.test, plan, process, seed=np.repeat(of_draw, num_steps).tolist()
+    ):
+        draw, place = divmod(int(step), num_steps)
+        first = place * batch_size
+        positions = np.arange(first, min(first + batch_size, len(items))) + draw * len(items)
         yield positions, task.Batch(batch["inputs"], batch["labels"], batch["weights"])
 
 

@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from spine_tf.evaluation import bootstrap, examples, fold, ordinal, pretext_verdict
 from spine_tf.evaluation import options as options_lib
+from spine_tf.tasks import task
 
 ANSWERS = "answers.csv"
-COLUMNS = ("key", "subject", "visit", "fold", "true", "answer")
+COLUMNS = ("key", "subject", "visit", "draw", "fold", "true", "answer")
 _MEASURES = ("balanced_accuracy", "accuracy")
 
 
@@ -27,7 +28,8 @@ def evaluate(
         options: Options.
 
     Returns:
-        The results, ready for JSON, and file name -> rows of a CSV file: a line per image.
+        The results, ready for JSON, and file name -> rows of a CSV file: a line per answer. Few
+        images are asked about several times, see `Task.least_judged`.
     """
     made = folds[0].folder.task
     table = [row for number, one in enumerate(folds) for row in _rows(one, number, options)]
@@ -35,7 +37,8 @@ def evaluate(
     counts = bootstrap.draw_counts(num_units, options.num_draws, options.seed)
     right = np.array([row["true"] == row["answer"] for row in table])
     results = {
-        "images": len(table),
+        "images": len({(row["fold"], row["key"], row["visit"]) for row in table}),
+        "asked": len(table),
         "subjects": len({row["subject"] for row in table}),
         "answers": made.num_classes,
         "chance": round(1 / made.num_classes, 6),
@@ -43,7 +46,7 @@ def evaluate(
         "accuracy": bootstrap.share(right, units, counts, ""),
     }
     results |= pretext_verdict.verdict(made, results)
-    table.sort(key=lambda row: (row["key"], row["visit"]))
+    table.sort(key=lambda row: (row["key"], row["visit"], row["draw"]))
     return results, {ANSWERS: [COLUMNS, *([row[name] for name in COLUMNS] for row in table)]}
 
 
@@ -60,23 +63,29 @@ def _balanced(table, right, num_classes: int, units, counts) -> dict[str, Any]:
 
 
 def _rows(one: fold.Fold, number: int, options: options_lib.Options) -> list[dict[str, Any]]:
-    """A row per image."""
+    """A row per answer."""
     output, model = one.folder.task.output, one.folder.load_model()
     answer_of = tf.function(lambda inputs: tf.argmax(model(inputs, training=False)[output], 1))
     items, rows = examples.all_items(one), []
-    for positions, batch in examples.batches(one, items, options.batch_size):
+    num_draws = task.num_passes(one.folder.task, len(items))
+    for positions, batch in examples.batches(one, items, options.batch_size, num_draws):
         answers, labels = answer_of(dict(batch.inputs)).numpy(), batch.labels[output].numpy()
-        for (record, visit), true, answer in zip(items[positions], labels, answers, strict=False):
+        for position, true, answer in zip(positions, labels, answers, strict=False):
+            draw, place = divmod(int(position), len(items))
+            record, visit = items[place]
             facts = one.test.rows[record]
             row = {name: facts[name] for name in ("key", "subject", "family")}
-            row |= {"visit": facts["visit"][visit], "fold": number}
+            row |= {"visit": facts["visit"][visit], "draw": draw, "fold": number}
             rows.append(row | {"true": int(true), "answer": int(answer)})
     return rows
 
 
 def lines(results: dict[str, Any]) -> list[str]:
     """Returns the short table that is printed."""
-    images = f"{results['images']} images of {results['subjects']} subjects"
-    table = [f"{images}, {results['answers']} answers, chance {results['chance']:.3f}"]
+    asked = f"{results['asked']} questions on {results['images']} images"
+    table = [
+        f"{asked} of {results['subjects']} subjects, {results['answers']} answers, chance"
+        f" {results['chance']:.3f}"
+    ]
     table += [f"{name:28}{bootstrap.text(results[name])}" for name in _MEASURES]
     return [*table, pretext_verdict.line(results)]

@@ -36,13 +36,14 @@ class Task(abc.ABC):
     Class attributes:
         transfers_decoder: Whether its reconstruction part, too, is a start for other tasks.
         checked_splits: Splits that `check` is given before a training starts.
-        least_validated: Examples that a validation has at least. A smaller split is passed over
-            again, its examples otherwise drawn: of use where they are drawn at random.
+        least_judged: Examples of which there are at least so many in a validation or a test. A
+            smaller split is passed over again, its examples otherwise drawn: of use where they are
+            drawn at random.
     """
 
     transfers_decoder: ClassVar[bool] = False
     checked_splits: ClassVar[tuple[str, ...]] = ("train", "validation")
-    least_validated: ClassVar[int] = 0
+    least_judged: ClassVar[int] = 0
 
     @property
     @abc.abstractmethod
@@ -198,6 +199,11 @@ def shuffled_plan(num_records: int, batch_size: int, seed: int) -> np.ndarray:
     order = np.random.default_rng(seed).permutation(num_records)
     num_steps = -(-num_records // batch_size)
     return np.resize(order, (num_steps, batch_size, 1)).astype(np.int32)
+
+
+def num_passes(made: Task, num_examples: int) -> int:
+    """Returns how often a split of so many examples is passed over, see `Task.least_judged`."""
+    return max(1, -(-made.least_judged // num_examples)) if num_examples else 1
 
 
 def labelled_batch(batch: Tensors, names: Sequence[str]) -> Batch:

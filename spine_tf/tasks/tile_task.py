@@ -29,7 +29,7 @@ class TileTask(image_task.ImageTask):
     """A pretext that asks how the tiles of an image lie."""
 
     stays_inside = True  # padding in a tile tells that it is one of an edge (methods P11)
-    least_validated = 200  # of 40 answers to 8 questions, a quarter is right by luck once in 44
+    least_judged = 200  # of 40 answers to 8 questions, a quarter is right by luck once in 44
 
     @property
     @abc.abstractmethod

@@ -92,7 +92,7 @@ class Batches:
         """(number, plan) of the passes over a split that make an epoch; see `Task.plan`.
 
         An epoch is one pass, or `steps_per_epoch` steps: then the last pass is cut short. A
-        validation is as many as `Task.least_validated` needs.
+        validation is as many as `Task.least_judged` needs.
         """
         found, left = [], self._limit(split) or None
         for number in self._pass_numbers(split, epoch):
@@ -107,8 +107,9 @@ class Batches:
 
     def _pass_numbers(self, split: str, epoch: int) -> range:
         if split == "validation":
-            num_examples = self._pass(split, 0)[..., 0].size
-            return range(max(1, -(-self.task.least_validated // max(1, num_examples))))
+            if not self.task.least_judged:
+                return range(1)
+            return range(task.num_passes(self.task, self._pass(split, 0)[..., 0].size))
         limit, length = self._limit(split), len(self._pass(split, 0))
         count = -(-limit // length) if limit and length else 1
         return range(epoch * count, (epoch + 1) * count)

@@ -66,6 +66,14 @@ def test_single_seeds_stand_beside_their_mean():
     (found,) = comparison_results._contrasts(tested)
     assert found["value"] == pytest.approx(0.25, abs=1e-6)
     assert found["by_seed"] == pytest.approx([0.1, 0.4], abs=1e-6)
+    content = {"task": "segmentation", "rows": [row], "contrasts": [found], "not_run": []}
+    texts = comparison_results.table(content).splitlines()
+    assert texts[2].endswith(f"| {0.6 + noise:.3f}, {0.4 + noise:.3f} | 1 x 2 |")
+    assert texts[-1].endswith("| 0.100, 0.400 | 1 x 2 |")
+    (axes,) = comparison_results.picture(content).axes
+    ticks = next(line for line in axes.lines if line.get_marker() == "_")
+    assert ticks.get_ydata() == pytest.approx([0.6 + noise, 0.4 + noise], abs=1e-6)
+    assert axes.get_title().endswith("; ticks are seeds")
     empty = comparison_scores.Cases(np.array(["1"]), np.array(["a"]), {"dice": np.array([np.nan])})
     tested = comparison_results.Tested("segmentation", {("a", "RD"): {0: {0: empty}}}, 20, {}, {})
     assert comparison_results._row(tested, ("a", "RD"))["by_seed"] == {"dice": [None]}
@@ -159,7 +167,9 @@ def test_table_and_picture(tmp_path):
     assert "| percent50 | CR (pretext not learned, 1 of 2) |" in text
     assert "| percent50 CR (pretext not learned, 1 of 2) - RD |" in text
     assert "| 2 x 1 |" in text
-    assert "| dice by seed | folds x seeds |" in text
-    assert "| by seed | folds x seeds |" in text
+    header, _, first, *_ = text.splitlines()
+    assert header == "| amount | start | dice | dice by seed | folds x seeds |"
+    value = content["rows"][0]["measures"]["dice"]["value"]
+    assert first.endswith(f"] | {value:.3f} | 2 x 1 |")
     assert f"- {jobs[-1].name}: the budget was used" in text
     assert isinstance(comparison_results.picture(content), figure.Figure)

@@ -36,6 +36,22 @@ def test_one_answer_is_right_for_one_class(monkeypatch, data_dir, name, output, 
     assert tile_answers.lines(results)[-1].startswith("pretext not learned")
 
 
+def test_few_images_are_asked_about_several_times(monkeypatch, data_dir):
+    results, written = _evaluate(monkeypatch, data_dir, "relative_positions", "position", 8)
+    header, *rows = written["answers.csv"]
+    columns = {name: [row[header.index(name)] for row in rows] for name in header}
+    images = list(zip(columns["key"], columns["visit"], strict=True))
+    num_draws = 1 + max(columns["draw"])
+    assert results["images"] == len(set(images)) < 200
+    assert results["asked"] == len(rows) == num_draws * len(set(images)) >= 200
+    assert len(rows) - len(set(images)) < 200  # no more draws than are needed
+    assert len(set(zip(images, columns["draw"], strict=True))) == len(rows)
+    true_of = {}
+    for image, true in zip(images, columns["true"], strict=True):
+        true_of.setdefault(image, set()).add(true)
+    assert max(map(len, true_of.values())) > 1  # otherwise drawn
+
+
 def test_the_interval_is_over_subjects(monkeypatch, data_dir):
     results, _ = _evaluate(monkeypatch, data_dir, "relative_positions", "position", 8)
     found = results["accuracy"]

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -135,6 +136,8 @@ def test_answers_by_chance_are_validated_often_enough(data):
     assert np.bincount(labels, minlength=8).min() >= 5  # of 25 each: otherwise drawn in every pass
     once = _prepared(data, "grading")
     assert once.num_steps("validation") == len(once.plan("validation", 0)) == 1
+    made.indices["validation"] = dataclasses.replace(made.indices["validation"], rows=())
+    assert made.num_steps("validation") == 0 and list(made.of_epoch("validation", 0)) == []
 
 
 def test_epochs_follow_one_another_without_end(data):
