@@ -45,9 +45,10 @@ class Difference:
         sign = -1.0 if self.measure.endswith("_mm") else 1.0
         if not found:
             return None
-        interval = bootstrap.interval(sign * found.score.value, sign * found.score.drawn)
+        score = found.score
+        interval = bootstrap.interval(sign * score.value, sign * score.drawn)
         runs = comparison_results.runs_text(found.folds, found.seeds)
-        p = None if interval["low"] is None else contrasts.p_value(found.score.drawn)
+        p = None if interval["low"] is None else contrasts.p_value(score.drawn)
         return interval | {"unpaired": found.unpaired, "runs": runs, "p": p}
 
 

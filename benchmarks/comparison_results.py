@@ -123,7 +123,7 @@ def _mean(scores: Sequence[contrasts.Score]) -> contrasts.Score:
 
 def _values(scores: Sequence[contrasts.Score]) -> list[float | None]:
     """The values of single seeds, for JSON; None where there is none."""
-    return [bootstrap.interval(score.value, score.drawn)["value"] for score in scores]
+    return [bootstrap.interval(score.value, np.empty(0))["value"] for score in scores]
 
 
 @dataclasses.dataclass(frozen=True)

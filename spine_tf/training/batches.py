@@ -110,8 +110,9 @@ class Batches:
             if not self.task.least_judged:
                 return range(1)
             return range(task.num_passes(self.task, self._pass(split, 0)[..., 0].size))
-        limit, length = self._limit(split), len(self._pass(split, 0))
-        count = -(-limit // length) if limit and length else 1
+        limit = self._limit(split)
+        length = limit and len(self._pass(split, 0))
+        count = -(-limit // length) if length else 1
         return range(epoch * count, (epoch + 1) * count)
 
     def _pass(self, split: str, number: int) -> np.ndarray:
@@ -126,9 +127,7 @@ class Batches:
     def num_steps(self, split: str) -> int:
         """Steps of an epoch, or of a validation."""
         length = len(self._pass(split, 0))
-        if split == "validation":
-            return length * len(self._pass_numbers(split, 0))
-        return (self._limit(split) or length) if length else 0
+        return (self._limit(split) or length * len(self._pass_numbers(split, 0))) if length else 0
 
     def of_epoch(
         self, split: str, epoch: int, first_step: int = 0
