@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import tensorflow as tf
 
-from spine_tf import files
+from spine_tf import files, json_fields
 from spine_tf.training import journal, loop, model_folder
 
 
@@ -57,7 +57,7 @@ def check(
         found = _read(work_dir, job)
         if found:
             reason, there = why_not(job), found[_SETTINGS]
-            changed = [reason] if reason else model_folder.changes(there, settings_of(job))
+            changed = [reason] if reason else json_fields.differences(there, settings_of(job))
             _refuse(changed, work_dir, job)
 
 

@@ -37,7 +37,6 @@ from spine_tf.training import journal
 FORMAT = "spine_tf model/1"
 CONFIG = "config.json"
 WEIGHTS = "best.weights.h5"
-_CONFIGS = {"model_config": config.ModelConfig, "train_config": config.TrainConfig}
 _LOCK = "train.lock"
 _TEMPORARY = "tmp-"
 _HDF5_OVERHEAD = 10_000  # bytes per weight, at most: names and groups
@@ -271,7 +270,7 @@ def existing(path: str, request: Mapping[str, Any]) -> "ModelFolder | None":
     if not os.path.exists(os.path.join(path, CONFIG)):
         return None
     folder = load(path)
-    changed = changes(folder.request, request)
+    changed = json_fields.differences(folder.request, request)
     if changed:
         raise ValueError(
             f"`model_dir` must be new or of the same run, got {path}, which differs in"
@@ -284,21 +283,6 @@ def existing(path: str, request: Mapping[str, Any]) -> "ModelFolder | None":
             f" Keras {begun}; this is {now}. Go on with that stack, or choose another folder."
         )
     return folder
-
-
-def changes(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Returns what two requests differ in, see `ModelFolder.request`.
-
-    A field that an earlier version did not know counts as its default there.
-    """
-    known = dict(there)
-    for name in {*there} & {"task", "model_config", "train_config"} & {*now}:
-        kind = tasks.TASKS[now["task"]["name"]] if name == "task" else _CONFIGS[name]
-        defaults = {field.name: field.default for field in dataclasses.fields(kind)}
-        new = {field: defaults.get(field) for field in set(now[name]) - set(there[name])}
-        listed = {key: list(v) if isinstance(v, tuple) else v for key, v in new.items()}
-        known[name] = listed | dict(there[name])
-    return json_fields.differences(known, now)
 
 
 def describe_data(folder: records.DataFolder) -> dict[str, Any]:

@@ -83,21 +83,6 @@ def test_without_weights_there_is_no_model(folder, tmp_path):
         empty.load_model()
 
 
-def test_a_field_that_an_earlier_version_did_not_know_has_its_default_there():
-    train = dataclasses.asdict(config.TrainConfig())
-    sizes = dataclasses.asdict(config.ModelConfig())
-    now = {"task": {"name": "grading", "gradings": []}, "model_config": sizes}
-    now |= {"train_config": train, "protocol": "grading"}
-    there = json.loads(json.dumps(now))
-    del there["train_config"]["schedule"], there["task"]["gradings"]
-    assert model_folder.changes(there, now) == []
-    other = {**now, "train_config": train | {"schedule": "cosine"}, "protocol": "fold0"}
-    assert model_folder.changes(there, other) == [
-        "protocol ('grading' there, 'fold0' now)",
-        "train_config.schedule ('plateau' there, 'cosine' now)",
-    ]
-
-
 def test_a_folder_that_is_no_model_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is not a model folder.*Give the --model_dir"):
         model_folder.load(str(tmp_path))
