@@ -5,6 +5,7 @@ iterator. An item's augmentation follows from the seed and the item itself, not 
 the plan: a record looks the same in one pass over any subset that holds it.
 """
 
+import os
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -151,7 +152,11 @@ def items(
     seeds = np.broadcast_to(np.asarray(seed, np.int32), len(plan))[first_step:]
     planned = (plan[first_step:], numbers, np.tile(seeds[:, None], count), is_own)
     flat = tf.data.Dataset.from_tensor_slices(planned).unbatch()
-    read_items = flat.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    read_items = flat.map(read, num_parallel_calls=os.cpu_count())
     batches = read_items.padded_batch(count) if is_parsed_only else read_items.batch(count)
     numbered = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(steps), batches))
-    return numbered.prefetch(_PREFETCH)
+    options = tf.data.Options()
+    # The end of an iterator may wait for the tuner's thread, which sleeps for up to a minute
+    # (TensorFlow 2.21, seen with op determinism): epochs took up to twice their time.
+    options.autotune.enabled = False
+    return numbered.prefetch(_PREFETCH).with_options(options)

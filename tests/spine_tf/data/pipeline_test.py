@@ -87,3 +87,9 @@ def test_shapes_are_known(index):
     step, batch = dataset.element_spec
     assert step.dtype == tf.int32
     assert batch["crop"].shape[1:] == (9, 56, 112, 1)
+
+
+def test_the_end_of_a_pass_waits_for_no_tuner(index):
+    task = grading.Grading().configure(index)
+    dataset = _items(index, task.plan(index, 3, 0), task.preprocess, seed=0)
+    assert dataset.options().autotune.enabled is False
