@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from benchmarks import job_list
-from spine_tf import config, tasks
+from spine_tf import config, files, tasks
 from spine_tf.data import records
 from spine_tf.evaluation import options as options_lib
 from spine_tf.evaluation import run
@@ -246,7 +246,7 @@ def run_all(
         plan.work_dir,
         budget_hours,
         run=lambda job: run_one(job, plan, say),
-        settings_of=lambda job: job_list.settings(request(job, plan), num_draws=plan.num_draws),
+        settings_of=lambda job: settings(job, plan),
         why_not=why_not,
         say=say,
         done=done,
@@ -266,6 +266,21 @@ def run_one(job: Job, plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
         result["pretext_learned"] = pretext_mark.learned(trained.model_dir)
         result["results"] = content["results"]
     return result
+
+
+def settings(job: Job, plan: Plan) -> dict[str, Any]:
+    """Returns what the result of a job depends on.
+
+    The weights that it began with are those that its pretext was evaluated with, so models may be
+    deleted.
+    """
+    asked, needed = request(job, plan), job.needs
+    if not needed:
+        return job_list.settings(asked, num_draws=plan.num_draws)
+    path = os.path.join(plan.evaluation_dir(needed), run.EVALUATION)
+    (weights,) = files.read_json(path, run.FORMAT)["weights_sha256"]
+    found = job_list.settings(dataclasses.replace(asked, init_from=""), num_draws=plan.num_draws)
+    return found | {"init_from_sha256": weights}
 
 
 def request(job: Job, plan: Plan) -> loop.Request:

@@ -13,7 +13,9 @@
 trains every start with every amount of labelled subjects, on every fold, with every seed. A pretext
 sees all training images of its fold, whatever the amount, and never those of validation or test.
 A run that was stopped goes on with the same command; what is done is not done again. After
---budget_hours no further model is started; what was not run is listed as not run.
+--budget_hours no further model is started; what was not run is listed as not run. WORK_DIR/results
+and WORK_DIR/evaluations are all that tables and further seeds need: models whose job is done may be
+deleted, those of a pretext once nothing waits for them.
 
     RD      random weights            RP   relative positions      CR         context restoration
     RD+AG   ... augmented images      JS   jigsaw                  LO         --longitudinal_dir

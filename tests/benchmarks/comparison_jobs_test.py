@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -144,6 +145,9 @@ def test_the_script_compares(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "o" / "pretexts_segmentation.png").stat().st_size > 1000
     before = capsys.readouterr().out
     assert "| percent50 RD+AG - RD |" in before and "=== CR-pretext-fold0-seed0" in before
-    # What is done is not done again.
+    # What is done is not done again, and its models are no longer needed.
+    for folder in (tmp_path / "w").glob("*-seed0"):
+        shutil.rmtree(folder)
     assert cli.call(*run, arguments) == 0
     assert "===" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "o" / "pretexts_segmentation.json").read_text()) == content
