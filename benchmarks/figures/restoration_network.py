@@ -20,7 +20,7 @@ _ARC = "arc3,rad=-0.06"
 
 
 def draw(data_dir: str, seed: int) -> figure.Figure:
-    """Draws both networks with the disordered image they are given and the one they are asked for.
+    """Draws the networks with the disordered image they are given and the one they are asked for.
 
     Args:
         data_dir: Folder of the real data.
@@ -28,13 +28,20 @@ def draw(data_dir: str, seed: int) -> figure.Figure:
 
     Source: Chen 2019, Fig. 3.
     """
+    brain = real_images.brain(data_dir, slice_schema.AXIAL)
     rows = (
-        ("before segmentation: U-Net", "unet-64", (64, 64, 3), _patch(data_dir)),
+        ("before segmentation: U-Net", "unet-64", (64, 64, 3), _patch(brain, 64)),
         (
-            "before classification and localisation: SonoNet and a few transposed convolutions",
+            "before classification: SonoNet and a transposed convolution per pooling",
             "sononet-64",
             (224, 288, 1),
             real_images.ultrasound(data_dir),
+        ),
+        (
+            "before localisation: the same with six blocks",
+            "sononet-6-64",
+            (96, 96, 1),
+            _patch(real_images.ct(data_dir), 96),
         ),
     )
     networks = [restoration_models.restoration(preset, shape) for _, preset, shape, _ in rows]
@@ -52,11 +59,10 @@ def draw(data_dir: str, seed: int) -> figure.Figure:
     return page.figure
 
 
-def _patch(data_dir: str) -> real_images.Plane:
-    """A patch of 64x64 of the brain, as the paper takes them."""
-    whole = real_images.brain(data_dir, slice_schema.AXIAL)
-    row, column = (side // 2 - 32 for side in whole.image.shape)
-    box = slice(row, row + 64), slice(column, column + 64)
+def _patch(whole: real_images.Plane, side: int) -> real_images.Plane:
+    """The middle of an image."""
+    row, column = ((length - side) // 2 for length in whole.image.shape)
+    box = slice(row, row + side), slice(column, column + side)
     return real_images.Plane(whole.name, whole.image[box], whole.foreground[box])
 
 

@@ -12,6 +12,7 @@ from benchmarks.figures import sheet
 from spine_tf import tasks
 from spine_tf.evaluation import examples, fold, options
 from spine_tf.evaluation import restoration as restoration_lib
+from spine_tf.metrics import restoration_ratio
 from spine_tf.tasks import restoration_task, task, tile_task
 from spine_tf.tasks.pretext import relative_positions
 from spine_tf.training import model_folder, pretext_mark
@@ -67,7 +68,9 @@ def draw(models_dir: str, records_dir: str, num_images: int) -> figure.Figure:
     page = sheet.Sheet(width, _TOP + len(found) * (_SIZE + 0.34), "Pretexts on test images", "")
     for row, (name, of_pretext) in enumerate(found.items()):
         top = _TOP + row * (_SIZE + 0.34)
-        words = [*PRETEXTS[name].split(), *pretext_mark.mark(folders[name]).split(maxsplit=1)]
+        words = PRETEXTS[name].split()
+        if pretext_mark.mark(folders[name]):
+            words.append("(not learned)")
         page.lines(0.5, top + _SIZE / 2, words, size=10)
         for number, example in enumerate(of_pretext):
             _draw_example(page, example, _LEFT + number * block, top)
@@ -137,7 +140,9 @@ def chosen_items(one: fold.Fold, num_images: int) -> np.ndarray:
 # === Restored images ===
 
 
-def _restored(made: task.Task, batch: task.Batch, outputs: Mapping, number: int) -> Example:
+def _restored(
+    made: restoration_task.RestorationTask, batch: task.Batch, outputs: Mapping, number: int
+) -> Example:
     label = batch.labels[restoration_task.RESTORED][number : number + 1]
     answer = outputs[restoration_task.RESTORED][number : number + 1]
     sums = {name: float(value[0]) for name, value in restoration_lib.sums(label, answer).items()}
@@ -147,10 +152,11 @@ def _restored(made: task.Task, batch: task.Batch, outputs: Mapping, number: int)
     weight, changed = (label[0, ..., place].numpy() > 0 for place in (-2, -1))
     if changed.any() and not (weight & ~changed).any():  # only the region is asked for
         answer = np.where(changed, answer, given)
-    words = f"mean squared error {sums['restored_error'] / sums['voxels']:.3f}"
-    if sums["given_error"]:
-        ratio = sums["restored_error"] / sums["given_error"]
-        words += f", restoration ratio {ratio:.2f}"
+    below = "given_error" if made.judged_by == restoration_ratio.EVERYWHERE else "deviation"
+    words = (
+        f"mean squared error {sums['restored_error'] / sums['voxels']:.3f},"
+        f" {made.judged_by.replace('_', ' ')} {sums['restored_error'] / sums[below]:.2f}"
+    )
     return Example(_scaled([given, answer, truth], truth), words)
 
 

@@ -21,7 +21,7 @@ from benchmarks.figures import (
 from spine_tf import cli, config
 from spine_tf.data import records, swaps, tiles
 from spine_tf.tasks.pretext import context_restoration
-from spine_tf.training import model_folder
+from spine_tf.training import journal, model_folder
 from tests.spine_tf import tiny_runs, untrained
 
 MAX_BYTES = 400_000
@@ -96,9 +96,11 @@ def test_disordering_is_shown_swap_after_swap():
 # === Fig. 3 ===
 
 
-@pytest.mark.parametrize(("preset", "num_joins"), [("unet-16", 4), ("sononet-16", 0)])
+@pytest.mark.parametrize(
+    ("preset", "num_joins"), [("unet-16", 4), ("sononet-16", 0), ("sononet-6-16", 0)]
+)
 def test_every_layer_of_the_model_is_a_strip(preset, num_joins):
-    shape = (32, 48, 2)
+    shape = (32, 64, 2)
     network = restoration_models.restoration(preset, shape)
     made = context_restoration.ContextRestoration("slice", image_shape=(1, *shape))
     statistics = records.Statistics({}, {}, [])
@@ -125,21 +127,22 @@ def test_every_layer_of_the_model_is_a_strip(preset, num_joins):
 
 
 def test_the_network_is_drawn_with_its_sizes(monkeypatch):
-    small = {"unet-64": "unet-16", "sononet-64": "sononet-16"}
     build = restoration_models.restoration
     monkeypatch.setattr(
         restoration_network.restoration_models,
         "restoration",
-        lambda preset, shape: build(small[preset], shape),
+        lambda preset, shape: build(preset.replace("64", "16"), shape),
     )
+    monkeypatch.setattr(real_images, "ct", lambda data_dir: _plane(100, 110))
     page = restoration_network.draw("", 0).axes[0]
     words = [text.get_text() for text in page.texts]
     assert "conv5_1  4×4×256" in words  # of U-Net at 64x64
     assert "conv5_1  14×18×128" in words  # of SonoNet at 224x288
     assert "output  64×64×3" in words and "output  224×288×1" in words
-    assert words.count("analysis part") == words.count("reconstruction part") == 2
+    assert words.count("analysis part") == words.count("reconstruction part") == 3
+    assert [f"up{number}" in " ".join(words) for number in (4, 5, 6)] == [True, True, False]
     arcs = [p for p in page.patches if isinstance(p, shapes.FancyArrowPatch)]
-    assert len(arcs) == 2 * 2 + 4
+    assert len(arcs) == 3 * 2 + 4
 
 
 # === Fig. 4 ===
@@ -169,8 +172,22 @@ def test_every_pretext_that_is_there_has_a_row(models):
     figure = restored.draw(str(models), str(models / "data"), 1)
     assert len(_images(figure)) == 4 * 3
     words = " ".join(text.get_text() for text in figure.axes[0].texts)
-    assert "restoration ratio" in words and "mean squared error" in words
+    assert words.count("mean squared error") == 2
+    # What each is judged by.
+    assert words.count("restoration ratio") == words.count("missed variance") == 1
     assert "prediction" not in words  # there is no such model
+    assert "not learned" not in words  # no epoch was validated, so nobody can tell
+
+
+@pytest.mark.slow
+def test_a_pretext_that_was_not_learned_is_called_so(models, tmp_path):
+    shutil.copytree(models / "autoencoder-seed0", tmp_path / "one")
+    (tmp_path / "one" / journal.METRICS).write_text(
+        "epoch,loss,val_loss,val_restored/missed_variance\n0,1.0,1.0,0.7\n"
+    )
+    figure = restored.draw(str(tmp_path), str(models / "data"), 1)
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert words[2:4] == ["autoencoder", "(not learned)"]
 
 
 @pytest.mark.slow
