@@ -1,4 +1,4 @@
-"""From the results of jobs to the table of the comparison, its contrasts and its picture.
+"""From the results of jobs to the table of the comparison and its contrasts.
 
 A cell is an amount of labelled subjects and a start. Its seeds are averaged; the cases of its folds
 are taken together. A contrast is a start minus RD, or minus the ordinal ridge of grading, at the
@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import figure
 
 from benchmarks import comparison_jobs, comparison_scores, markdown
 from spine_tf.evaluation import bootstrap, contrasts, subject_means
@@ -21,7 +20,6 @@ from spine_tf.training import model_folder, pretext_mark
 
 Cell = tuple[str, str]  # amount, start
 _BASES = ("RD", comparison_scores.RIDGE)
-_COLORS = ("#8a8a8a", "#d1603d", "#1b6ca8", "#0f2f4a", "#5b8c5a", "#b08ea2", "#c9a227")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -294,50 +292,3 @@ def _value_text(row: Mapping[str, Any], name: str) -> str:
     if name.endswith("_mm") and row["std"][name] is not None:
         text += f", sd {row['std'][name]:.1f}"
     return f"{text} ({missing} without)" if missing else text
-
-
-def picture(content: Mapping[str, Any]) -> figure.Figure:
-    """Draws the measure that stands for the task: a point with its interval, ticks its seeds."""
-    measure = comparison_scores.HEADLINES[content["task"]]
-    amounts = list(dict.fromkeys(row["amount"] for row in content["rows"]))
-    starts = list(dict.fromkeys(row["start"] for row in content["rows"]))
-    made = figure.Figure(figsize=(1.6 + 2.2 * len(amounts), 3.6), layout="constrained")
-    axes = made.add_subplot()
-    most = max((len(row["folds"]) for row in content["rows"]), default=0)
-    for row in content["rows"]:
-        number, found = starts.index(row["start"]), row["measures"][measure]
-        if found["value"] is None:
-            continue
-        x = amounts.index(row["amount"]) + 0.8 * (number + 0.5) / len(starts) - 0.4
-        low, high = (
-            found[side] if found[side] is not None else found["value"] for side in ("low", "high")
-        )
-        filled = not row["mark"]
-        color = _COLORS[number % len(_COLORS)]
-        axes.plot([x, x], [low, high], color=color, linewidth=1.6)
-        axes.plot(x, found["value"], "o", color=color, fillstyle="full" if filled else "none")
-        of_seeds = [value for value in row["by_seed"][measure] if value is not None]
-        if len(of_seeds) > 1:
-            axes.plot([x] * len(of_seeds), of_seeds, "_", color=color, markersize=9)
-        is_whole = len(row["folds"]) == most
-        axes.annotate(
-            row["start"] if is_whole else f"{row['start']}*",
-            (x, high),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize=6.5,
-            color=color,
-        )
-    axes.set_xticks(range(len(amounts)), amounts)
-    axes.set_ylabel(measure.replace("_", " "))
-    title = f"{content['task']}: by start and labelled training subjects"
-    if any(len(row["seeds"]) > 1 for row in content["rows"]):
-        title += "; ticks are seeds"
-    if any(len(row["folds"]) < most for row in content["rows"]):
-        title += f"; * not all of {most} folds"
-    axes.set_title(title, fontsize=10)
-    axes.margins(y=0.12)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return made

@@ -1,8 +1,7 @@
 """Compares pretexts on a downstream task by one protocol: the tables of Chen 2019.
 
     spine-tf convert-images --layout=spider --input_dir=SPIDER --output_dir=slices \\
-        --folds=3 --train_percents=50,25 --train_subjects=2 --spacing_mm=1 --resample=in_plane \\
-        --slices=labelled
+        --folds=3 --train_percents=50,25 --train_subjects=2 --spacing_mm=1 --resample=in_plane
     python -m benchmarks.pretext_comparison --data_dir=slices --task=segmentation \\
         --task_options='{"patch_size": 128}' --preset=unet-16 \\
         --settings='{"batch_size": 2, "weight_decay": 0}' \\
@@ -129,7 +128,7 @@ def _write(jobs, plan, not_run) -> str:
     """Writes JSON, table and picture of what there is so far; returns the table."""
     import dataclasses
 
-    from benchmarks import comparison_claims, comparison_results, results_file
+    from benchmarks import comparison_claims, comparison_picture, comparison_results, results_file
     from spine_tf import files
     from spine_tf.evaluation import plots
 
@@ -147,7 +146,7 @@ def _write(jobs, plan, not_run) -> str:
         file.write(text)
     if content["rows"]:
         with files.atomic_write(f"{path}.png", "wb") as file:
-            comparison_results.picture(content).savefig(file, **plots.save_options())
+            comparison_picture.draw(content).savefig(file, **plots.save_options())
     return text
 
 

@@ -151,7 +151,8 @@ class VolumeSettings(Settings):
     )
     slices: str = flag_field.option(
         "foreground",
-        "Slices kept: all; foreground: that show more than background; labelled: with a label.",
+        "Slices kept: all; foreground: that show more than background; labelled: with a label,"
+        " which makes errors of test cases too small.",
         choices=("all", "foreground", "labelled"),
     )
     unlisted_labels: str = flag_field.option(

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf.data import records
-from spine_tf.evaluation import bootstrap, boxes, examples, fold, localisation
+from spine_tf.evaluation import bootstrap, boxes, cut_by_truth, examples, fold, localisation
 from spine_tf.evaluation import options as options_lib
 from spine_tf.tasks.downstream import localisation as localisation_task
 
@@ -74,6 +74,7 @@ def evaluate(
     results = {
         "cases": len(found.rows),
         "subjects": len({row["subject"] for row in found.rows}),
+        cut_by_truth.NAME: cut_by_truth.count(folds),
         "has_training_boxes": all(one.train is not None for one in folds),
         "organs": localisation.evaluate(
             found.predicted, found.true, found.means, organs, units, counts
@@ -211,4 +212,4 @@ def lines(results: dict[str, Any]) -> list[str]:
         cells = [bootstrap.text(found[name]) for name in ("centroid_mm", "wall_mm")]
         numbers = f"{found['cases']:6}{found['misses']:8}"
         table.append(f"{organ:20}{numbers}  {cells[0]:28}{cells[1]}")
-    return table
+    return table + cut_by_truth.lines(results)

@@ -14,6 +14,7 @@ from spine_tf.data import records
 from spine_tf.evaluation import (
     bootstrap,
     contours,
+    cut_by_truth,
     fold,
     segmentation,
     segmentation_summary,
@@ -68,6 +69,7 @@ def evaluate(
         "cases": len(rows),
         "subjects": len({row["subject"] for row in rows}),
         "unlabelled_cases": sum(_unlabelled(one) for one in folds),
+        cut_by_truth.NAME: cut_by_truth.count(folds),
         "tile_size": options.tile_size,
         "labels": {name: list(labels) for name, labels in regions.items()},
         "regions": segmentation_summary.evaluate(rows, regions, units, counts),
@@ -157,4 +159,4 @@ def lines(results: dict[str, Any]) -> list[str]:
         skipped = sum(found["hd95_skipped"].values())
         without = f"  {skipped} without hd95" if skipped else ""
         table.append((f"{region:20}" + cells).rstrip() + without)
-    return table
+    return table + cut_by_truth.lines(results)

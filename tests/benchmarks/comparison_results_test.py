@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib import figure
 
 from benchmarks import comparison_jobs, comparison_results, comparison_scores, job_list
 from spine_tf import config
@@ -70,10 +69,6 @@ def test_single_seeds_stand_beside_their_mean():
     texts = comparison_results.table(content).splitlines()
     assert texts[2].endswith(f"| {0.6 + noise:.3f}, {0.4 + noise:.3f} | 1 x 2 |")
     assert texts[-1].endswith("| 0.100, 0.400 | 1 x 2 |")
-    (axes,) = comparison_results.picture(content).axes
-    ticks = next(line for line in axes.lines if line.get_marker() == "_")
-    assert ticks.get_ydata() == pytest.approx([0.6 + noise, 0.4 + noise], abs=1e-6)
-    assert axes.get_title().endswith("; ticks are seeds")
     empty = comparison_scores.Cases(np.array(["1"]), np.array(["a"]), {"dice": np.array([np.nan])})
     tested = comparison_results.Tested("segmentation", {("a", "RD"): {0: {0: empty}}}, 20, {}, {})
     assert comparison_results._row(tested, ("a", "RD"))["by_seed"] == {"dice": [None]}
@@ -149,7 +144,7 @@ def test_other_cases_are_refused():
         comparison_results._contrasts(tested)
 
 
-def test_table_and_picture(tmp_path):
+def test_table(tmp_path):
     plan = comparison_jobs.Plan(
         *("data", "segmentation", {}, config.TrainConfig(), {}, config.TrainConfig()),
         model_config=config.preset("unet-16"),
@@ -172,4 +167,3 @@ def test_table_and_picture(tmp_path):
     value = content["rows"][0]["measures"]["dice"]["value"]
     assert first.endswith(f"] | {value:.3f} | 2 x 1 |")
     assert f"- {jobs[-1].name}: the budget was used" in text
-    assert isinstance(comparison_results.picture(content), figure.Figure)

@@ -49,13 +49,17 @@ def test_true_boxes_by_hand(monkeypatch, tmp_path):
     np.testing.assert_allclose(found[0, 1], [[16.5, 25.5], [0.5, 3.5], [11.0, 19.0]])
 
 
-@pytest.mark.parametrize("slices", ["all", "labelled"])
-def test_a_perfect_network(monkeypatch, tmp_path, slices):
+@pytest.mark.parametrize(("slices", "num_cut"), [("all", 0), ("labelled", 16)])
+def test_a_perfect_network(monkeypatch, tmp_path, slices, num_cut):
     one = _fold(monkeypatch, tmp_path / "data", slices=slices)
     results, _ = localisation_run.evaluate([one], OPTIONS)
     for found in results["organs"].values():
         assert (found["cases"], found["misses"]) == (1, 0)
         assert _values(found, "centroid_mm", "wall_mm") == [0.0, 0.0]
+    # Of 10 sagittal slices 6 show the cube or the bar, of 12 axial and of 14 coronal ones 7.
+    assert results["slices_cut_by_truth"] == num_cut
+    last = localisation_run.lines(results)[-1]
+    assert last.startswith("warning: 16 slices were left out") == bool(num_cut)
 
 
 def test_a_miss_gets_the_mean_box_of_the_training_cases(monkeypatch, tmp_path):

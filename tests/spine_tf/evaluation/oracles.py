@@ -84,11 +84,11 @@ def make_volumes(
         names = {"subject": f"s{number}", "family": f"f{number}", "scan": f"scan{number}"}
         examples += volume_slices.examples(case, names | {"visit": 0, "days": 0}, chosen)
     names = reversed(LABELS) if swapped else LABELS
-    _write(folder, examples, len(shifts), dict(zip(names, LABELS.values(), strict=True)))
+    _write(folder, examples, len(shifts), dict(zip(names, LABELS.values(), strict=True)), slices)
     return folder
 
 
-def _write(folder, examples, num_subjects, labels):
+def _write(folder, examples, num_subjects, labels, slices):
     name = records.shard_name(schema.SLICE, 0, 1)
     path = os.path.join(folder, name)
     spans = records.write_shard(path, [example.SerializeToString() for example in examples])
@@ -102,7 +102,7 @@ def _write(folder, examples, num_subjects, labels):
     manifest = {
         "schema_version": schema.SCHEMA_VERSION,
         "source": "test",
-        "settings": {"crop_scale": 1.0, "channels": ["x"], "labels": labels},
+        "settings": {"crop_scale": 1.0, "channels": ["x"], "labels": labels, "slices": slices},
         "kinds": {schema.SLICE: {"files": [{"name": name, "size": os.path.getsize(path)}]}},
         "splits_sha256": files.sha256(os.path.join(folder, records.SPLITS)),
     }

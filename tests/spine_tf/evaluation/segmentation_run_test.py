@@ -15,8 +15,8 @@ def without_bar(inputs, training):
     return {"labels": logits - tf.constant([0.0, 0.0, 1e6])}
 
 
-def _evaluate(monkeypatch, folder, oracle, **fields):
-    data_dir = oracles.make_volumes(folder, views=("sagittal",))
+def _evaluate(monkeypatch, folder, oracle, slices="all", **fields):
+    data_dir = oracles.make_volumes(folder, views=("sagittal",), slices=slices)
     task = segmentation.Segmentation(patch_size=32, **fields)
     return segmentation_run.evaluate(
         [oracles.fold_of(monkeypatch, data_dir, task, oracle)], OPTIONS
@@ -26,6 +26,7 @@ def _evaluate(monkeypatch, folder, oracle, **fields):
 def test_a_perfect_network(monkeypatch, tmp_path):
     results, written = _evaluate(monkeypatch, tmp_path / "data", whole_cases_test.oracle)
     assert (results["cases"], results["subjects"], results["unlabelled_cases"]) == (2, 2, 0)
+    assert results["slices_cut_by_truth"] == 0
     assert results["labels"] == {"cube": [1], "bar": [2]}  # by the data set's names
     for region in results["regions"].values():
         found = [
@@ -33,6 +34,14 @@ def test_a_perfect_network(monkeypatch, tmp_path):
         ]
         assert found == [1.0, 1.0, 1.0, 0.0]
     assert len(written["contours.png"].axes) == 2 * 2  # of two cases the best and the worst
+
+
+def test_slices_that_the_truth_left_out_are_told(monkeypatch, tmp_path):
+    results, _ = _evaluate(monkeypatch, tmp_path / "data", whole_cases_test.oracle, "labelled")
+    # Two cases of 10 slices each, of which 6 show the cube or the bar.
+    assert results["slices_cut_by_truth"] == 8
+    last = segmentation_run.lines(results)[-1]
+    assert last.startswith("warning: 8 slices were left out") and "--slices=foreground" in last
 
 
 def test_a_region_that_is_never_found(monkeypatch, tmp_path):

@@ -1,0 +1,152 @@
+"""The picture of the comparison: every start's value, and below it what it gains over RD.
+
+Differences are paired over subjects, so they tell far smaller gains than the intervals of values
+that stand side by side.
+"""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from matplotlib import axes as axes_lib
+from matplotlib import figure
+
+from benchmarks import comparison_jobs, comparison_scores
+
+_COLORS = {
+    "RD": "#7f7f7f",
+    "RD+AG": "#222222",
+    "AE": "#1f77b4",
+    "RP": "#4d9221",
+    "JS": "#8e5ea2",
+    "CP": "#b8860b",
+    "CR": "#d1495b",
+    "LO": "#17868c",
+    "LO-frozen": "#6fc0c4",
+    comparison_scores.RIDGE: "#8c564b",
+}
+_OTHERS = {
+    "RD": "random weights",
+    "RD+AG": "the same with augmented images",
+    "LO": "a given encoder",
+    "LO-frozen": "the same, frozen",
+}
+_INCHES = 0.42  # of a start
+_LEAST_INCHES = 4.6  # for the title
+_LETTERS = 14  # of the key on an inch
+_GREY = "#999999"
+Row = Mapping[str, Any]
+
+
+def draw(content: Mapping[str, Any]) -> figure.Figure:
+    """Draws the measure that stands for the task from the content of the results file.
+
+    Above stand the rows of all folds; below, minus RD of the same folds, those of some folds, too.
+    Amounts and starts always come in the same order, and a start always has the same colour.
+    """
+    measure = comparison_scores.HEADLINES[content["task"]]
+    rows = [row for row in content["rows"] if row["measures"][measure]["value"] is not None]
+    most = max((len(row["folds"]) for row in rows), default=0)
+    places = dict(_places(rows))
+    wide = max(_LEAST_INCHES, 2.2 + _INCHES * (len(places) + 2))
+    made = figure.Figure(figsize=(wide, 6.0), layout="constrained")
+    above, below = made.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    for row in rows:
+        if len(row["folds"]) == most:
+            _draw_row(above, places[row["amount"], row["start"]], row, row["measures"][measure])
+            _draw_seeds(above, places[row["amount"], row["start"]], row, row["by_seed"][measure])
+    for one in content["contrasts"]:
+        place = places.get((one["amount"], one["start"]))
+        if one["base"] == "RD" and place is not None and one["value"] is not None:
+            _draw_row(below, place, one, one, "*" if len(one["folds"]) < most else "")
+            _draw_seeds(below, place, one, one["by_seed"])
+    below.axhline(0, color=_GREY, linewidth=0.8, zorder=0)
+    above.set_ylabel(_words(measure))
+    below.set_ylabel("minus RD, paired")
+    amounts = list(dict.fromkeys(amount for amount, _ in places))
+    below.set_xticks([_middle(places, amount) for amount in amounts], map(_amount, amounts))
+    above.tick_params(axis="x", length=0)
+    below.tick_params(axis="x", length=0)
+    below.set_xlabel("labelled training subjects")
+    for axes in (above, below):
+        axes.margins(y=0.14)
+        axes.set_xlim(-0.8, max(places.values(), default=0) + 0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+    made.suptitle(f"{content['task']}, by labelled subjects and start", fontsize=11)
+    width = int(wide * _LETTERS)
+    key = [part for words in _key(rows, most) for part in textwrap.wrap(words, width)]
+    made.supxlabel("\n".join(key), fontsize=7.5, color="#444444")
+    return made
+
+
+def _places(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, str], int]]:
+    """((amount, start), place from left to right), with a gap between amounts."""
+    order = list(_COLORS)
+    cells = sorted(
+        ((row["amount"], row["start"]) for row in rows),
+        key=lambda cell: (*_rank(cell[0]), order.index(cell[1])),
+    )
+    amounts = list(dict.fromkeys(amount for amount, _ in cells))
+    for number, cell in enumerate(cells):
+        yield cell, number + amounts.index(cell[0])
+
+
+def _rank(amount: str) -> tuple[bool, int]:
+    """Numbers of subjects before shares of them, each from few to many."""
+    number = amount.removeprefix("percent").removeprefix("subjects")
+    return amount.startswith("percent"), int(number)
+
+
+def _amount(amount: str) -> str:
+    is_share, number = _rank(amount)
+    return f"{number} %" if is_share else str(number)
+
+
+def _middle(places: Mapping[tuple[str, str], int], amount: str) -> float:
+    found = [place for (of, _), place in places.items() if of == amount]
+    return (min(found) + max(found)) / 2
+
+
+def _words(measure: str) -> str:
+    if measure.endswith("_mm"):
+        return f"{measure.removesuffix('_mm').replace('_', ' ')}, mm (less is better)"
+    return measure.replace("_", " ")
+
+
+def _draw_row(axes: axes_lib.Axes, x: float, row: Row, found: Row, star: str = "") -> None:
+    color = _COLORS[row["start"]]
+    low, high = (found["value"] if found[side] is None else found[side] for side in ("low", "high"))
+    axes.plot([x, x], [low, high], color=color, linewidth=1.6)
+    inside = "white" if row["mark"] else color
+    axes.plot(x, found["value"], "o", color=color, markerfacecolor=inside)
+    axes.annotate(
+        row["start"].replace("-", "-\n").replace("ordinal ", "") + star,
+        (x, high),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        fontsize=7,
+        color=color,
+    )
+
+
+def _draw_seeds(axes: axes_lib.Axes, x: float, row: Row, values: Sequence[float | None]) -> None:
+    there = [value for value in values if value is not None]
+    if len(there) > 1:
+        color = _COLORS[row["start"]]
+        axes.plot([x] * len(there), there, "_", color=color, markersize=9)
+
+
+def _key(rows: Sequence[Row], most: int) -> Iterator[str]:
+    """What the signs mean, so far as there are such."""
+    yield "lines: 95 % bootstrap intervals over subjects" + (
+        "; ticks: single seeds" if any(len(row["seeds"]) > 1 for row in rows) else ""
+    )
+    if any(row["mark"] for row in rows):
+        yield "open circles: the pretext was not learned, in one run or more"
+    if any(len(row["folds"]) < most for row in rows):
+        yield f"*: not on all {most} folds, so only beside RD of the same ones"
+    names = {name: one.pretext.replace("_", " ") for name, one in comparison_jobs.STARTS.items()}
+    names |= _OTHERS
+    shown = {row["start"] for row in rows} & set(names)
+    yield ", ".join(f"{name} {names[name]}" for name in _COLORS if name in shown)
