@@ -94,8 +94,9 @@ def _other_grid(
     return rejection.RejectedInput(
         one.path,
         "",
-        f"lies on another grid than {what} ({os.path.basename(image.path)}; {one.shape} voxels"
-        f" and {image.shape}); resample one of them to the other",
+        f"lies on another grid than {what} ({os.path.basename(image.path)};"
+        f" {volume_file.grid_text(one)}, and {volume_file.grid_text(image)}); resample one of them"
+        " to the other",
     )
 
 

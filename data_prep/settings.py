@@ -23,7 +23,8 @@ class Settings:
         0, "Seed of the split of families; another seed, another split."
     )
     held_out_fraction: float = flag_field.option(
-        0.1, "Share of families in each of validation and test of the longitudinal stage."
+        0.1,
+        "Share of families in each of validation and test of the longitudinal stage and of slices.",
     )
     disc_pairs: bool = flag_field.option(
         False, "Also write pairs of discs over time, for the longitudinal task with anatomy=disc."

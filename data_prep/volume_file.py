@@ -51,6 +51,7 @@ def read(path: str) -> VolumeFile:
     """
     try:
         image = sitk.ReadImage(path)
+        _check_kind(path, image)
         array = sitk.GetArrayFromImage(image)
         steps_mm = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
         column_mm, row_mm, slice_mm = steps_mm.T
@@ -66,11 +67,33 @@ def read(path: str) -> VolumeFile:
     return VolumeFile(path, array, affine, _VIEW_OF_AXIS[int(np.argmax(np.abs(steps_mm[:, 2])))])
 
 
+def _check_kind(path: str, image: sitk.Image) -> None:
+    if image.GetDimension() != 3:
+        raise rejection.RejectedInput(
+            path, "", f"has {image.GetDimension()} dimensions, not 3; give one volume a file"
+        )
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        raise rejection.RejectedInput(
+            path,
+            "",
+            f"has {image.GetNumberOfComponentsPerPixel()} values a voxel, not 1 (colour, say); give"
+            " each as a file of its own",
+        )
+
+
 def shifted(one: VolumeFile, shift_mm: Sequence[float]) -> VolumeFile:
     """Returns a volume at another place, [3] mm (LPS) from where its header says."""
     affine = np.copy(one.affine)
     affine[:3, 3] += shift_mm
     return dataclasses.replace(one, affine=affine)
+
+
+def grid_text(one: VolumeFile) -> str:
+    """Returns voxels, spacing and place of a volume, right to left, head to foot, front to back."""
+    voxels = "x".join(map(str, one.shape))
+    spacing_mm = "x".join(f"{side:.4g}" for side in np.linalg.norm(one.affine[:3, :3], axis=0))
+    place_mm = ", ".join(f"{at:.1f}" for at in one.affine[:3, 3])
+    return f"{voxels} voxels of {spacing_mm} mm from ({place_mm}) mm"
 
 
 def on_one_grid(one: VolumeFile, other: VolumeFile) -> bool:

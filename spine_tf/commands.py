@@ -8,7 +8,7 @@ COMMANDS = {
     "make-organs": ("data_prep.make_organs", "Makes synthetic fetal planes or abdominal CT."),
     "convert-dicom": ("data_prep.convert_dicom", "Converts DICOM studies to records."),
     "convert-spider": ("data_prep.convert_spider", "Converts the SPIDER data set to records."),
-    "convert-images": ("data_prep.convert_images", "Converts plain 2-D images to records."),
+    "convert-images": ("data_prep.convert_images", "Converts 2-D images and volumes to records."),
     "convert-annotations": (
         "data_prep.convert_annotations",
         "Converts label maps and annotations of other tools to vertebrae/1.",

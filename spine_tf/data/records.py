@@ -181,6 +181,8 @@ class DataFolder:
     def _rows(self, kind: str) -> list[dict[str, Any]]:
         if kind not in self.manifest["kinds"]:
             hint = f" Convert with --{kind}." if kind == schema.DISC_PAIRS else ""
+            if schema.SLICE in self.manifest["kinds"]:
+                hint = """ A pretext takes slices with --task_options='{"anatomy": "slice"}'."""
             raise ValueError(
                 f"{self.path}: holds {', '.join(self.manifest['kinds']) or 'no records'}, not"
                 f" {kind!r} records.{hint}"

@@ -260,7 +260,8 @@ def _axes(shape, config) -> list[_Axis]:
     if any(side < needed for side, needed in zip(shape, least, strict=True)):
         raise ValueError(
             f"`image` must have at least (slices, rows, columns) {least} for the grid"
-            f" {config.grid}, got {tuple(shape)}. Give a larger image."
+            f" {config.grid}, got {tuple(shape)}. Give a larger image or"
+            " `patch_size`."
         )
     return [_axis(side, cells, config) for side, cells in zip(shape, config.grid, strict=True)]
 

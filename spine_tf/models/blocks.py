@@ -159,5 +159,5 @@ def check_sides(image_shape: Sequence[int | None], num_stages: int) -> None:
         if side is not None and side % step:
             raise ValueError(
                 f"`{name}` must be a multiple of {step} for a decoder, got {side!r}. Crop or pad"
-                " the images."
+                " the images, or choose `patch_size` so."
             )

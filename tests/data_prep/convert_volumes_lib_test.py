@@ -133,6 +133,7 @@ def test_label_maps_that_cannot_be_used(tmp_path):
     assert "a_seg.nii.gz: has labels outside the list: 7" in _reason(a)
     assert "b_seg.nii.gz: has no foreground" in _reason(b)
     assert "c_seg.nii.gz: lies on another grid than its image (c_t1.nii.gz;" in _reason(c)
+    assert "(c_t1.nii.gz; " + "x".join(map(str, other[:, :-1].shape)) in _reason(c)
     kind = qc_report.reason_kind(_reason(c).partition("c_seg.nii.gz: ")[2])
     assert kind == "lies on another grid than its image"  # the report holds no name of a file
     chosen = settings.VolumeSettings(labels=label_names.BRATS, unlisted_labels="background")

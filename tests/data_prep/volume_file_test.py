@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from data_prep import rejection, volume_file
 from tests.data_prep import spider_samples, volume_samples
@@ -36,6 +37,26 @@ def test_what_cannot_be_read(tmp_path):
     for name, reason in (("text.nii.gz", cannot), ("nan.mha", no_numbers), ("no.mha", cannot)):
         with pytest.raises(rejection.RejectedInput, match=f"{name}: .*{reason}"):
             volume_file.read(str(tmp_path / name))
+
+
+def test_what_is_no_volume_of_grey_values(tmp_path):
+    four = np.zeros((2, 3, 4, 5), np.float32)
+    sitk.WriteImage(sitk.GetImageFromArray(four, isVector=False), str(tmp_path / "time.nii.gz"))
+    colour = np.zeros((4, 5, 6, 3), np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(colour, isVector=True), str(tmp_path / "rgb.mha"))
+    for name, reason in (
+        ("time.nii.gz", "has 4 dimensions, not 3; give one volume a file"),
+        ("rgb.mha", "has 3 values a voxel, not 1"),
+    ):
+        with pytest.raises(rejection.RejectedInput, match=f"{name}: {reason}"):
+            volume_file.read(str(tmp_path / name))
+
+
+def test_a_grid_in_words(tmp_path):
+    affine = volume_samples.make_affine((4.0, 0.3, 0.5))
+    one = _write(tmp_path / "a.nii.gz", np.zeros((3, 4, 5), np.float32), affine)
+    at_mm = ", ".join(f"{at:.1f}" for at in affine[:3, 3])
+    assert volume_file.grid_text(one) == f"3x4x5 voxels of 4x0.3x0.5 mm from ({at_mm}) mm"
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -70,6 +71,9 @@ def test_what_is_not_there_is_named(data_dir):
     data = records.open_folder(data_dir)
     with pytest.raises(ValueError, match="holds disc, vertebra_pairs, not 'slice' records"):
         data.index("slice")
+    slices = dataclasses.replace(data, manifest={**data.manifest, "kinds": {"slice": {}}})
+    with pytest.raises(ValueError, match='holds slice, not .disc. records.*"anatomy": "slice"'):
+        slices.index(schema.DISC)
     with pytest.raises(ValueError, match="`protocol` must be one of fold0.* got 'fold9'.*--folds"):
         data.index(schema.DISC, "fold9", "test")
     with pytest.raises(ValueError, match="`split` must be one of train, validation, test"):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from spine_tf import config
 from spine_tf.data import augmentation, records, slice_augmentation, slice_schema
 from spine_tf.tasks import image_task
-from spine_tf.tasks.pretext import autoencoder
+from spine_tf.tasks.pretext import autoencoder, jigsaw, relative_positions
 
 SEED = tf.constant([1, 2])
 INPUTS = augmentation.InputConfig(1.0, 1.0)
@@ -72,6 +72,31 @@ def test_a_patch_may_have_to_stay_inside(shape, padded):
         found = image_task.slice_patch(planes, likely, (16, 16), None, seed, stays_inside=True)
         valid = found["valid"].numpy()[0]
         assert valid.all() != padded and valid.any(1).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_inside"),
+    [
+        (autoencoder.Autoencoder, False),
+        (jigsaw.Jigsaw, True),
+        (relative_positions.RelativePositions, True),
+    ],
+)
+def test_patches_of_tile_pretexts_hold_no_padding(kind, is_inside):
+    """A tile with padding tells that it is one of an edge: the shortcut of methods P11."""
+    shape = (60, 70)
+    foreground = np.zeros(shape, bool)
+    foreground[-2:, -2:] = True  # a patch about it reaches beyond the edge
+    example = {
+        "image": tf.random.stateless_normal([*shape, 1], [1, 2]),
+        "valid": tf.ones(shape, tf.bool),
+        "foreground": tf.constant(foreground),
+        "mean": tf.zeros([1]),
+        "std": tf.ones([1]),
+    }
+    made = kind("slice", 48, (1, 48, 48, 1))
+    found = made.preprocess(example, INPUTS, SEED)["valid"].numpy()
+    assert found.all() == is_inside
 
 
 def test_round_its_middle_a_slice_is_padded_and_cut():

@@ -61,6 +61,31 @@ def test_restoration_swaps_and_counts_every_valid_pixel():
     assert 0.2 < changed[0].mean() < 0.6
 
 
+@pytest.mark.parametrize("coverage", [0.1, 0.4, 0.7])
+def test_coverage_is_the_share_that_changes(coverage):
+    made = context_restoration.ContextRestoration("slice", 0, (1, 96, 96, 1), coverage=coverage)
+    rng = np.random.default_rng(0)
+    image = tf.constant(rng.normal(size=(16, 1, 96, 96, 1)), tf.float32)
+    everywhere = tf.ones(image.shape[:-1], tf.bool)
+    batch = {"image": image, "valid": everywhere, "foreground": everywhere}
+    label = made.prepare_batch(batch, True, SEED).labels["restored"]
+    *_, changed = masked_squared_error.unpack(label)
+    assert abs(float(tf.reduce_mean(changed)) - coverage) < 0.04
+
+
+@pytest.mark.parametrize("whole_columns", [False, True])
+def test_a_patch_may_go_through_all_slices(whole_columns):
+    made = context_restoration.ContextRestoration("disc", whole_columns=whole_columns)
+    rng = np.random.default_rng(0)
+    image = tf.constant(rng.normal(size=(2, 9, 48, 48, 1)), tf.float32)
+    everywhere = tf.ones(image.shape[:-1], tf.bool)
+    batch = {"image": image, "valid": everywhere, "foreground": everywhere}
+    label = made.prepare_batch(batch, True, SEED).labels["restored"]
+    changed = masked_squared_error.unpack(label)[-1].numpy()
+    # Where one slice of a column of voxels is changed, all are.
+    assert np.array_equal(changed.any(1), changed.all(1)) == whole_columns
+
+
 def test_changed_pixels_may_count_more():
     made = context_restoration.ContextRestoration(
         anatomy="slice", image_shape=(1, 32, 48, 2), changed_weight=3.0
