@@ -205,9 +205,10 @@ def manifest_hash(data_dir: str) -> str:
 
 def settings(job: Job, plan: Plan) -> dict[str, Any]:
     """Returns what the result of a job depends on."""
-    test = manifest_hash(plan.test_dir if job.num_subjects else "")
+    has_test = bool(plan.test_dir and job.num_subjects)
+    test = records.content_hash(records.open_folder(plan.test_dir)) if has_test else ""
     return job_list.settings(
-        _request(job, plan), test_manifest_sha256=test, num_draws=plan.num_draws
+        _request(job, plan), test_records_sha256=test, num_draws=plan.num_draws
     )
 
 

@@ -63,10 +63,13 @@ def check(
 
 def _refuse(changed: Sequence[str], work_dir: str, job: Job) -> None:
     if changed:
+        data_differ = any(one.startswith("records_sha256") for one in changed)
+        why = " Its data were converted with other flags or another pseudonym key."
         raise ValueError(
             f"`work_dir` must be new or of the same settings, got {work_dir}. There"
             f" {job.name} was finished with others: {'; '.join(changed)}. Choose another folder,"
             f" or delete results/{job.name}.json and the folder {job.name} to train it again."
+            + (why if data_differ else "")
         )
 
 

@@ -8,8 +8,8 @@ and the data set they were trained on:
     python -m benchmarks.restoration_figures --figures=4 --models_dir=models --records_dir=slices
 
 --models_dir is a folder of model folders, such as the --work_dir of benchmarks.pretext_comparison;
-of every pretext in it the first by name is drawn. docs/figures_restoration.md has the commands of
-their training. Equal flags give equal files.
+of every pretext in it the first by name is drawn. docs/pretexts.md has the commands of their
+training. Equal flags give equal files.
 """
 
 from absl import flags

@@ -76,7 +76,7 @@ class Request:
             "model_config": dataclasses.asdict(self.model_config),
             "train_config": train,
             "protocol": self.protocol,
-            "manifest_sha256": records.manifest_hash(self.data),
+            "records_sha256": records.content_hash(self.data),
             "init_from_sha256": start,
             "freeze_encoder": self.freeze_encoder,
         }

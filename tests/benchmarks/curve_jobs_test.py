@@ -68,6 +68,13 @@ def test_what_is_done_is_not_done_again(monkeypatch, tmp_path):
     assert _run(monkeypatch, jobs, plan) == ([], {})
 
 
+def test_a_refusal_for_other_data_names_the_key(monkeypatch, tmp_path):
+    jobs, plan = curve_jobs.ordered(["scratch"], [240], [0]), _plan(tmp_path)
+    _run(monkeypatch, jobs, plan, records_sha256="a")
+    with pytest.raises(ValueError, match="other flags or another pseudonym key"):
+        _run(monkeypatch, jobs, plan, records_sha256="b")
+
+
 def test_what_is_done_with_other_settings_is_refused(monkeypatch, tmp_path):
     jobs = curve_jobs.ordered(["scratch"], [240, 361], [0])
     plan = _plan(tmp_path)
@@ -82,12 +89,12 @@ def test_what_is_done_with_other_settings_is_refused(monkeypatch, tmp_path):
 
 def test_settings_are_all_that_a_result_depends_on(monkeypatch, tmp_path):
     monkeypatch.setattr(curve_jobs.records, "open_folder", lambda path: path)
-    monkeypatch.setattr(curve_jobs.records, "manifest_hash", lambda path: f"hash of {path}")
+    monkeypatch.setattr(curve_jobs.records, "content_hash", lambda path: f"hash of {path}")
     found = curve_jobs.settings(Job("scratch", 2, 240), _plan(tmp_path, epochs=7))
     assert (found["epochs"], found["num_draws"], found["train_config"]["seed"]) == (7, 20, 2)
-    assert (found["protocol"], found["test_manifest_sha256"]) == ("grading240", "hash of data")
+    assert (found["protocol"], found["test_records_sha256"]) == ("grading240", "hash of data")
     assert json.loads(json.dumps(found)) == found
-    assert curve_jobs.settings(Job("siamese", 0), _plan(tmp_path))["test_manifest_sha256"] == ""
+    assert curve_jobs.settings(Job("siamese", 0), _plan(tmp_path))["test_records_sha256"] == ""
 
 
 def test_after_the_budget_no_job_is_started(monkeypatch, tmp_path):

@@ -67,6 +67,22 @@ def test_splits_of_a_protocol_share_no_family_and_miss_no_record(data_dir):
     assert sum(map(len, families)) == len(set.union(*families)) == 12
 
 
+def test_the_content_hash_is_of_all_but_the_versions(data_dir):
+    data = records.open_folder(data_dir)
+    found = records.content_hash(data)
+
+    def hashed(**changes):
+        return records.content_hash(
+            dataclasses.replace(data, manifest={**data.manifest, **changes})
+        )
+
+    assert len(found) == 64 and hashed(versions={"python": "9.9"}) == found
+    assert hashed(splits_sha256="0" * 64) != found
+    kinds = json.loads(json.dumps(data.manifest["kinds"]))
+    kinds[schema.DISC]["files"][0]["sha256"] = "0" * 64
+    assert hashed(kinds=kinds) != found
+
+
 def test_what_is_not_there_is_named(data_dir):
     data = records.open_folder(data_dir)
     with pytest.raises(ValueError, match="holds disc, vertebra_pairs, not 'slice' records"):
