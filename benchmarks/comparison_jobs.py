@@ -106,7 +106,7 @@ class Plan:
         task: Name of the downstream task.
         task_options: Its fields.
         train_config: Its settings; the seed is the job's.
-        pretext_options: Fields of every pretext.
+        pretext_options: Fields of every pretext; under the name of one, fields of that one alone.
         pretext_config: Settings of every pretext.
         model_config: Sizes of the network.
         work_dir: Where models and results go.
@@ -128,6 +128,21 @@ class Plan:
     def folder(self, job: Job) -> str:
         """Model folder of a job."""
         return os.path.join(self.work_dir, job.name)
+
+    def options_of(self, pretext: str) -> dict[str, Any]:
+        """Fields of one pretext.
+
+        Raises:
+            ValueError: If what stands under its name is no object.
+        """
+        names = {start.pretext for start in STARTS.values()}
+        shared = {name: one for name, one in self.pretext_options.items() if name not in names}
+        own = self.pretext_options.get(pretext, {})
+        if not isinstance(own, Mapping):
+            raise ValueError(
+                f"`pretext_options` must hold an object of fields under {pretext}, got {own!r}."
+            )
+        return {**shared, **own}
 
     def evaluation_dir(self, job: Job) -> str:
         """Where the evaluation of a job goes."""
@@ -289,7 +304,8 @@ def request(job: Job, plan: Plan) -> loop.Request:
     name, options = plan.task, dict(plan.task_options)
     train_config = plan.train_config
     if job.is_pretext:
-        name, options, train_config = start.pretext, plan.pretext_options, plan.pretext_config
+        name, train_config = start.pretext, plan.pretext_config
+        options = plan.options_of(name)
     elif start.is_augmented:
         options["augment"] = True
     init_from = plan.longitudinal_dir if start.is_given else ""

@@ -52,7 +52,11 @@ def define_flags() -> None:
     tasks = ["segmentation", "classification", "localisation", "grading"]
     flags.DEFINE_enum("task", "segmentation", tasks, "The downstream task.")
     flags.DEFINE_string("task_options", "{}", "JSON object of its fields.")
-    flags.DEFINE_string("pretext_options", "{}", "JSON object of fields of every pretext.")
+    flags.DEFINE_string(
+        "pretext_options",
+        "{}",
+        'JSON object of fields of every pretext; "jigsaw": {...} in it are those of that one.',
+    )
     flags.DEFINE_enum("preset", "unet-16", list(config.PRESETS), "Size of the network.")
     flags.DEFINE_list(
         "rows",

@@ -38,6 +38,16 @@ def test_rows():
     assert paper["percent50"] == paper["percent25"] == seven
 
 
+def test_a_pretext_may_have_options_of_its_own(tmp_path):
+    options = {"anatomy": "slice", "patch_size": 16, "context_restoration": {"coverage": 0.5}}
+    plan = _plan(tmp_path, pretext_options=options)
+    shared = {"anatomy": "slice", "patch_size": 16}
+    assert plan.options_of("context_restoration") == shared | {"coverage": 0.5}
+    assert plan.options_of("jigsaw") == shared
+    with pytest.raises(ValueError, match="an object of fields under jigsaw, got 3"):
+        _plan(tmp_path, pretext_options={"jigsaw": 3}).options_of("jigsaw")
+
+
 @pytest.mark.parametrize("text", ["percent50", "percent50=XX", "half=RD", "percent=RD", "=RD"])
 def test_rows_of_another_form(text):
     with pytest.raises(ValueError, match="`rows` must be of the form percent50=RD/CR"):
@@ -76,7 +86,11 @@ def test_requests(tmp_path, monkeypatch):
     assert made.init_from == plan.folder(Job("CR", "pretext", 2, 7))
     assert (made.train_config.seed, made.train_config.epochs) == (7, 2)
     assert not made.freeze_encoder
-    pretext = comparison_jobs.request(Job("CR", "pretext", 2, 7), plan)
+    own = {**plan.pretext_options, "context_restoration": {"coverage": 0.5}}
+    pretext = comparison_jobs.request(
+        Job("CR", "pretext", 2, 7), dataclasses.replace(plan, pretext_options=own)
+    )
+    assert pretext.task.coverage == 0.5
     assert (pretext.init_from, pretext.train_config.epochs) == ("", 3)
     assert type(pretext.task).__name__ == "ContextRestoration"
     assert comparison_jobs.request(Job("RD", "percent25", 2, 7), plan).init_from == ""
