@@ -15,7 +15,7 @@ import keras
 from benchmarks import job_list
 from data_prep import paper_cohort
 from spine_tf import config, tasks
-from spine_tf.data import records, schema, splits
+from spine_tf.data import dataset_hash, records, schema, splits
 from spine_tf.evaluation import options as options_lib
 from spine_tf.evaluation import run
 from spine_tf.training import loop
@@ -200,13 +200,13 @@ def _why_not(job: Job, plan: Plan) -> str:
 
 def manifest_hash(data_dir: str) -> str:
     """Returns the hash of a data set's manifest; "" without a data set."""
-    return records.manifest_hash(records.open_folder(data_dir)) if data_dir else ""
+    return dataset_hash.manifest(records.open_folder(data_dir)) if data_dir else ""
 
 
 def settings(job: Job, plan: Plan) -> dict[str, Any]:
     """Returns what the result of a job depends on."""
     has_test = bool(plan.test_dir and job.num_subjects)
-    test = records.content_hash(records.open_folder(plan.test_dir)) if has_test else ""
+    test = dataset_hash.content(records.open_folder(plan.test_dir)) if has_test else ""
     return job_list.settings(
         _request(job, plan), test_records_sha256=test, num_draws=plan.num_draws
     )

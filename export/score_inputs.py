@@ -29,7 +29,7 @@ from data_prep import (
 )
 from export import record_reader, score_columns
 from spine_tf import files, reference
-from spine_tf.data import records, schema
+from spine_tf.data import dataset_hash, records, schema
 
 RECORD_PIECE = 32  # batches
 SCAN_PIECE = 8  # scans
@@ -184,7 +184,7 @@ def _plan_records(data_dir: str, scales: Sequence[float], batch_size: int) -> Pl
             f"{data_dir}: must hold crops at scale {wanted}, as the model's training data, got"
             f" {folder.crop_scale}. Convert with that --crop_scale."
         )
-    manifest = records.manifest_hash(folder)
+    manifest = dataset_hash.manifest(folder)
     count, size = len(_read_index(data_dir, manifest)), RECORD_PIECE * batch_size
     pieces = [range(start, min(start + size, count)) for start in range(0, count, size)]
     origins = [_hash([manifest, piece.start, piece.stop]) for piece in pieces]

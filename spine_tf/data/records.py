@@ -12,7 +12,6 @@ records it needs.
 
 import collections
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from spine_tf import files, gradings
+from spine_tf import gradings
 from spine_tf.data import crops, schema, slice_schema, splits
 
 MANIFEST = "manifest.json"
@@ -395,18 +394,3 @@ def cases(index: Index) -> dict[tuple[str, str], list[int]]:
         found[row["case"], row["view"]].append(number)
     by_position = index.column("position")
     return {key: sorted(found[key], key=by_position.__getitem__) for key in sorted(found)}
-
-
-def content_hash(folder: DataFolder) -> str:
-    """Returns the SHA-256 of what the manifest says but for the versions that converted.
-
-    Data sets of one content hash hold the same records, splits and settings: the manifest covers
-    every shard's own hash.
-    """
-    content = {name: value for name, value in folder.manifest.items() if name != "versions"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def manifest_hash(folder: DataFolder) -> str:
-    """Returns the SHA-256 of manifest.json: it covers every shard's own hash."""
-    return files.sha256(os.path.join(folder.path, MANIFEST))

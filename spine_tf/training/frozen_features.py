@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from spine_tf import files
-from spine_tf.data import pipeline, records
+from spine_tf.data import dataset_hash, pipeline, records
 from spine_tf.tasks import task
 from spine_tf.training import batches as batches_lib
 from spine_tf.training import model_folder
@@ -121,7 +121,7 @@ def cache_folder(
     facts = {
         "slice_means": list(model.statistics.slice_means),
         "model_config": dataclasses.asdict(model.model_config) | {"fc6": 0, "fc7": 0},
-        "manifest_sha256": records.manifest_hash(data),
+        "manifest_sha256": dataset_hash.manifest(data),
         "record_kind": model.task.record_kind,
         "augment": model.train_config.augment and model.train_config.augment_strength,
         "precision": model.train_config.precision,

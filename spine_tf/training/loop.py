@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from spine_tf import config, tasks
-from spine_tf.data import records
+from spine_tf.data import dataset_hash, records
 from spine_tf.tasks import task
 from spine_tf.training import batches as batches_lib
 from spine_tf.training import (
@@ -76,7 +76,7 @@ class Request:
             "model_config": dataclasses.asdict(self.model_config),
             "train_config": train,
             "protocol": self.protocol,
-            "records_sha256": records.content_hash(self.data),
+            "records_sha256": dataset_hash.content(self.data),
             "init_from_sha256": start,
             "freeze_encoder": self.freeze_encoder,
         }

@@ -29,7 +29,7 @@ import tensorflow as tf
 
 import spine_tf
 from spine_tf import config, files, json_fields, lock, tasks
-from spine_tf.data import records, slice_schema
+from spine_tf.data import dataset_hash, records, slice_schema
 from spine_tf.models import networks, transfer
 from spine_tf.tasks import task
 from spine_tf.training import journal
@@ -288,7 +288,7 @@ def existing(path: str, request: Mapping[str, Any]) -> "ModelFolder | None":
 def describe_data(folder: records.DataFolder) -> dict[str, Any]:
     """Returns the facts of a data set that travel with a model; no path."""
     return {
-        "manifest_sha256": records.manifest_hash(folder),
+        "manifest_sha256": dataset_hash.manifest(folder),
         "splits_sha256": folder.manifest["splits_sha256"],
         "source": folder.manifest["source"],
         "crop_scale": folder.crop_scale,

@@ -89,7 +89,7 @@ def test_what_is_done_with_other_settings_is_refused(monkeypatch, tmp_path):
 
 def test_settings_are_all_that_a_result_depends_on(monkeypatch, tmp_path):
     monkeypatch.setattr(curve_jobs.records, "open_folder", lambda path: path)
-    monkeypatch.setattr(curve_jobs.records, "content_hash", lambda path: f"hash of {path}")
+    monkeypatch.setattr(curve_jobs.dataset_hash, "content", lambda path: f"hash of {path}")
     found = curve_jobs.settings(Job("scratch", 2, 240), _plan(tmp_path, epochs=7))
     assert (found["epochs"], found["num_draws"], found["train_config"]["seed"]) == (7, 20, 2)
     assert (found["protocol"], found["test_records_sha256"]) == ("grading240", "hash of data")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spine_tf.data import crops, records, schema, slice_schema
+from spine_tf.data import crops, dataset_hash, records, schema, slice_schema
 from tests.spine_tf import small_data
 
 
@@ -69,10 +69,10 @@ def test_splits_of_a_protocol_share_no_family_and_miss_no_record(data_dir):
 
 def test_the_content_hash_is_of_all_but_the_versions(data_dir):
     data = records.open_folder(data_dir)
-    found = records.content_hash(data)
+    found = dataset_hash.content(data)
 
     def hashed(**changes):
-        return records.content_hash(
+        return dataset_hash.content(
             dataclasses.replace(data, manifest={**data.manifest, **changes})
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spine_tf import config, tasks
-from spine_tf.data import records, slice_schema
+from spine_tf.data import dataset_hash, records, slice_schema
 from spine_tf.models import transfer
 from spine_tf.training import model_folder
 from tests import make_model_folders
@@ -49,7 +49,7 @@ def test_config_names_no_place(folder):
 def test_data_is_told_by_its_hashes(folder, data_dir):
     data = records.open_folder(data_dir)
     assert folder.data == {
-        "manifest_sha256": records.manifest_hash(data),
+        "manifest_sha256": dataset_hash.manifest(data),
         "splits_sha256": data.manifest["splits_sha256"],
         "source": "test",
         "crop_scale": 0.5,
