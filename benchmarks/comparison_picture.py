@@ -53,13 +53,13 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
     above, below = made.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     for row in rows:
         if len(row["folds"]) == most:
-            _draw_row(above, places[row["amount"], row["start"]], row, row["measures"][measure])
-            _draw_seeds(above, places[row["amount"], row["start"]], row, row["by_seed"][measure])
+            place = places[row["amount"], row["start"]]
+            _draw_row(above, place, row, row["measures"][measure], row["by_seed"][measure])
     for one in content["contrasts"]:
         place = places.get((one["amount"], one["start"]))
         if one["base"] == "RD" and place is not None and one["value"] is not None:
-            _draw_row(below, place, one, one, "*" if len(one["folds"]) < most else "")
-            _draw_seeds(below, place, one, one["by_seed"])
+            star = "*" if len(one["folds"]) < most else ""
+            _draw_row(below, place, one, one, one["by_seed"], star)
     below.axhline(0, color=_GREY, linewidth=0.8, zorder=0)
     above.set_ylabel(_words(measure))
     below.set_ylabel("minus RD, paired")
@@ -113,7 +113,15 @@ def _words(measure: str) -> str:
     return measure.replace("_", " ")
 
 
-def _draw_row(axes: axes_lib.Axes, x: float, row: Row, found: Row, star: str = "") -> None:
+def _draw_row(
+    axes: axes_lib.Axes,
+    x: float,
+    row: Row,
+    found: Row,
+    by_seed: Sequence[float | None],
+    star: str = "",
+) -> None:
+    """A line for the interval, a circle for the value, a tick for every seed, and the start."""
     color = _COLORS[row["start"]]
     low, high = (found["value"] if found[side] is None else found[side] for side in ("low", "high"))
     axes.plot([x, x], [low, high], color=color, linewidth=1.6)
@@ -128,12 +136,8 @@ def _draw_row(axes: axes_lib.Axes, x: float, row: Row, found: Row, star: str = "
         fontsize=7,
         color=color,
     )
-
-
-def _draw_seeds(axes: axes_lib.Axes, x: float, row: Row, values: Sequence[float | None]) -> None:
-    there = [value for value in values if value is not None]
+    there = [value for value in by_seed if value is not None]
     if len(there) > 1:
-        color = _COLORS[row["start"]]
         axes.plot([x] * len(there), there, "_", color=color, markersize=9)
 
 

@@ -91,7 +91,7 @@ def shifted(one: VolumeFile, shift_mm: Sequence[float]) -> VolumeFile:
 def grid_text(one: VolumeFile) -> str:
     """Returns voxels, spacing and place of a volume, right to left, head to foot, front to back."""
     voxels = "x".join(map(str, one.shape))
-    spacing_mm = "x".join(f"{side:.4g}" for side in np.linalg.norm(one.affine[:3, :3], axis=0))
+    spacing_mm = "x".join(f"{side:.4g}" for side in geometry.spacing_mm(one.affine))
     place_mm = ", ".join(f"{at:.1f}" for at in one.affine[:3, 3])
     return f"{voxels} voxels of {spacing_mm} mm from ({place_mm}) mm"
 
