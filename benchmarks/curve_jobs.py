@@ -198,15 +198,15 @@ def _why_not(job: Job, plan: Plan) -> str:
     return ""
 
 
-def manifest_hash(data_dir: str) -> str:
-    """Returns the hash of a data set's manifest; "" without a data set."""
-    return dataset_hash.manifest(records.open_folder(data_dir)) if data_dir else ""
+def records_hash(data_dir: str) -> str:
+    """Returns the hash of a data set's records; "" without a data set."""
+    return dataset_hash.content(records.open_folder(data_dir)) if data_dir else ""
 
 
 def settings(job: Job, plan: Plan) -> dict[str, Any]:
     """Returns what the result of a job depends on."""
     has_test = bool(plan.test_dir and job.num_subjects)
-    test = dataset_hash.content(records.open_folder(plan.test_dir)) if has_test else ""
+    test = records_hash(plan.test_dir) if has_test else ""
     return job_list.settings(
         _request(job, plan), test_records_sha256=test, num_draws=plan.num_draws
     )

@@ -139,14 +139,14 @@ def _described(plan) -> dict:
         name: dataclasses.asdict(stage.train_config)
         | {
             "task_options": stage.task_options,
-            "manifest_sha256": curve_jobs.manifest_hash(stage.data_dir),
+            "records_sha256": curve_jobs.records_hash(stage.data_dir),
         }
         for name, stage in plan.stages.items()
     }
     for stage in stages.values():
         del stage["seed"]
     described = {"preset": _FLAGS.preset, "num_draws": plan.num_draws, **stages}
-    return described | {"test_manifest_sha256": curve_jobs.manifest_hash(plan.test_dir)}
+    return described | {"test_records_sha256": curve_jobs.records_hash(plan.test_dir)}
 
 
 if __name__ == "__main__":

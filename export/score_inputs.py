@@ -184,7 +184,7 @@ def _plan_records(data_dir: str, scales: Sequence[float], batch_size: int) -> Pl
             f"{data_dir}: must hold crops at scale {wanted}, as the model's training data, got"
             f" {folder.crop_scale}. Convert with that --crop_scale."
         )
-    manifest = dataset_hash.manifest(folder)
+    manifest = dataset_hash.manifest(folder.path)
     count, size = len(_read_index(data_dir, manifest)), RECORD_PIECE * batch_size
     pieces = [range(start, min(start + size, count)) for start in range(0, count, size)]
     origins = [_hash([manifest, piece.start, piece.stop]) for piece in pieces]

@@ -17,6 +17,6 @@ def content(folder: records.DataFolder) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def manifest(folder: records.DataFolder) -> str:
-    """Returns the SHA-256 of manifest.json."""
-    return files.sha256(os.path.join(folder.path, records.MANIFEST))
+def manifest(path: str) -> str:
+    """Returns the SHA-256 of the manifest.json of the data set in folder `path`."""
+    return files.sha256(os.path.join(path, records.MANIFEST))

@@ -13,6 +13,7 @@ from typing import Any
 from matplotlib import figure
 
 from spine_tf import files, tasks
+from spine_tf.data import dataset_hash
 from spine_tf.evaluation import (
     classification_run,
     fold,
@@ -103,7 +104,7 @@ def _origin(folds: list[fold.Fold], options: options_lib.Options) -> dict[str, A
             "seed": options.seed,
         },
         "model_data": dict(folds[0].folder.data),
-        "manifest_sha256": files.sha256(os.path.join(folds[0].test.folder, "manifest.json")),
+        "manifest_sha256": dataset_hash.manifest(folds[0].test.folder),
         "weights_sha256": [model_folder.weights_sha256(one.folder.path) for one in folds],
         "versions": model_folder.library_versions(),
     }

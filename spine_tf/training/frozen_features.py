@@ -121,7 +121,7 @@ def cache_folder(
     facts = {
         "slice_means": list(model.statistics.slice_means),
         "model_config": dataclasses.asdict(model.model_config) | {"fc6": 0, "fc7": 0},
-        "manifest_sha256": dataset_hash.manifest(data),
+        "manifest_sha256": dataset_hash.manifest(data.path),
         "record_kind": model.task.record_kind,
         "augment": model.train_config.augment and model.train_config.augment_strength,
         "precision": model.train_config.precision,

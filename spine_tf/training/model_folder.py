@@ -288,7 +288,7 @@ def existing(path: str, request: Mapping[str, Any]) -> "ModelFolder | None":
 def describe_data(folder: records.DataFolder) -> dict[str, Any]:
     """Returns the facts of a data set that travel with a model; no path."""
     return {
-        "manifest_sha256": dataset_hash.manifest(folder),
+        "manifest_sha256": dataset_hash.manifest(folder.path),
         "splits_sha256": folder.manifest["splits_sha256"],
         "source": folder.manifest["source"],
         "crop_scale": folder.crop_scale,

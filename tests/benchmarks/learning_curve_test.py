@@ -5,7 +5,8 @@ import json
 import pytest
 
 from benchmarks import learning_curve
-from spine_tf import cli, files
+from spine_tf import cli
+from spine_tf.data import dataset_hash, records
 from tests.spine_tf import small_data
 
 
@@ -35,9 +36,10 @@ def test_without_a_budget_all_is_listed_as_not_run(folders, tmp_path):
     }
     assert found["points"] == found["contrasts"] == []
     settings = found["settings"]
-    assert settings["grading"]["manifest_sha256"] == files.sha256(f"{folders[0]}/manifest.json")
-    assert settings["test_manifest_sha256"] == files.sha256(f"{folders[1]}/manifest.json")
-    assert settings["strong"]["manifest_sha256"] == ""
+    content = [dataset_hash.content(records.open_folder(str(path))) for path in folders]
+    assert settings["grading"]["records_sha256"] == content[0]
+    assert settings["test_records_sha256"] == content[1] != content[0]
+    assert settings["strong"]["records_sha256"] == ""
     table = (tmp_path / "out" / "learning_curve.md").read_text()
     assert "- scratch-240-seed0: the budget was used" in table
 

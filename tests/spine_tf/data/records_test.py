@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spine_tf.data import crops, dataset_hash, records, schema, slice_schema
+from spine_tf.data import crops, records, schema, slice_schema
 from tests.spine_tf import small_data
 
 
@@ -65,22 +65,6 @@ def test_splits_of_a_protocol_share_no_family_and_miss_no_record(data_dir):
     )
     families = [set(part.column("family")) for part in parts]
     assert sum(map(len, families)) == len(set.union(*families)) == 12
-
-
-def test_the_content_hash_is_of_all_but_the_versions(data_dir):
-    data = records.open_folder(data_dir)
-    found = dataset_hash.content(data)
-
-    def hashed(**changes):
-        return dataset_hash.content(
-            dataclasses.replace(data, manifest={**data.manifest, **changes})
-        )
-
-    assert len(found) == 64 and hashed(versions={"python": "9.9"}) == found
-    assert hashed(splits_sha256="0" * 64) != found
-    kinds = json.loads(json.dumps(data.manifest["kinds"]))
-    kinds[schema.DISC]["files"][0]["sha256"] = "0" * 64
-    assert hashed(kinds=kinds) != found
 
 
 def test_what_is_not_there_is_named(data_dir):

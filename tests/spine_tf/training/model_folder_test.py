@@ -49,7 +49,7 @@ def test_config_names_no_place(folder):
 def test_data_is_told_by_its_hashes(folder, data_dir):
     data = records.open_folder(data_dir)
     assert folder.data == {
-        "manifest_sha256": dataset_hash.manifest(data),
+        "manifest_sha256": dataset_hash.manifest(data.path),
         "splits_sha256": data.manifest["splits_sha256"],
         "source": "test",
         "crop_scale": 0.5,
