@@ -30,10 +30,11 @@ from data_prep import (
     scan_crops,
     scan_parts,
     scan_request,
+    split_plan,
 )
 from data_prep import settings as settings_lib
 from spine_tf import files, vertebrae, volume
-from spine_tf.data import records, schema, splits
+from spine_tf.data import records, schema
 
 PARTS = scan_parts.PARTS
 QC = scan_parts.QC
@@ -73,6 +74,7 @@ class Report:
     not_needed: Mapping[str, int]
     files: str = ""  # what became of all files, on a line
     planned: Sequence[str] = ()  # what a dry run says
+    lost: Sequence[str] = ()  # protocols that rejected scans make smaller
     page: str = ""  # of quality control
 
     @property
@@ -88,6 +90,7 @@ class Report:
         lines += [self.files] if self.files else []
         lines += [f"not needed: {count} {what}" for what, count in sorted(self.not_needed.items())]
         lines += [f"rejected: {rejected}" for rejected in self.rejections]
+        lines += self.lost
         lines += [f"Look at {self.page} before training."] if self.page else []
         return "\n".join(lines)
 
@@ -140,7 +143,8 @@ def convert(
             local_files.write_rejects(output_dir, rejections)
             accounts.write(output_dir, found, {})
         raise ValueError(_nothing("no scan to convert", rejections))
-    made = _make_splits(requests, settings, protocols or {})
+    whole = split_plan.whole(requests, settings, protocols or {})
+    made = split_plan.with_parts(whole, requests, settings)
     if settings.dry_run:
         planned = _planned(requests, made, output_dir)
         return Report(output_dir, len(requests), {}, rejections, not_needed or {}, planned=planned)
@@ -149,15 +153,17 @@ def convert(
     with restart.claimed(parts_dir) as run:
         restart.clear_temporaries([output_dir, *(os.path.join(output_dir, f) for f in _FOLDERS)])
         if os.path.exists(os.path.join(output_dir, records.MANIFEST)):
-            rejected = local_files.read_rejects(output_dir)
+            rejected, lost = local_files.read_rejects(output_dir), []
         else:
             files.write_json(os.path.join(output_dir, records.SPLITS), made)
             local_files.write_scans(output_dir, ((r.scan_key, r.uid, r.path) for r in requests))
             main_pid = os.getpid() if runner.is_direct else 0
             making = scan_parts.Making(load, encode, settings, output_dir, run, main_pid)
-            rejected = _convert(requests, rejections, making, origin, runner, found, not_needed)
+            rejected, lost = _convert(
+                requests, rejections, making, origin, runner, found, not_needed, whole
+            )
         shutil.rmtree(parts_dir)
-    return _report(output_dir, rejected, not_needed or {})
+    return _report(output_dir, rejected, lost, not_needed or {})
 
 
 def _planned(requests: Sequence[ScanRequest], made: Mapping, output_dir: str) -> list[str]:
@@ -170,11 +176,7 @@ def _planned(requests: Sequence[ScanRequest], made: Mapping, output_dir: str) ->
         f" {'family' if families == 1 else 'families'}, as far as headers tell. Nothing was"
         " written."
     ]
-    for name, split_of in made["protocols"].items():
-        counts = collections.Counter(split_of.values())
-        told = ", ".join(f"{counts[split]} {split}" for split in splits.SPLITS if counts[split])
-        lines.append(f"protocol {name}, families: {told or 'none'}")
-    return lines
+    return [*lines, *split_plan.planned(made)]
 
 
 def _convert(
@@ -185,8 +187,9 @@ def _convert(
     runner,
     found,
     not_needed: Mapping[str, int] | None,
-) -> list:
-    """Writes all but the splits; returns what was rejected."""
+    whole: Mapping,
+) -> tuple[list[rejection.Rejection], list[str]]:
+    """Writes all but the splits as planned; returns what was rejected, and what splits lost."""
     output_dir, settings = making.output_dir, making.settings
     os.makedirs(os.path.join(output_dir, QC), exist_ok=True)
     _run(requests, making, runner)
@@ -209,11 +212,24 @@ def _convert(
         for kind in written
     }
     qc_report.write(output_dir, kinds, rejected, not_needed)
+    lost = _cut_parts_again(requests, results, settings, output_dir, whole)
     _write_manifest(output_dir, requests, results, kinds, settings, origin)
-    return rejected
+    return rejected, lost
 
 
-def _report(output_dir: str, rejected, not_needed: Mapping[str, int]) -> Report:
+def _cut_parts_again(requests, results, settings, output_dir: str, whole: Mapping) -> list[str]:
+    """Writes the splits by the scans that have records; returns what they lost."""
+    left = [
+        request
+        for request, result in zip(requests, results, strict=True)
+        if any(result.get("kinds", {}).values())
+    ]
+    after = split_plan.with_parts_left(whole, left, settings)
+    files.write_json(os.path.join(output_dir, records.SPLITS), after)
+    return split_plan.lost(whole, after, left, settings)
+
+
+def _report(output_dir: str, rejected, lost, not_needed: Mapping[str, int]) -> Report:
     """What was done, as the manifest tells."""
     manifest = _read_manifest(output_dir)
     num_records = {kind: found["num_records"] for kind, found in manifest["kinds"].items()}
@@ -227,6 +243,7 @@ def _report(output_dir: str, rejected, not_needed: Mapping[str, int]) -> Report:
         rejected,
         dict(not_needed),
         told,
+        lost=lost,
         page=page if os.path.exists(page) else "",
     )
 
@@ -263,44 +280,6 @@ def _settings_in_manifest(settings: settings_lib.Settings) -> dict:
     found = dataclasses.asdict(settings)
     del found["num_processes"], found["dry_run"]
     return json.loads(json.dumps(found))
-
-
-def _make_splits(requests, settings: settings_lib.Settings, protocols: Mapping) -> dict:
-    """The content of splits.json, with the protocols that the caller gives."""
-    families = splits.families_of((r.family_key, r.subject_key, r.visit) for r in requests)
-    made = splits.make_splits(
-        families,
-        seed=settings.split_seed,
-        held_out_fraction=settings.held_out_fraction,
-        num_folds=settings.folds,
-    )
-    keys = {family.key for family in families}
-    for name, split_of in protocols.items():
-        for what, found, allowed in (
-            ("families of the scans", set(split_of) - keys, "their keys"),
-            ("splits", set(split_of.values()) - set(splits.SPLITS), ", ".join(splits.SPLITS)),
-        ):
-            if found:
-                raise ValueError(
-                    f"`protocols` must hold {what} ({allowed}), got {min(found)!r} in {name!r}."
-                )
-        made["protocols"][name] = dict(split_of)
-    made["protocols"] |= _parts(made["protocols"], requests, settings)
-    return made
-
-
-def _parts(protocols: Mapping, requests, settings: settings_lib.Settings) -> dict:
-    """Protocols that train on a part of the subjects."""
-    members = collections.defaultdict(set)
-    for request in requests:
-        members[request.family_key].add(request.subject_key)
-    return splits.parts(
-        protocols,
-        {key: len(subjects) for key, subjects in members.items()},
-        seed=settings.split_seed,
-        percents=settings.train_percents,
-        counts=settings.train_subjects,
-    )
 
 
 def _nothing(what: str, rejected: Sequence[rejection.Rejection]) -> str:

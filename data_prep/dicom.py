@@ -243,6 +243,9 @@ def _decode_image(dataset: pydicom.Dataset) -> np.ndarray:
     count = int(dataset.get("NumberOfFrames", None) or 1)
     if count > 1:
         raise ValueError(f"it holds {count} frames; give one file for each image")
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        _check_size(dataset)
+        return pydicom.pixels.apply_color_lut(_pixels(dataset), dataset).astype(np.float32)
     if dataset.SamplesPerPixel == 3:
         _check_size(dataset)
         return _pixels(dataset).astype(np.float32)  # YBR becomes RGB

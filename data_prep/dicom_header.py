@@ -26,7 +26,7 @@ _TAGS = (
     " PatientSex PatientBirthDate StudyDate SeriesDate AcquisitionDate Modality ImageType"
     " SeriesDescription ScanningSequence EchoTime RepetitionTime InversionTime"
     " MagneticFieldStrength AcquisitionNumber ImagePositionPatient ImageOrientationPatient"
-    " PixelSpacing Rows Columns NumberOfFrames SamplesPerPixel"
+    " PixelSpacing Rows Columns NumberOfFrames SamplesPerPixel PhotometricInterpretation"
     " SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
 ).split()
 
@@ -205,7 +205,8 @@ def read_image_header(path: str, facts: Sequence[str] = ()) -> ImageHeader:
         dataset = _read_dataset(path, facts)
         return ImageHeader(
             sop_instance_uid=dicom_values.text(dataset, "SOPInstanceUID"),
-            is_colour=(dicom_values.number(dataset, "SamplesPerPixel") or 1) > 1,
+            is_colour=(dicom_values.number(dataset, "SamplesPerPixel") or 1) > 1
+            or dicom_values.text(dataset, "PhotometricInterpretation") == "PALETTE COLOR",
             header_facts=_header_facts(dataset, facts),
         )
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from data_prep import dicom, dicom_file, dicom_header, rejection
 
@@ -78,14 +78,25 @@ def _read_pixels(path: str) -> np.ndarray:
     """[rows, columns] or [rows, columns, 3] float32."""
     try:
         with _opened(path) as image:
+            top = _inverted_top(image)
             upright = ImageOps.exif_transpose(image)
             if upright.mode not in _GREY_MODES:
                 upright = upright.convert("L" if upright.mode in _GREY_AFTER_CONVERSION else "RGB")
-            return np.asarray(upright).astype(np.float32)
+            pixels = np.asarray(upright).astype(np.float32)
+            return pixels if top is None else top - pixels
     except rejection.RejectedInput:
         raise
     except Exception as error:  # Decoders raise nearly anything for a broken file.
         raise _unreadable(path, error) from None
+
+
+def _inverted_top(image: Image.Image) -> int | None:
+    """The highest value of a TIFF of 16 bits whose low values are bright; Pillow leaves it so."""
+    tags = getattr(image, "tag_v2", {})
+    is_inverted = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+    if not is_inverted or not image.mode.startswith("I;16"):
+        return None
+    return 2 ** tags[TiffImagePlugin.BITSPERSAMPLE][0] - 1
 
 
 def _opened(path: str) -> Image.Image:
@@ -99,6 +110,14 @@ def _opened(path: str) -> Image.Image:
     if count != 1:
         image.close()
         raise rejection.RejectedInput(path, "", f"holds {count} images; give one file for each")
+    if image.mode not in _GREY_MODES and any(";16" in str(tile[3]) for tile in image.tile):
+        image.close()
+        raise rejection.RejectedInput(
+            path,
+            "",
+            "holds 16 bits in colour or with transparency, of which 8 would be lost; save it as"
+            " 16-bit grey",
+        )
     return image
 
 

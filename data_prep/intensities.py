@@ -8,6 +8,7 @@ from spine_tf.data import slice_schema
 
 _FLOOR_PERCENT, _TOP_PERCENT = 1.0, 99.5
 _BACKGROUND_SHARE = 0.05  # of the way from the floor to the top
+_LEAST_DEVIATION = 1e-3  # of the same way
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,8 @@ def describe(array: np.ndarray) -> Intensities:
         array: [..., channels] float32, finite.
 
     Raises:
-        ValueError: If a channel has one value everywhere.
+        ValueError: If a channel has one value everywhere, or nearly one in the foreground, as that
+            of a mask: then there is no deviation to standardise by.
     """
     pixels = array.reshape(-1, array.shape[-1])
     low, high = pixels.min(0), pixels.max(0)
@@ -43,4 +45,9 @@ def describe(array: np.ndarray) -> Intensities:
     floor, top = np.where(is_sparse, low, floor), np.where(is_sparse, high, top)
     background = (floor + _BACKGROUND_SHARE * (top - floor)).astype(np.float32)
     inside = pixels[slice_schema.foreground(pixels, background)].astype(np.float64)
-    return Intensities(low, high, inside.mean(0), inside.std(0), background)
+    std = inside.std(0)
+    if np.any(std < _LEAST_DEVIATION * (top - floor)):
+        raise ValueError(
+            "has a foreground of one value, as a mask has; give the image that it was made from"
+        )
+    return Intensities(low, high, inside.mean(0), std, background)

@@ -1,16 +1,21 @@
 """Reads 3-D images and label maps (MHA, NIfTI, NRRD) with SimpleITK, and compares their grids."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
+import nibabel
 import numpy as np
 import SimpleITK as sitk
+from nibabel import openers
 
 from data_prep import rejection
 from spine_tf import geometry
 from spine_tf.data import slice_schema
 
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
+_NIFTI = (".nii.gz", ".nii")
+_NOT_FINITE = "has voxels that are no finite numbers"
 _SAME_PLACE_MM, _SAME_PLACE = 1.0, 0.5  # the latter of a voxel, along each axis
 _SAME_VOXEL = 0.05  # of a voxel
 _VIEW_OF_AXIS = (slice_schema.SAGITTAL, slice_schema.CORONAL, slice_schema.AXIAL)  # of x, y, z
@@ -52,6 +57,8 @@ def read(path: str) -> VolumeFile:
     try:
         image = sitk.ReadImage(path)
         _check_kind(path, image)
+        if path.endswith(_NIFTI):
+            _check_nifti(path)
         array = sitk.GetArrayFromImage(image)
         steps_mm = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
         column_mm, row_mm, slice_mm = steps_mm.T
@@ -59,12 +66,30 @@ def read(path: str) -> VolumeFile:
         array, affine = geometry.canonicalise(array, affine)
     except (RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [""])[-1]
+        remedy = "get the file again"
+        if "orthonormal" in reason:  # ITK's word for a sheared grid
+            remedy = "resample it to axes at right angles"
         raise rejection.RejectedInput(
-            path, "", f"cannot be read as a 3-D image ({reason}); get the file again"
+            path, "", f"cannot be read as a 3-D image ({reason}); {remedy}"
         ) from None
     if not np.isfinite(array).all():
-        raise rejection.RejectedInput(path, "", "has voxels that are no finite numbers")
+        raise rejection.RejectedInput(path, "", _NOT_FINITE)
     return VolumeFile(path, array, affine, _VIEW_OF_AXIS[int(np.argmax(np.abs(steps_mm[:, 2])))])
+
+
+def _check_nifti(path: str) -> None:
+    """Looks for what ITK's reader mends without a word: voxels become 0, a spacing 1 mm."""
+    stored = nibabel.load(path)
+    with openers.ImageOpener(path) as file:  # `load` mends the spacing, too
+        header = type(stored.header).from_fileobj(file, check=False)
+    spacing_mm = header["pixdim"][1:4]
+    if not np.all(spacing_mm):
+        told = "x".join(f"{side:g}" for side in spacing_mm)
+        raise rejection.RejectedInput(
+            path, "", f"its spacing (pixdim) must be above 0 mm, got {told}; get the file again"
+        )
+    if stored.get_data_dtype().kind == "f" and not np.isfinite(np.asanyarray(stored.dataobj)).all():
+        raise rejection.RejectedInput(path, "", _NOT_FINITE)
 
 
 def _check_kind(path: str, image: sitk.Image) -> None:
@@ -100,14 +125,19 @@ def on_one_grid(one: VolumeFile, other: VolumeFile) -> bool:
     """Says whether two volumes have the same voxels, within 1 mm and half a voxel."""
     if one.shape != other.shape:
         return False
-    ends_mm = _ends_mm(other)
-    is_near = np.abs(_ends_mm(one) - ends_mm).max() <= _SAME_PLACE_MM
-    off = geometry.to_index(one.affine, ends_mm) - [[0, 0, 0], np.subtract(one.shape, 1)]
+    corners_mm = _corners_mm(other)
+    is_near = np.abs(_corners_mm(one) - corners_mm).max() <= _SAME_PLACE_MM
+    off = geometry.to_index(one.affine, corners_mm) - _corners(one)
     return bool(is_near and np.abs(off).max() <= _SAME_PLACE)
 
 
-def _ends_mm(one: VolumeFile) -> np.ndarray:
-    return geometry.to_patient(one.affine, [[0, 0, 0], [side - 1 for side in one.shape]])
+def _corners(one: VolumeFile) -> np.ndarray:
+    """[8, 3] indices of the corner voxels, the first voxel first and the last one last."""
+    return np.array(list(itertools.product(*((0, side - 1) for side in one.shape))))
+
+
+def _corners_mm(one: VolumeFile) -> np.ndarray:
+    return geometry.to_patient(one.affine, _corners(one))
 
 
 def cut(whole: VolumeFile, part: VolumeFile) -> VolumeFile | None:
@@ -120,10 +150,10 @@ def cut(whole: VolumeFile, part: VolumeFile) -> VolumeFile | None:
     Returns:
         The voxels of `whole` on the grid of `part`, or None where that is no part of it.
     """
-    ends = geometry.to_index(whole.affine, _ends_mm(part))
-    first, last = np.round(ends).astype(int)
-    is_same = np.abs(ends - np.round(ends)).max() < _SAME_VOXEL
-    is_same &= np.array_equal(last - first + 1, part.shape)
+    corners = geometry.to_index(whole.affine, _corners_mm(part))
+    first = np.round(corners[0]).astype(int)
+    last = first + part.shape - 1
+    is_same = np.abs(corners - first - _corners(part)).max() < _SAME_VOXEL
     if not is_same or first.min() < 0 or np.any(last >= whole.shape):
         return None
     places = tuple(slice(begin, end + 1) for begin, end in zip(first, last, strict=True))

@@ -13,6 +13,7 @@ from spine_tf.metrics import (
 
 METRICS = {
     "balanced_accuracy": lambda: balanced_accuracy.BalancedAccuracy(2),
+    "classes_seen": lambda: balanced_accuracy.ClassesSeen(2),
     "dice": lambda: dice.Dice([[1]], 2),
     "auc": lambda: pair_auc.PairAuc(1.0),
     "mean_positive": lambda: pair_distance.MeanDistance(is_same=True),

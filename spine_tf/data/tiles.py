@@ -1,7 +1,9 @@
 """Relative positions and jigsaw: tiles of an image, and where they come from.
 
-A grid of cells lies over the image; a tile is cut from each cell at a random place that keeps a gap
-to the tiles of the next cells. So edges do not go on from one tile to the next (methods, P11).
+A grid of cells lies over the box around the valid voxels, so that padding tells nothing; a tile is
+cut from each cell at a random place that keeps a gap to the tiles of the next cells. So edges do
+not go on from one tile to the next (methods, P11). Where the box is smaller than the image, its
+tiles are, too, and are stretched to those of a whole image by repeating voxels.
 Source: Chen 2019, related work (after Doersch 2015, Noroozi 2016); methods 3.4.
 """
 
@@ -67,13 +69,24 @@ class Tiles(NamedTuple):
 
 
 class _Axis(NamedTuple):
-    """How cells and tiles lie along one axis, in voxels."""
+    """How cells and tiles lie along one axis of a box, in voxels."""
 
-    start: int  # of the first cell
+    start: int  # of the first cell, from the box
     cell: int
     tile: int
     gap: int
     jitter: int
+
+
+class _Grid(NamedTuple):
+    """How cells and tiles lie in each image, [batch, 3] int32 but for the last."""
+
+    start: tf.Tensor  # of the first cell
+    cell: tf.Tensor
+    tile: tf.Tensor
+    gap: tf.Tensor
+    jitter: tf.Tensor
+    is_whole: tf.Tensor  # [batch, cells] bool: the cell has voxels of its own and no padding
 
 
 def relative_positions(
@@ -81,7 +94,8 @@ def relative_positions(
 ) -> Tiles:
     """Cuts the middle tile and one other, which is drawn among cells without padding.
 
-    Where every other cell is padded in part, it is drawn among all of them.
+    Padding at the sides is in no cell; that of an oblique crop may be. Where every other cell is
+    padded in part, it is drawn among all of them.
 
     Args:
         image: [batch, slices, rows, columns, channels], any type; a plain image has 1 slice.
@@ -97,16 +111,16 @@ def relative_positions(
 
     Source: Chen 2019 (after Doersch 2015); methods 3.4.
     """
-    axes = _axes(boxes.volume_shape(image), config)
+    grid = _grid(valid, boxes.volume_shape(image), config)
     draws = boxes.uniform(seeds, config.num_cells * 4)
     draws = tf.reshape(draws, [-1, config.num_cells, 4])
     middle = config.num_cells // 2
-    score = draws[..., 3] + tf.cast(_cell_is_valid(valid, axes, config), tf.float32)
+    score = draws[..., 3] + tf.cast(grid.is_whole, tf.float32)
     is_middle = tf.range(config.num_cells) == middle
     other = tf.argmax(tf.where(is_middle, -1.0, score), 1, tf.int32)
     cells = tf.stack([tf.fill(tf.shape(other), middle), other], 1)
     labels = other - tf.cast(other > middle, tf.int32)
-    return _cut(image, valid, cells, draws, labels, axes, config)
+    return _cut(image, valid, cells, draws, labels, grid, config)
 
 
 def jigsaw(
@@ -135,7 +149,7 @@ def jigsaw(
 
     Source: Chen 2019 (after Noroozi 2016); methods 3.4.
     """
-    axes = _axes(boxes.volume_shape(image), config)
+    grid = _grid(valid, boxes.volume_shape(image), config)
     if {tuple(sorted(each)) for each in permutations} != {tuple(range(config.num_cells))}:
         raise ValueError(
             f"`permutations` must be permutations of {config.num_cells} tiles, got"
@@ -145,7 +159,7 @@ def jigsaw(
     labels = boxes.whole(draws[:, -1], len(permutations))
     cells = tf.gather(tf.constant(permutations, tf.int32), labels)
     draws = tf.reshape(draws[:, :-1], [-1, config.num_cells, 3])
-    return _cut(image, valid, cells, draws, labels, axes, config)
+    return _cut(image, valid, cells, draws, labels, grid, config)
 
 
 def relative_offset(
@@ -248,11 +262,14 @@ def tile_shape(
     Raises:
         ValueError: If the image is too small for the grid.
     """
-    slices, rows, columns = (axis.tile for axis in _axes(shape, config))
+    _check(shape, config)
+    slices, rows, columns = (
+        _axis(side, cells, config).tile for side, cells in zip(shape, config.grid, strict=True)
+    )
     return slices, rows, columns
 
 
-def _axes(shape, config) -> list[_Axis]:
+def _check(shape, config) -> None:
     least = tuple(
         1 if cells == 1 else cells * pixels
         for cells, pixels in zip(config.grid, _MIN_CELL, strict=True)
@@ -263,40 +280,57 @@ def _axes(shape, config) -> list[_Axis]:
             f" {config.grid}, got {tuple(shape)}. Give a larger image or"
             " `patch_size`."
         )
-    return [_axis(side, cells, config) for side, cells in zip(shape, config.grid, strict=True)]
 
 
 def _axis(side, cells, config) -> _Axis:
-    if cells == 1:
-        return _Axis(start=0, cell=side, tile=side, gap=0, jitter=0)
+    if cells == 1 or side < cells:  # too few voxels to split: all cells are the whole side
+        return _Axis(start=0, cell=0, tile=side, gap=0, jitter=0)
     cell = side // cells
     gap, jitter = int(cell * config.gap), int(cell * config.jitter)
     return _Axis((side - cells * cell) // 2, cell, max(cell - gap - jitter, 1), gap, jitter)
 
 
-def _cell_is_valid(valid, axes, config):
-    """[batch, cells] bool: whether a cell holds no padding."""
-    grid = valid
-    sizes = [-1]
-    for number, (axis, cells) in enumerate(zip(axes, config.grid, strict=True)):
-        grid = tf.gather(
-            grid, tf.range(axis.start, axis.start + cells * axis.cell), axis=number + 1
-        )
-        sizes += [cells, axis.cell]
-    return tf.reshape(tf.reduce_all(tf.reshape(grid, sizes), [2, 4, 6]), [-1, config.num_cells])
+def _grid(valid, shape, config) -> _Grid:
+    """Lays the grid over the box of each image; an axis of one cell is always cut whole."""
+    _check(shape, config)
+    corner, extent = boxes.around(valid)
+    split = tf.constant(config.grid) > 1
+    begin, size = tf.where(split, corner, 0), tf.where(split, extent, shape)
+    axes = []
+    for axis, cells in enumerate(config.grid):
+        of_size = [_axis(side, cells, config) for side in range(shape[axis] + 1)]
+        axes.append(tf.gather(tf.constant(of_size, tf.int32), size[:, axis]))
+    start, cell, tile, gap, jitter = tf.unstack(tf.stack(axes, 1), axis=2)
+    start += begin
+    place = _places(config)
+    has_voxels = tf.reduce_all(
+        (place == tf.constant(config.grid) // 2) | (cell > 0)[:, None] | ~split, 2
+    )
+    padding = boxes.integral(tf.cast(~valid, tf.int32))
+    first = tf.where(split, start[:, None] + place * cell[:, None], corner[:, None])
+    span = tf.where(split & (cell > 0), cell, extent)
+    holes = boxes.sums(padding, first, span[:, None])
+    return _Grid(start, cell, tile, gap, jitter, has_voxels & (holes == 0))
 
 
-def _cut(image, valid, cells, draws, labels, axes, config) -> Tiles:
+def _places(config) -> tf.Tensor:
+    """[cells, 3] int32: each cell's place in the grid."""
+    return tf.constant(np.argwhere(np.ones(config.grid)), tf.int32)
+
+
+def _cut(image, valid, cells, draws, labels, grid: _Grid, config) -> Tiles:
     """Cuts a tile from each of `cells` [batch, tiles], at a place drawn by `draws`."""
-    start = [axis.start + axis.gap // 2 for axis in axes]
-    place = tf.gather(tf.constant(np.argwhere(np.ones(config.grid)), tf.int32), cells)
+    place = tf.gather(_places(config), cells)
     within = tf.gather(draws, cells, batch_dims=1)[..., :3]
-    corner = start + place * [axis.cell for axis in axes]
-    corner += boxes.whole(within, tf.constant([axis.jitter + 1 for axis in axes]))
-    shape, tile = boxes.volume_shape(image), [axis.tile for axis in axes]
-    first = boxes.first_of_image(tf.shape(image)[0], shape)[:, None, None]
-    first += boxes.flat_index(corner, shape)[..., None]
-    index = first + boxes.flat_index(boxes.offsets(tile), shape)
+    corner = (grid.start + grid.gap // 2)[:, None] + place * grid.cell[:, None]
+    corner += boxes.whole(within, grid.jitter[:, None] + 1)
+    shape = boxes.volume_shape(image)
+    tile = tile_shape(shape, config)
+    # The middle of each voxel of the tile falls into this voxel of the image's own tile.
+    offsets = (2 * boxes.offsets(tile) + 1) * grid.tile[:, None] // (2 * tf.constant(tile))
+    first = boxes.first_of_image(tf.shape(image)[0], shape)[:, None]
+    first += boxes.flat_index(corner, shape)
+    index = first[..., None] + boxes.flat_index(offsets, shape)[:, None]
     voxels = tf.reshape(image, [-1, tf.shape(image)[-1]])
     sizes = [-1, cells.shape[1], *tile]
     tiles = tf.reshape(tf.gather(voxels, index), [*sizes, image.shape[-1]])

@@ -13,12 +13,15 @@ _WORDS = {
 }
 
 
-def verdict(made: task.Task, measures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def verdict(
+    made: task.Task, measures: Mapping[str, Mapping[str, Any]], num_asked: int | None = None
+) -> dict[str, Any]:
     """Returns the verdict on a pretext by its rule, see `pretext_mark.rule`.
 
     Args:
         made: The task.
         measures: Name -> `bootstrap.interval`.
+        num_asked: See `pretext_mark.rule`.
 
     Returns:
         "rule": measure, limit and whether the value must be at_most or at_least that;
@@ -27,7 +30,7 @@ def verdict(made: task.Task, measures: Mapping[str, Mapping[str, Any]]) -> dict[
     Raises:
         ValueError: If the task has no rule.
     """
-    rule = pretext_mark.rule(made)
+    rule = pretext_mark.rule(made, num_asked)
     if rule is None:
         raise ValueError(f"`made` must be a pretext with a rule, got {type(made).__name__}.")
     return {

@@ -36,16 +36,18 @@ def evaluate(
     units, num_units = bootstrap.codes([row[options.bootstrap] for row in table])
     counts = bootstrap.draw_counts(num_units, options.num_draws, options.seed)
     right = np.array([row["true"] == row["answer"] for row in table])
+    num_asked = len({row["true"] for row in table})
     results = {
         "images": len({(row["fold"], row["key"], row["visit"]) for row in table}),
         "asked": len(table),
         "subjects": len({row["subject"] for row in table}),
         "answers": made.num_classes,
-        "chance": round(1 / made.num_classes, 6),
+        "answers_asked": num_asked,
+        "chance": round(1 / num_asked, 6),
         "balanced_accuracy": _balanced(table, right, made.num_classes, units, counts),
         "accuracy": bootstrap.share(right, units, counts, ""),
     }
-    results |= pretext_verdict.verdict(made, results)
+    results |= pretext_verdict.verdict(made, results, num_asked)
     table.sort(key=lambda row: (row["key"], row["visit"], row["draw"]))
     return results, {ANSWERS: [COLUMNS, *([row[name] for name in COLUMNS] for row in table)]}
 
@@ -84,8 +86,8 @@ def lines(results: dict[str, Any]) -> list[str]:
     """Returns the short table that is printed."""
     asked = f"{results['asked']} questions on {results['images']} images"
     table = [
-        f"{asked} of {results['subjects']} subjects, {results['answers']} answers, chance"
-        f" {results['chance']:.3f}"
+        f"{asked} of {results['subjects']} subjects, {results['answers']} answers, of"
+        f" which {results['answers_asked']} occur, chance {results['chance']:.3f}"
     ]
     table += [f"{name:28}{bootstrap.text(results[name])}" for name in _MEASURES]
     return [*table, pretext_verdict.line(results)]

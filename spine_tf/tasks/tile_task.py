@@ -93,20 +93,33 @@ class TileTask(image_task.ImageTask):
         return balanced_cross_entropy.per_output(counts, [self.output])
 
     def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
-        return balanced_accuracy.per_output({self.output: self.num_classes})
+        classes = balanced_accuracy.ClassesSeen(self.num_classes)
+        return {self.output: [balanced_accuracy.BalancedAccuracy(self.num_classes), classes]}
 
     def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
         name = f"val_{self.output}/balanced_accuracy"
         found: Any = history[-1].get(name, 1.0)
-        if len(history) < _ALARM_EPOCHS or found >= learned_from(self):
+        limit = learned_from(self, history[-1].get(asked_column(self)))
+        if len(history) < _ALARM_EPOCHS or found >= limit:
             return []
         return [
             f"the pretext is not learned: {name} is {found:.3f} after {len(history)} epochs, less"
-            f" than {learned_from(self):.3f}"
+            f" than {limit:.3f}"
         ]
 
 
-def learned_from(made: TileTask) -> float:
-    """Returns the balanced accuracy from which a task counts as learned."""
-    chance = 1 / made.num_classes
+def asked_column(made: TileTask) -> str:
+    """Returns the column of metrics.csv that counts the answers asked for in validation."""
+    return f"val_{made.output}/classes_seen"
+
+
+def learned_from(made: TileTask, num_asked: float | None = None) -> float:
+    """Returns the balanced accuracy from which a task counts as learned.
+
+    Args:
+        made: The task.
+        num_asked: Answers that were true of some image, for the others are not in the mean: where
+            two are asked for, always giving one of them has a half. All without.
+    """
+    chance = 1 / (num_asked or made.num_classes)
     return max(_TIMES_CHANCE * chance, chance + _ABOVE_CHANCE)

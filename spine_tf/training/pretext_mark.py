@@ -46,11 +46,16 @@ class Rule:
         return value <= self.limit if self.is_error else value >= self.limit
 
 
-def rule(made: task.Task) -> Rule | None:
-    """Returns the rule of a task; None of a task that has none."""
+def rule(made: task.Task, num_asked: float | None = None) -> Rule | None:
+    """Returns the rule of a task; None of a task that has none.
+
+    Args:
+        made: The task.
+        num_asked: Of a task over tiles, see `tile_task.learned_from`.
+    """
     if isinstance(made, tile_task.TileTask):
         column = f"val_{made.output}/balanced_accuracy"
-        return Rule("balanced_accuracy", tile_task.learned_from(made), False, column)
+        return Rule("balanced_accuracy", tile_task.learned_from(made, num_asked), False, column)
     if isinstance(made, restoration_task.RestorationTask):
         column = restoration_task.judged_column(made)
         return Rule(made.judged_by, restoration_ratio.NOT_LEARNED, True, column)
@@ -70,8 +75,16 @@ def learned(model_dir: str) -> bool | None:
         FileNotFoundError: If it is not a model folder.
     """
     folder = model_folder.load(model_dir)
-    found = rule(folder.task)
+    found = _rule_of_kept(folder)
     return found.holds(folder.kept_epoch().get(found.column)) if found else None
+
+
+def _rule_of_kept(folder) -> Rule | None:
+    """The rule of the task, by what the kept epoch was asked in validation."""
+    made = folder.task
+    if isinstance(made, tile_task.TileTask):
+        return rule(made, folder.kept_epoch().get(tile_task.asked_column(made)))
+    return rule(made)
 
 
 def verdict(model_dir: str) -> bool | None:
@@ -99,7 +112,7 @@ def explained(model_dir: str) -> str:
     if not mark(model_dir):
         return ""
     folder = model_folder.load(model_dir)
-    found = rule(folder.task)
+    found = _rule_of_kept(folder)
     if found is None:
         return f"{MARK} ({start(model_dir)['task']}, from which it was started)"
     value = folder.kept_epoch()[found.column]

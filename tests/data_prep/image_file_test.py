@@ -1,8 +1,10 @@
 import pathlib
+import struct
 
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 from PIL import Image
 
 from data_prep import image_file, rejection
@@ -34,6 +36,30 @@ def test_grey(tmp_path, name, dtype, factor):
     found = image_file.read(path)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_whose_low_values_are_bright_is_inverted(tmp_path, dtype):
+    top = np.iinfo(dtype).max
+    path = pathlib.Path(_save(tmp_path / "a.tiff", (top - GREY).astype(dtype)))
+    # Tag 262, PhotometricInterpretation, one SHORT: 1 is BlackIsZero, 0 WhiteIsZero.
+    black, white = (struct.pack("<HHLHH", 262, 3, 1, value, 0) for value in (1, 0))
+    content = path.read_bytes()
+    assert content.count(black) == 1
+    path.write_bytes(content.replace(black, white))
+    np.testing.assert_array_equal(image_file.read(str(path)), GREY)
+
+
+@pytest.mark.parametrize("name", ["colour.png", "colour.tiff", "transparent.png"])
+def test_sixteen_bits_that_would_be_cut_to_eight_are_refused(tmp_path, name):
+    path = str(tmp_path / name)
+    deep = np.broadcast_to(np.arange(1000, dtype=np.uint16)[:, None, None], (1000, 2, 3)).copy()
+    if name.startswith("colour"):
+        sitk.WriteImage(sitk.GetImageFromArray(deep, isVector=True), path)
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(deep[..., :2], isVector=True), path)
+    with pytest.raises(rejection.RejectedInput, match="holds 16 bits in colour or with"):
+        image_file.inspect(path)
 
 
 def test_jpeg(tmp_path):
@@ -84,6 +110,22 @@ def test_dicom_in_colour(tmp_path):
     path = image_samples.write_dicom(tmp_path / "a.dcm", image)
     assert image_file.inspect(path).is_colour
     np.testing.assert_allclose(image_file.read(path), [[76.245, 149.685]], atol=1e-3)
+
+
+def test_dicom_with_a_palette(tmp_path):
+    path = image_samples.write_dicom(
+        tmp_path / "a.dcm",
+        np.array([[0, 1, 2]], np.uint8),
+        PhotometricInterpretation="PALETTE COLOR",
+        RedPaletteColorLookupTableDescriptor=[3, 0, 16],
+        GreenPaletteColorLookupTableDescriptor=[3, 0, 16],
+        BluePaletteColorLookupTableDescriptor=[3, 0, 16],
+        RedPaletteColorLookupTableData=np.array([0, 1000, 1000], "<u2").tobytes(),
+        GreenPaletteColorLookupTableData=np.array([0, 0, 1000], "<u2").tobytes(),
+        BluePaletteColorLookupTableData=np.array([0, 0, 1000], "<u2").tobytes(),
+    )
+    assert image_file.inspect(path).is_colour
+    np.testing.assert_allclose(image_file.read(path), [[0, 299, 1000]], atol=0.01)
 
 
 def test_dicom_with_several_frames(tmp_path):

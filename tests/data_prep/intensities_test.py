@@ -21,8 +21,9 @@ def test_zeros_around_a_brain_are_background():
 
 def test_a_small_bright_spot_is_foreground():
     array = np.zeros((100, 100, 1), np.float32)
-    array[5, 5] = 40  # less than the half percent that the percentiles leave out
-    assert intensities.describe(array).mean == 40
+    array[5, 5:7, 0] = 40, 60  # less than the half percent that the percentiles leave out
+    assert intensities.describe(array).mean == 50
+    assert intensities.describe(array).std == 10
 
 
 def test_one_value_everywhere():
@@ -30,3 +31,19 @@ def test_one_value_everywhere():
     array[0, 0, 0] = 1
     with pytest.raises(ValueError, match="has no foreground: every pixel is 0"):
         intensities.describe(array)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_mask_is_no_image(noise):
+    array = np.zeros((20, 20, 2), np.float32)
+    array[..., 0] = np.add.outer(np.arange(20), np.arange(20))
+    array[5:15, 5:15, 1] = 255 + noise * np.random.default_rng(0).normal(size=(10, 10))
+    array[..., 0] *= array[..., 1] > 0  # the foreground is the same in both
+    with pytest.raises(ValueError, match="has a foreground of one value, as a mask has"):
+        intensities.describe(array)
+
+
+def test_one_hot_pixel_makes_no_mask():
+    array = np.random.default_rng(0).uniform(100, 120, (100, 100, 1)).astype(np.float32)
+    array[3, 3] = 1e6
+    assert intensities.describe(array).std > 5

@@ -1,6 +1,10 @@
+import dataclasses
+
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy.spatial import transform
 
 from data_prep import rejection, volume_file
 from tests.data_prep import spider_samples, volume_samples
@@ -31,12 +35,50 @@ def test_what_cannot_be_read(tmp_path):
     image = volume_samples.make_image().astype(np.float32)
     affine = volume_samples.make_affine()
     (tmp_path / "text.nii.gz").write_text("no image")
-    image[0, 0, 0] = np.nan
-    spider_samples.write_image(tmp_path / "nan.mha", image, affine)
     cannot, no_numbers = "cannot be read as a 3-D image", "no finite numbers"
-    for name, reason in (("text.nii.gz", cannot), ("nan.mha", no_numbers), ("no.mha", cannot)):
+    expected = [("text.nii.gz", cannot), ("no.mha", cannot), ("no.nii.gz", cannot)]
+    for value in (np.nan, np.inf):
+        image[0, 0, 0] = value
+        for ending in (".mha", ".nii", ".nii.gz"):  # ITK makes 0 of it in the latter
+            name = f"{value}{ending}"
+            spider_samples.write_image(tmp_path / name, image, affine)
+            expected.append((name, no_numbers))
+    for name, reason in expected:
         with pytest.raises(rejection.RejectedInput, match=f"{name}: .*{reason}"):
             volume_file.read(str(tmp_path / name))
+
+
+def test_a_nifti_without_a_spacing(tmp_path):
+    image = nibabel.Nifti1Image(np.ones((3, 4, 5), np.int16), np.eye(4))
+    nibabel.save(image, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[88:92] = bytes(4)  # pixdim[3], which nibabel would not write
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(
+        rejection.RejectedInput, match=r"a.nii: its spacing .* must be above 0 mm, got 1x1x0;"
+    ):
+        volume_file.read(str(tmp_path / "a.nii"))
+
+
+def test_a_sheared_nifti_is_to_be_resampled(tmp_path):
+    affine = np.eye(4)
+    affine[0, 1] = 0.1
+    nibabel.save(nibabel.Nifti1Image(np.ones((3, 4, 5), np.int16), affine), tmp_path / "a.nii")
+    with pytest.raises(rejection.RejectedInput, match="resample it to axes at right angles"):
+        volume_file.read(str(tmp_path / "a.nii"))
+
+
+def test_a_grid_that_is_turned_about_its_diagonal_is_another(tmp_path):
+    """Two opposite corners stay where they are."""
+    one = _write(tmp_path / "a.nii.gz", np.zeros((40, 40, 40), np.int16), np.eye(4))
+    diagonal = one.affine[:3, :3].sum(1)
+    turn = transform.Rotation.from_rotvec(np.radians(30) * diagonal / np.linalg.norm(diagonal))
+    affine = np.copy(one.affine)
+    affine[:3, :3] = turn.as_matrix() @ affine[:3, :3]
+    other = dataclasses.replace(one, affine=affine)
+    assert not volume_file.on_one_grid(one, other)
+    assert volume_file.cut(one, other) is None
+    assert volume_file.on_one_grid(one, one) and volume_file.cut(one, one) is not None
 
 
 def test_what_is_no_volume_of_grey_values(tmp_path):

@@ -104,13 +104,101 @@ def test_a_class_outside_the_list_is_refused(label, grid):
         tiles.relative_offset(label, grid)
 
 
-def test_cells_with_padding_are_not_asked_for():
+def test_cells_with_padding_inside_are_not_asked_for():
+    """Padding that no box leaves out, as that of an oblique crop."""
     count, shape = 200, (9, 36, 54)
     valid = _valid(count, shape)
-    valid[:, 8] = False
+    valid[:, 8, :14, :3] = False  # in the first and second cell of the rows, the first of columns
     found = tiles.relative_positions(_coordinates(count, shape), valid, _seeds(count), CUBE)
-    offsets = _cells(found, shape, CUBE)[:, 1, 0] - 1
-    assert set(offsets) == {-1, 0}
+    offsets = _cells(found, shape, CUBE)[:, 1] - 1
+    asked = set(map(tuple, offsets.tolist()))
+    assert asked == set(map(tiles.relative_offset, range(26), [CUBE.grid] * 26)) - {
+        (1, -1, -1),
+        (1, 0, -1),
+    }
+
+
+# An image of (slices, rows, columns), the box of what is not padding, and the grid.
+PADDED = [
+    ((1, 36, 54), ((0, 1), (0, 36), (9, 45)), tiles.TileConfig()),
+    ((1, 36, 54), ((0, 1), (1, 35), (0, 54)), tiles.TileConfig()),
+    ((1, 36, 54), ((0, 1), (30, 36), (50, 54)), tiles.TileConfig()),
+    ((5, 36, 54), ((1, 3), (0, 36), (0, 40)), tiles.TileConfig()),
+    ((9, 36, 54), ((2, 7), (0, 36), (0, 54)), CUBE),
+]
+
+
+def _padded(count, shape, box):
+    valid = np.zeros((count, *shape), bool)
+    valid[(slice(None), *(slice(*side) for side in box))] = True
+    return valid
+
+
+@pytest.mark.parametrize("shape, box, config", PADDED)
+def test_padding_at_the_sides_tells_nothing_of_positions(shape, box, config):
+    count = 60 * (config.num_cells - 1)
+    valid = _padded(count, shape, box)
+    found = tiles.relative_positions(_coordinates(count, shape), valid, _seeds(count), config)
+    assert found.tiles.shape[2:5] == tiles.tile_shape(shape, config)
+    counts = np.bincount(found.labels.numpy(), minlength=config.num_cells - 1)
+    assert counts.min() > 30 and counts.max() < 100  # every answer, about as often
+    _check_only_slices_are_padded(found, valid)
+    middle = found.tiles.numpy().mean((2, 3, 4))
+    for label, offset in zip(found.labels.numpy(), middle[:, 1] - middle[:, 0], strict=True):
+        expected = np.array(tiles.relative_offset(label, config.grid))
+        # Across the side that tiles share they may be jittered apart, by less than along it.
+        np.testing.assert_array_equal(np.sign(np.round(offset / _cell_of(box, config))), expected)
+
+
+def _cell_of(box, config):
+    return np.array(
+        [(end - begin) // cells for (begin, end), cells in zip(box, config.grid, strict=True)]
+    )
+
+
+def _check_only_slices_are_padded(found, valid):
+    """A slice of a tile is padded if it is so in the whole image; nothing else is."""
+    inside = found.valid.numpy()
+    assert (inside == inside[..., :1, :1]).all()
+    assert (inside == inside[:1, :1]).all()
+    assert inside.any()
+    if valid.shape[1] == inside.shape[2]:
+        np.testing.assert_array_equal(inside[0, 0, :, 0, 0], valid[0].any((1, 2)))
+    else:
+        assert inside.all()
+
+
+@pytest.mark.parametrize("shape, box, config", PADDED[:4])
+def test_padding_at_the_sides_tells_nothing_of_the_order(shape, box, config):
+    count = 50
+    valid = _padded(count, shape, box)
+    found = tiles.jigsaw(_coordinates(count, shape), valid, _seeds(count), _permutations(), config)
+    _check_only_slices_are_padded(found, valid)
+    middle = found.tiles.numpy().mean((2, 3, 4))[..., 1:]
+    begin, cell = np.array(box)[1:, 0], _cell_of(box, config)[1:]
+    place = ((middle - begin) // cell).astype(int)
+    number = place[..., 0] * 3 + place[..., 1]
+    np.testing.assert_array_equal(number, np.array(_permutations())[found.labels.numpy()])
+
+
+def test_tiles_of_a_smaller_box_are_stretched():
+    """A tile of 2 of 4 columns: each is there twice."""
+    shape, config = (1, 18, 18), tiles.TileConfig(gap=1 / 3, jitter=0.0)
+    valid = _padded(1, shape, ((0, 1), (0, 18), (0, 9)))
+    found = tiles.jigsaw(_coordinates(1, shape), valid, _seeds(1), (tuple(range(9)),), config)
+    assert tiles.tile_shape(shape, config) == (1, 4, 4)
+    columns = found.tiles.numpy()[0, :, 0, 0, :, 2]
+    np.testing.assert_array_equal(columns[:3], [[0, 0, 1, 1], [3, 3, 4, 4], [6, 6, 7, 7]])
+    np.testing.assert_array_equal(found.tiles.numpy()[0, 0, 0, :, 0, 1], [1, 2, 3, 4])
+
+
+def test_slices_too_few_to_split_are_not_asked_about():
+    count, shape = 200, (9, 36, 54)
+    valid = _padded(count, shape, ((7, 9), (0, 36), (0, 54)))
+    found = tiles.relative_positions(_coordinates(count, shape), valid, _seeds(count), CUBE)
+    offsets = [tiles.relative_offset(label, CUBE.grid) for label in found.labels.numpy()]
+    assert {slices for slices, _, _ in offsets} == {0} and len(set(offsets)) == 8
+    np.testing.assert_array_equal(np.unique(found.tiles.numpy()[..., 0]), [7, 8])
 
 
 def test_where_all_cells_are_padded_any_is_asked_for():

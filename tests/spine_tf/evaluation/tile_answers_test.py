@@ -2,6 +2,7 @@ import pytest
 import tensorflow as tf
 
 from spine_tf.evaluation import options, tile_answers
+from spine_tf.tasks.pretext import relative_positions
 from tests.spine_tf import tiny_runs
 from tests.spine_tf.evaluation import oracles
 
@@ -34,6 +35,22 @@ def test_one_answer_is_right_for_one_class(monkeypatch, data_dir, name, output, 
     assert results["rule"]["limit"] == 2 / num_classes
     assert results["pretext_learned"] is False
     assert tile_answers.lines(results)[-1].startswith("pretext not learned")
+
+
+def test_an_answer_that_is_never_true_is_no_choice(monkeypatch, data_dir):
+    """Only answers 2 and 5 are asked for: always 2 is right in half of the mean, not learned."""
+    cut = relative_positions.RelativePositions.cut
+
+    def two(self, *given):
+        found = cut(self, *given)
+        return found._replace(labels=tf.where(found.labels < 4, 2, 5))
+
+    monkeypatch.setattr(relative_positions.RelativePositions, "cut", two)
+    results, _ = _evaluate(monkeypatch, data_dir, "relative_positions", "position", 8)
+    assert results["balanced_accuracy"]["value"] == pytest.approx(0.5)
+    assert results["chance"] == 0.5 and results["rule"]["limit"] == 1.0
+    assert results["pretext_learned"] is False
+    assert "8 answers, of which 2 occur, chance 0.500" in tile_answers.lines(results)[0]
 
 
 def test_few_images_are_asked_about_several_times(monkeypatch, data_dir):

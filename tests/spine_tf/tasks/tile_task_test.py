@@ -80,3 +80,7 @@ def test_alarm_of_a_pretext_that_is_not_learned():
     rows = [{"val_position/balanced_accuracy": 0.2}] * 20
     assert "val_position/balanced_accuracy is 0.200 after 20 epochs" in made.alarms(rows)[0]
     assert not made.alarms(rows[:19]) and not made.alarms([*rows, {}])
+    half = {"val_position/balanced_accuracy": 0.5}
+    assert not made.alarms([half] * 20)
+    few = made.alarms([half | {"val_position/classes_seen": 3.0}] * 20)
+    assert "less than 0.667" in few[0]  # always the same of three has a third

@@ -61,6 +61,22 @@ def test_learned_by_the_best_epoch(tmp_path, name, rows, expected):
     assert pretext_mark.mark(folder) == ("pretext not learned" if expected is False else "")
 
 
+def test_answers_that_are_not_asked_for_leave_less_to_guess(tmp_path):
+    """Of two answers, always the same one has a balanced accuracy of a half."""
+    made = tiny_runs.make_task("relative_positions")
+    assert pretext_mark.rule(made, 2).limit == 1.0
+    assert pretext_mark.rule(made, 5).limit == pytest.approx(0.4)
+    folder = _folder(tmp_path / "model", "relative_positions")
+    for asked, expected in ((2, False), (7, True)):
+        (tmp_path / "model" / "metrics.csv").write_text(
+            "epoch,loss,val_loss,val_position/balanced_accuracy,val_position/classes_seen\n"
+            f"0,1,1,0.5,{asked}\n",
+            encoding="utf-8",
+        )
+        assert pretext_mark.learned(folder) is expected
+        assert pretext_mark.explained(folder).endswith("" if expected else "at least 1 is needed)")
+
+
 def test_epochs_without_validation_tell_nothing(tmp_path):
     folder = _folder(tmp_path / "model", "context_restoration")
     (tmp_path / "model" / "metrics.csv").write_text("epoch,loss\n0,1\n", encoding="utf-8")
