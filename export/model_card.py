@@ -15,7 +15,7 @@ from data_prep import page_template
 from export import export_settings, results_table
 from spine_tf import files
 from spine_tf.evaluation import bootstrap, run
-from spine_tf.training import model_folder
+from spine_tf.training import model_folder, pretext_mark
 
 FORMAT = "spine_tf model card/1"
 JSON, MARKDOWN = "model_card.json", "model_card.md"
@@ -49,6 +49,7 @@ def describe(
             "model": dataclasses.asdict(folder.model_config),
             "training": dataclasses.asdict(folder.train_config),
         },
+        "encoder_from": pretext_mark.start(folder.path),
         "code": {"version": spine_tf.__version__, "sources_sha256": sources_sha256()},
         "evaluation": evaluation,
     }
@@ -93,7 +94,12 @@ def to_markdown(card: Mapping[str, Any]) -> str:
         split = results_table.split(card["evaluation"])
     template = page_template.load(__file__, MARKDOWN, is_html=False)
     return template.render(
-        card=card, split=split, tables=tables, columns=results_table.COLUMNS, metrics=others
+        card=card,
+        mark=pretext_mark.MARK,
+        split=split,
+        tables=tables,
+        columns=results_table.COLUMNS,
+        metrics=others,
     )
 
 

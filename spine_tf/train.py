@@ -41,7 +41,12 @@ def define_flags() -> None:
     )
     flags.DEFINE_string("data_dir", None, "Data set made by a convert command.", required=True)
     flags.DEFINE_string("model_dir", None, "Where the model goes.", required=True)
-    flags.DEFINE_string("init_from", "", "Model folder whose encoder is taken over.")
+    flags.DEFINE_string(
+        "init_from",
+        "",
+        "Model folder whose encoder is taken over; with --fold also a folder of folds, of which"
+        " each fold takes its own.",
+    )
     flags.DEFINE_bool("freeze_encoder", False, "Train the fully connected layers only.")
     flags.DEFINE_string(
         "feature_cache",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from spine_tf import config, tasks
-from spine_tf.data import records, schema
+from spine_tf.data import records, schema, splits
 from spine_tf.tasks import task
 from spine_tf.training import (
     batches,
@@ -15,12 +15,19 @@ from spine_tf.training import (
     leakage,
     loop,
     model_folder,
+    new_model,
     projector,
     step,
 )
 from spine_tf.training import strategy as strategies
 
 ALL = "all"
+_NEXT_TASK = {
+    config.VGG_M: "grading",
+    config.SONONET: "classification",
+    config.SONONET_6: "localisation",
+    config.UNET: "segmentation",
+}
 
 
 def protocols(
@@ -78,7 +85,7 @@ def requests(
         model_dir: Where the model goes, or the folders of the folds.
         fold: See `protocols`.
         protocol: See `protocols`.
-        init_from: See `loop.Request`.
+        init_from: See `loop.Request`; of a folder of folds it is the same fold's model.
         freeze_encoder: See `loop.Request`.
         feature_cache: See `loop.Request`.
 
@@ -93,12 +100,21 @@ def requests(
             data=data,
             protocol=name,
             model_dir=os.path.join(model_dir, folder) if folder else model_dir,
-            init_from=init_from,
+            init_from=_start(init_from, name),
             freeze_encoder=freeze_encoder,
             feature_cache=feature_cache,
         )
         for folder, name in protocols(made, data, fold, protocol).items()
     ]
+
+
+def _start(init_from: str, protocol: str) -> str:
+    """The model of the same fold, where a folder holds one of each."""
+    of_fold = os.path.join(init_from, splits.whole_name(protocol))
+    is_of_folds = bool(init_from) and not os.path.exists(
+        os.path.join(init_from, model_folder.CONFIG)
+    )
+    return of_fold if is_of_folds and os.path.isdir(of_fold) else init_from
 
 
 def planned(wanted: Iterable[loop.Request]) -> list[str]:
@@ -111,12 +127,12 @@ def planned(wanted: Iterable[loop.Request]) -> list[str]:
     for one in wanted:
         model_folder.existing(one.model_dir, one.identity())
         settings = one.train_config
-        leakage.check_stages(one.data, one.protocol)
-        if one.init_from:
-            lines += leakage.check(one.init_from, one.data, one.protocol)
+        lines += _check_leakage(one)
         scale = one.model_config.crop_scale
         found = batches.prepare(one.task, settings, scale, one.data, one.protocol)
         step.check(settings, strategies.make(settings.strategy), found.sizes)
+        statistics = new_model.statistics(found.task, found.indices["train"], one.init_from)
+        new_model.build(found.task, one.model_config, statistics, settings.seed, one.init_from)
         counts = ", ".join(f"{len(index.rows)} {split}" for split, index in found.indices.items())
         lines.append(
             f"{one.model_dir}: protocol {one.protocol}, records: {counts}; at most"
@@ -124,6 +140,12 @@ def planned(wanted: Iterable[loop.Request]) -> list[str]:
             f" {settings.batch_size}."
         )
     return lines
+
+
+def _check_leakage(one: loop.Request) -> list[str]:
+    """Raises where a model would have seen what it holds out; returns what cannot be checked."""
+    leakage.check_stages(one.data, one.protocol)
+    return leakage.check(one.init_from, one.data, one.protocol) if one.init_from else []
 
 
 def train(wanted: Iterable[loop.Request], *, json_lines: bool = False) -> None:
@@ -139,6 +161,8 @@ def train(wanted: Iterable[loop.Request], *, json_lines: bool = False) -> None:
     """
     say = functools.partial(print, file=sys.stderr if json_lines else sys.stdout, flush=True)
     wanted = list(wanted)
+    for one in wanted[1:]:  # not after hours of the first one
+        _check_leakage(one)
     for number, one in enumerate(wanted, 1):
         epochs = one.train_config.epochs
         if len(wanted) > 1:
@@ -158,12 +182,18 @@ def train(wanted: Iterable[loop.Request], *, json_lines: bool = False) -> None:
 
 
 def _next(made: Sequence[loop.Request]) -> list[str]:
-    """What comes after training: an encoder is for grading, anything else is evaluated."""
+    """What comes after training: an encoder is for another task, anything else is evaluated."""
     one = made[0]
     folder = one.model_dir if len(made) == 1 else os.path.dirname(one.model_dir)
     data = f"--data_dir={one.data.path}"
     if tasks.name_of(one.task) not in tasks.PRETEXT:
         return [f"next: spine-tf evaluate --model_dir={folder} {data} --output_dir=..."]
-    if len(made) > 1 or schema.DISC not in one.data.manifest["kinds"]:
+    network = one.model_config.network
+    if network == config.VGG_M and schema.DISC not in one.data.manifest["kinds"]:
         return []
-    return [f"next: spine-tf train --task=grading --init_from={folder} {data} --model_dir=..."]
+    preset = [f"--preset={name}" for name, it in config.PRESETS.items() if it == one.model_config]
+    split = []
+    if re.match(r"fold\d", one.protocol):
+        split = [f"--fold={ALL}" if len(made) > 1 else f"--protocol={one.protocol}"]
+    words = [f"--task={_NEXT_TASK[network]}", *preset[:1], *split, f"--init_from={folder}", data]
+    return [f"next: spine-tf train {' '.join(words)} --model_dir=..."]

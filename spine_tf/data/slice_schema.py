@@ -51,10 +51,15 @@ def slice_kind(settings: Mapping[str, Any]) -> SliceKind:
             plain images, which are grey.
     """
     return SliceKind(
-        num_channels=len(settings.get("channels", ["grey"])),
+        num_channels=len(channels(settings)),
         rows=settings.get("image_rows"),
         columns=settings.get("image_columns"),
     )
+
+
+def channels(settings: Mapping[str, Any]) -> list[str]:
+    """Returns what the channels of the slices of a data set are called, by its settings."""
+    return list(settings.get("channels", ["grey"]))
 
 
 # Settings that decide what one pixel of an image means: how far it reaches, what its value is.

@@ -131,6 +131,12 @@ def open_folds(
 
 def _check_pixels(folder: model_folder.ModelFolder, data: records.DataFolder) -> None:
     """Checks that pixels of another data set mean what they meant in the training."""
+    here, there = slice_schema.channels(data.manifest["settings"]), folder.data["channels"]
+    if len(here) != len(there) or (set(here) == set(there) and here != there):
+        raise ValueError(
+            f"{data.path}: `data_dir` must have the channels of the training in their order,"
+            f" {', '.join(there)}, got {', '.join(here)}. Convert it again with --channels."
+        )
     found = slice_schema.pixel_settings(data.manifest["settings"])
     wanted = folder.data["pixel_settings"]
     differing = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))

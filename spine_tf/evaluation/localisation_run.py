@@ -207,9 +207,11 @@ def _table(found: _Cases, organs: Sequence[str]) -> list[list[Any]]:
 
 def lines(results: dict[str, Any]) -> list[str]:
     """Returns the short table that is printed."""
-    table = [f"{'':20}{'cases':>6}{'misses':>8}  {'centroid, mm':28}wall, mm"]
+    header = f"{'':20}{'cases':>6}{'misses':>8}{'false':>7}  {'centroid, mm':28}wall, mm"
+    table = [header]
     for organ, found in results["organs"].items():
         cells = [bootstrap.text(found[name]) for name in ("centroid_mm", "wall_mm")]
-        numbers = f"{found['cases']:6}{found['misses']:8}"
+        false = f"{found['found_where_absent']}/{found['absent']}"
+        numbers = f"{found['cases']:6}{found['misses']:8}{false:>7}"
         table.append(f"{organ:20}{numbers}  {cells[0]:28}{cells[1]}")
     return table + cut_by_truth.lines(results)

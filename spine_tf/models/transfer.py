@@ -40,10 +40,11 @@ def copy_weights(
     encoder = [name for name in new if name.startswith(f"{_ENCODER}/")]
     wrong = [name for name in encoder if not _fits(name, old, new)]
     if wrong or not encoder:
+        more = f" and {len(wrong) - 2} more layers" if len(wrong) > 2 else ""
         raise ValueError(
-            f"`source` must have the encoder of `target`, got {source.name!r}, which differs in"
-            f" {', '.join(wrong) or 'having none to copy to'}. Give the same network, width and"
-            " channels."
+            f"`source` must have the encoder of `target`, got one that differs in"
+            f" {', '.join(wrong[:2]) or 'having none to copy to'}{more}. Give the same network,"
+            " width and channels."
         )
     moved = encoder + [
         name

@@ -26,6 +26,7 @@ from spine_tf.training import (
     journal,
     leakage,
     model_folder,
+    new_model,
     optimizers,
     pretext_mark,
     tensorboard,
@@ -153,23 +154,15 @@ def _prepare(request: Request, strategy, say, on_epoch, until_end) -> "_Run":
             say(note)
     elif request.freeze_encoder:
         say("note: the frozen encoder has random weights, as there is no --init_from.")
-    statistics = records.statistics(indices["train"], made.class_counts(indices["train"]))
-    if request.init_from:  # an encoder goes with the means it subtracts
-        means = model_folder.load(request.init_from).statistics.slice_means
-        if len(means) == len(statistics.slice_means):
-            statistics = dataclasses.replace(statistics, slice_means=means)
+    statistics = new_model.statistics(made, indices["train"], request.init_from)
 
-    copied: set[str] = set()
-
-    def build() -> keras.Model:
-        model = model_folder.build_model(made, request.model_config, statistics, settings.seed)
-        if request.init_from:
-            copied.update(model_folder.copy_encoder(request.init_from, model))
-        return model
+    def build() -> tuple[keras.Model, tuple[str, ...]]:
+        sizes, seed = request.model_config, settings.seed
+        return new_model.build(made, sizes, statistics, seed, request.init_from)
 
     with precisions.policy(settings.precision):
         with strategy.scope():
-            model = build()
+            model, copied = build()
         if batches.is_chief:
             until_end.enter_context(model_folder.claimed(request.model_dir))
         folder = _folder(request, made, statistics, build, batches, say)
@@ -210,7 +203,7 @@ def _folder(request: Request, made, statistics, build, batches, say) -> model_fo
         folder = dataclasses.replace(folder, train_config=request.train_config)
     else:
         # A model of its own: a trained one may be spread over devices, and batch norm moves.
-        made = made.calibrate(build, batches_lib.endless(batches.whole()))
+        made = made.calibrate(lambda: build()[0], batches_lib.endless(batches.whole()))
         if made != batches.task:
             say("set from the data: " + _changes(batches.task, made))
         folder = model_folder.ModelFolder(

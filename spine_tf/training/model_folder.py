@@ -138,8 +138,10 @@ def copy_encoder(source_dir: str, model: keras.Model) -> tuple[str, ...]:
             source.load_model(), model, with_decoder=source.task.transfers_decoder
         )
     except ValueError as error:
+        of = source.model_config
         raise ValueError(
-            f"`init_from` must be a model folder of the same preset, got {source_dir}: {error}"
+            f"`init_from` must be a model folder of the same preset, got {source_dir}, which is"
+            f" {of.network} of width {of.width:g}: {error}"
         ) from error
 
 
@@ -292,6 +294,7 @@ def describe_data(folder: records.DataFolder) -> dict[str, Any]:
         "splits_sha256": folder.manifest["splits_sha256"],
         "source": folder.manifest["source"],
         "crop_scale": folder.crop_scale,
+        "channels": slice_schema.channels(folder.manifest["settings"]),
         "pixel_settings": slice_schema.pixel_settings(folder.manifest["settings"]),
     }
 

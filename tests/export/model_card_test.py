@@ -68,6 +68,20 @@ def test_a_person_reads_the_same(card, model):
     assert "It is not calibrated: it never abstains." in plain
 
 
+@pytest.mark.parametrize("is_learned", [True, False, None])
+def test_where_the_encoder_comes_from_and_whether_that_was_learned(card, is_learned):
+    assert card["encoder_from"] == {}
+    assert "Encoder from" not in model_card.to_markdown(card)
+    start = {
+        "task": "jigsaw",
+        "weights_sha256": "0123456789abcdef",
+        "pretext_learned": is_learned,
+    }
+    text = model_card.to_markdown(card | {"encoder_from": start})
+    mark = " (pretext not learned)" if is_learned is False else ""
+    assert f"| Encoder from | jigsaw, weights `0123456789ab`{mark} |\n| Licence |" in text
+
+
 def test_metrics_have_their_intervals(card):
     text = model_card.to_markdown(card | {"evaluation": _EVALUATION})
     assert "\nPfirrmann grade, the test split, 10 discs:\n\n| | Balanced accuracy | Quad" in text

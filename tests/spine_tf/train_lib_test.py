@@ -2,7 +2,7 @@ import pytest
 
 from spine_tf import config, train_lib
 from spine_tf.data import records
-from spine_tf.training import loop, projector
+from spine_tf.training import leakage, loop, projector
 from tests.spine_tf import tiny_runs
 
 PROTOCOLS = {"longitudinal": {}, "grading": {}, "fold0": {}, "fold1": {}}
@@ -52,6 +52,7 @@ def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
     seen = []
     monkeypatch.setattr(loop, "train", lambda request, *_: seen.append(request))
     monkeypatch.setattr(projector, "write_validation", lambda *_: True)
+    monkeypatch.setattr(leakage, "check", lambda *_: [])
     wanted = train_lib.requests(
         tiny_runs.make_task("grading"),
         tiny_runs.MODEL,
@@ -78,3 +79,75 @@ def test_every_fold_goes_into_its_own_folder(monkeypatch, tmp_path, capsys):
         f"model: {paths[1]}",
     ]
     assert lines[4].startswith(f"next: spine-tf evaluate --model_dir={tmp_path} --data_dir=")
+
+
+def _requests(task, model_dir, data, **options):
+    return train_lib.requests(
+        tiny_runs.make_task(task), tiny_runs.MODEL, config.TrainConfig(), data, model_dir, **options
+    )
+
+
+def test_each_fold_starts_from_its_own_model(tmp_path):
+    for name in ("folds/fold0", "folds/fold1", "one"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "one" / "config.json").write_text("{}")
+    folds, one, data = str(tmp_path / "folds"), str(tmp_path / "one"), _folder(PROTOCOLS)
+    for options, expected in (
+        ({"fold": "all", "init_from": folds}, [f"{folds}/fold0", f"{folds}/fold1"]),
+        ({"fold": "1", "init_from": folds}, [f"{folds}/fold1"]),
+        ({"fold": "all", "init_from": one}, [one, one]),
+        ({"init_from": folds}, [folds]),  # `grading` is no fold: refused when it is read
+        ({}, [""]),
+    ):
+        found = _requests("grading", "model", data, **options)
+        assert [each.init_from for each in found] == expected
+    parts = _folder([*PROTOCOLS, "fold0_percent50"])
+    (found,) = _requests("grading", "model", parts, protocol="fold0_percent50", init_from=folds)
+    assert found.init_from == f"{folds}/fold0"
+
+
+def test_nothing_is_trained_where_a_later_fold_cannot_be(monkeypatch, tmp_path):
+    trained = []
+    monkeypatch.setattr(loop, "train", lambda request, *_: trained.append(request))
+
+    def check(init_from, data, protocol):
+        if protocol == "fold1":
+            raise ValueError("it has seen them")
+        return []
+
+    monkeypatch.setattr(leakage, "check", check)
+    wanted = _requests("grading", str(tmp_path), _folder(PROTOCOLS), fold="all", init_from="seen")
+    with pytest.raises(ValueError, match="it has seen them"):
+        train_lib.train(wanted)
+    assert not trained
+
+
+@pytest.mark.parametrize(
+    ("task", "preset", "options", "expected"),
+    [
+        ("jigsaw", "tiny", {}, "--task=grading --preset=tiny --init_from=m --data_dir=set"),
+        (
+            "jigsaw",
+            "tiny",
+            {"protocol": "fold1"},
+            "--task=grading --preset=tiny --protocol=fold1 --init_from=m --data_dir=set",
+        ),
+        (
+            "jigsaw",
+            "unet-16",
+            {"fold": "all"},
+            "--task=segmentation --preset=unet-16 --fold=all --init_from=m --data_dir=set",
+        ),
+        ("longitudinal", None, {}, "--task=grading --init_from=m --data_dir=set"),
+    ],
+)
+def test_the_next_command(monkeypatch, capsys, task, preset, options, expected):
+    monkeypatch.setattr(loop, "train", lambda *_: None)
+    monkeypatch.setattr(projector, "write_validation", lambda *_: True)
+    splits = {"protocols": {name: {} for name in PROTOCOLS}}
+    data = records.DataFolder("set", {"kinds": {"disc": {}}}, splits)
+    model = config.preset(preset) if preset else tiny_runs.MODEL
+    made = tiny_runs.make_task(task)
+    train_lib.train(train_lib.requests(made, model, config.TrainConfig(), data, "m", **options))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"next: spine-tf train {expected} --model_dir=..."

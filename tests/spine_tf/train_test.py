@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -44,6 +45,16 @@ def test_a_dry_run_says_what_would_be_trained(data_dir, tmp_path, capsys):
     ]
     assert lines[0].endswith("at most 1 epochs of 1 steps of 4.") and "protocol fold0" in lines[0]
     assert not os.listdir(tmp_path)
+
+
+def test_a_dry_run_builds_the_model(data_dir, tmp_path, capsys):
+    source = make_model_folders.FOLDER / "current" / "longitudinal"
+    arguments = ("--task=grading", "--preset=small", f"--init_from={source}", "--dry_run")
+    assert _call(data_dir, tmp_path / "model", *arguments) == 1
+    said = capsys.readouterr().err
+    assert "`init_from` must be a model folder of the same preset" in said
+    assert re.search(r"longitudinal, which is vgg-m of width [\d.]+: `source` must have", said)
+    assert re.search(r"differs in encoder/conv1\S*, encoder/conv\S* and \d+ more layers", said)
 
 
 def test_trains_on_an_encoder_that_is_there(data_dir, tmp_path, asked, capsys):

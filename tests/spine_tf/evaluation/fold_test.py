@@ -101,6 +101,30 @@ def test_pixels_of_other_data_are_those_of_the_training(
             fold.open_folds(str(tmp_path / "model"), other, chosen)
 
 
+@pytest.mark.parametrize(
+    ("found", "is_same"),
+    [
+        (["t1", "t2"], True),
+        (["t1w", "t2w"], True),  # other names for them
+        (["t2", "t1"], False),
+        (["t1", "t2", "fla"], False),
+    ],
+)
+def test_channels_of_other_data_are_those_of_the_training(grading_dir, tmp_path, found, is_same):
+    shutil.copytree(grading_dir, tmp_path / "model")
+    other = small_data.make(tmp_path / "other", (2, 1), seed=5)
+    data = fold.find_folders(grading_dir)[0].data
+    _edit(tmp_path / "model" / "config.json", data={**data, "channels": ["t1", "t2"]})
+    _edit(tmp_path / "other" / "manifest.json", settings={"crop_scale": 0.5, "channels": found})
+    chosen = options.Options(other_data=True)
+    if is_same:
+        assert fold.open_folds(str(tmp_path / "model"), other, chosen)
+    else:
+        message = f"channels of the training in their order, t1, t2, got {', '.join(found)}"
+        with pytest.raises(ValueError, match=message):
+            fold.open_folds(str(tmp_path / "model"), other, chosen)
+
+
 def test_other_data_hold_nobody_the_model_has_seen(data_dir, grading_dir, tmp_path):
     shutil.copytree(grading_dir, tmp_path / "model")
     grading_dir = str(tmp_path / "model")

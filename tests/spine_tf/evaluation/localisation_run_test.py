@@ -58,6 +58,9 @@ def test_a_perfect_network(monkeypatch, tmp_path, slices, num_cut):
         assert _values(found, "centroid_mm", "wall_mm") == [0.0, 0.0]
     # Of 10 sagittal slices 6 show the cube or the bar, of 12 axial and of 14 coronal ones 7.
     assert results["slices_cut_by_truth"] == num_cut
+    header, first = localisation_run.lines(results)[:2]
+    assert header.split()[:3] == ["cases", "misses", "false"]
+    assert first.split()[:4] == ["cube", "1", "0", "0/0"]
     last = localisation_run.lines(results)[-1]
     assert last.startswith("warning: 16 slices were left out") == bool(num_cut)
 

@@ -53,6 +53,7 @@ def test_data_is_told_by_its_hashes(folder, data_dir):
         "splits_sha256": data.manifest["splits_sha256"],
         "source": "test",
         "crop_scale": 0.5,
+        "channels": ["grey"],
         "pixel_settings": {},
     }
     assert set(folder.versions) == {"spine_tf", "tensorflow", "keras", "python"}
