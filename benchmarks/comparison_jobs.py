@@ -19,7 +19,7 @@ from spine_tf import config, files, tasks
 from spine_tf.data import records
 from spine_tf.evaluation import options as options_lib
 from spine_tf.evaluation import run
-from spine_tf.training import batches, loop, model_folder, pretext_mark
+from spine_tf.training import batches, loop, new_model, pretext_mark
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,9 +225,8 @@ def try_out(plan: Plan, jobs: Sequence[Job]) -> None:
             one = request(job, plan)
             scale = one.model_config.crop_scale
             found = batches.prepare(one.task, one.train_config, scale, one.data, one.protocol)
-            index = found.indices["train"]
-            statistics = records.statistics(index, found.task.class_counts(index))
-            model_folder.build_model(found.task, one.model_config, statistics, job.seed)
+            statistics = new_model.statistics(found.task, found.indices["train"], "")
+            new_model.build(found.task, one.model_config, statistics, job.seed, "")
             here = {name: getattr(found.task, name, ()) for name in _CLASSES}
             if classes.setdefault((job.start, job.amount), here) != here:
                 raise ValueError(

@@ -143,8 +143,7 @@ def convert(
             local_files.write_rejects(output_dir, rejections)
             accounts.write(output_dir, found, {})
         raise ValueError(_nothing("no scan to convert", rejections))
-    whole = split_plan.whole(requests, settings, protocols or {})
-    made = split_plan.with_parts(whole, requests, settings)
+    made = split_plan.plan(requests, settings, protocols or {})
     if settings.dry_run:
         planned = _planned(requests, made, output_dir)
         return Report(output_dir, len(requests), {}, rejections, not_needed or {}, planned=planned)
@@ -160,7 +159,7 @@ def convert(
             main_pid = os.getpid() if runner.is_direct else 0
             making = scan_parts.Making(load, encode, settings, output_dir, run, main_pid)
             rejected, lost = _convert(
-                requests, rejections, making, origin, runner, found, not_needed, whole
+                requests, rejections, making, origin, runner, found, not_needed, made
             )
         shutil.rmtree(parts_dir)
     return _report(output_dir, rejected, lost, not_needed or {})
@@ -187,7 +186,7 @@ def _convert(
     runner,
     found,
     not_needed: Mapping[str, int] | None,
-    whole: Mapping,
+    made: Mapping,
 ) -> tuple[list[rejection.Rejection], list[str]]:
     """Writes all but the splits as planned; returns what was rejected, and what splits lost."""
     output_dir, settings = making.output_dir, making.settings
@@ -212,21 +211,21 @@ def _convert(
         for kind in written
     }
     qc_report.write(output_dir, kinds, rejected, not_needed)
-    lost = _cut_parts_again(requests, results, settings, output_dir, whole)
+    lost = _cut_parts_again(requests, results, settings, output_dir, made)
     _write_manifest(output_dir, requests, results, kinds, settings, origin)
     return rejected, lost
 
 
-def _cut_parts_again(requests, results, settings, output_dir: str, whole: Mapping) -> list[str]:
+def _cut_parts_again(requests, results, settings, output_dir: str, made: Mapping) -> list[str]:
     """Writes the splits by the scans that have records; returns what they lost."""
     left = [
         request
         for request, result in zip(requests, results, strict=True)
         if any(result.get("kinds", {}).values())
     ]
-    after = split_plan.with_parts_left(whole, left, settings)
+    after = split_plan.cut_again(made, left, settings)
     files.write_json(os.path.join(output_dir, records.SPLITS), after)
-    return split_plan.lost(whole, after, left, settings)
+    return split_plan.lost(made, after, left)
 
 
 def _report(output_dir: str, rejected, lost, not_needed: Mapping[str, int]) -> Report:

@@ -243,13 +243,14 @@ def _decode_image(dataset: pydicom.Dataset) -> np.ndarray:
     count = int(dataset.get("NumberOfFrames", None) or 1)
     if count > 1:
         raise ValueError(f"it holds {count} frames; give one file for each image")
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        _check_size(dataset)
-        return pydicom.pixels.apply_color_lut(_pixels(dataset), dataset).astype(np.float32)
-    if dataset.SamplesPerPixel == 3:
-        _check_size(dataset)
-        return _pixels(dataset).astype(np.float32)  # YBR becomes RGB
-    return _decode(dataset)[0]
+    is_palette = dataset.PhotometricInterpretation == "PALETTE COLOR"
+    if not is_palette and dataset.SamplesPerPixel != 3:
+        return _decode(dataset)[0]
+    _check_size(dataset)
+    pixels = _pixels(dataset)  # YBR becomes RGB
+    if is_palette:
+        pixels = pydicom.pixels.apply_color_lut(pixels, dataset)
+    return pixels.astype(np.float32)
 
 
 def _stored_values(dataset: pydicom.Dataset) -> np.ndarray:

@@ -6,9 +6,7 @@ subjects has two.
 """
 
 import collections
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from data_prep import scan_request
 from data_prep import settings as settings_lib
@@ -17,12 +15,12 @@ from spine_tf.data import splits
 _Requests = Sequence[scan_request.ScanRequest]
 
 
-def whole(
+def plan(
     requests: _Requests,
     settings: settings_lib.Settings,
     protocols: Mapping[str, Mapping[str, str]],
 ) -> dict:
-    """Returns the content of splits.json without parts.
+    """Returns the content of splits.json.
 
     Args:
         requests: The scans.
@@ -31,7 +29,8 @@ def whole(
             `splits.make_splits`.
 
     Raises:
-        ValueError: If a protocol names a family or a split that there is not.
+        ValueError: If a protocol names a family or a split that there is not, or has fewer
+            training subjects than a part of it shall have.
     """
     families = splits.families_of((r.family_key, r.subject_key, r.visit) for r in requests)
     made = splits.make_splits(
@@ -51,54 +50,40 @@ def whole(
                     f"`protocols` must hold {what} ({allowed}), got {min(found)!r} in {name!r}."
                 )
         made["protocols"][name] = dict(split_of)
-    return made
+    return _with_parts(made, requests, settings)
 
 
-def with_parts(made: Mapping, requests: _Requests, settings: settings_lib.Settings) -> dict:
-    """Returns splits.json with the protocols that train on a part of the subjects.
-
-    Args:
-        made: From `whole`.
-        requests: The scans to count; families without one are in no part's training.
-        settings: How the data set is made.
-
-    Raises:
-        ValueError: If a protocol has not so many training subjects.
-    """
-    parts: dict[str, dict[str, str]] = {}
-    for one in _each_part(made, requests, settings):
-        parts |= splits.parts(**one)
-    return {**made, "protocols": {**made["protocols"], **parts}}
-
-
-def with_parts_left(made: Mapping, requests: _Requests, settings: settings_lib.Settings) -> dict:
-    """Returns the same; a part that the scans do not suffice for is left out.
+def cut_again(made: Mapping, requests: _Requests, settings: settings_lib.Settings) -> dict:
+    """Returns splits.json with parts of the training subjects that are left.
 
     Args:
-        made: From `whole`.
-        requests: The scans that have records.
+        made: From `plan`.
+        requests: The scans that have records; families without one are in no part's training. A
+            part that they do not suffice for is left out.
         settings: How the data set is made.
     """
-    parts: dict[str, dict[str, str]] = {}
-    for one in _each_part(made, requests, settings):
-        with contextlib.suppress(ValueError):  # `lost` tells
-            parts |= splits.parts(**one)
-    return {**made, "protocols": {**made["protocols"], **parts}}
+    whole = {n: split_of for n, split_of in made["protocols"].items() if _is_whole(n)}
+    return _with_parts({**made, "protocols": whole}, requests, settings, leave_out=True)
 
 
-def _each_part(made, requests, settings: settings_lib.Settings) -> Iterator[dict[str, Any]]:
-    """What `splits.parts` takes, for each protocol and part by itself."""
+def _is_whole(protocol: str) -> bool:
+    return splits.whole_name(protocol) == protocol
+
+
+def _with_parts(made, requests, settings: settings_lib.Settings, leave_out: bool = False) -> dict:
+    """Adds the protocols that train on a part of the subjects of `requests`."""
     members = collections.defaultdict(set)
     for request in requests:
         members[request.family_key].add(request.subject_key)
-    num_subjects = {key: len(subjects) for key, subjects in members.items()}
-    percents = [{"percents": (percent,)} for percent in settings.train_percents]
-    counts = [{"counts": (count,)} for count in settings.train_subjects]
-    for name, split_of in made["protocols"].items():
-        there = {k: split for k, split in split_of.items() if split != "train" or k in members}
-        for part in percents + counts:
-            base = {"protocols": {name: there}, "num_subjects": num_subjects}
-            yield {**base, "seed": settings.split_seed, **part}
+    parts = splits.parts(
+        made["protocols"],
+        {key: len(subjects) for key, subjects in members.items()},
+        seed=settings.split_seed,
+        percents=settings.train_percents,
+        counts=settings.train_subjects,
+        leave_out=leave_out,
+    )
+    return {**made, "protocols": made["protocols"] | parts}
 
 
 def planned(made: Mapping) -> list[str]:
@@ -111,30 +96,21 @@ def planned(made: Mapping) -> list[str]:
     return lines
 
 
-def lost(
-    made: Mapping, after: Mapping, requests: _Requests, settings: settings_lib.Settings
-) -> list[str]:
+def lost(made: Mapping, after: Mapping, requests: _Requests) -> list[str]:
     """Returns a line for each protocol that rejected scans make smaller or leave out.
 
     Args:
-        made: From `whole`, of all scans.
-        after: From `with_parts_left`.
+        made: From `plan`.
+        after: From `cut_again`.
         requests: The scans that have records.
-        settings: How the data set is made.
     """
     left, lines = {request.family_key for request in requests}, []
     for name, split_of in made["protocols"].items():
         asked = collections.Counter(split_of.values())
         counts = collections.Counter(split for key, split in split_of.items() if key in left)
-        if counts != asked:
+        if name not in after["protocols"]:
+            lines.append(f"protocol {name} is left out: too few of its training subjects are left")
+        elif _is_whole(name) and counts != asked:
             told = [f"{counts[s]} of {asked[s]} {s}" for s in splits.SPLITS if asked[s]]
             lines.append(f"protocol {name}, families left: {', '.join(told)}")
-    for name in filter(splits.holds_all, made["protocols"]):
-        parts = [splits.percent_name(name, percent) for percent in settings.train_percents]
-        parts += [splits.subjects_name(name, count) for count in settings.train_subjects]
-        lines += [
-            f"protocol {part} is left out: too few of its training subjects are left"
-            for part in parts
-            if part not in after["protocols"]
-        ]
     return lines

@@ -13,8 +13,8 @@ from data_prep import rejection
 from spine_tf import geometry
 from spine_tf.data import slice_schema
 
-ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
 _NIFTI = (".nii.gz", ".nii")
+ENDINGS = (*_NIFTI, ".mha", ".mhd", ".nrrd")
 _NOT_FINITE = "has voxels that are no finite numbers"
 _SAME_PLACE_MM, _SAME_PLACE = 1.0, 0.5  # the latter of a voxel, along each axis
 _SAME_VOXEL = 0.05  # of a voxel

@@ -110,11 +110,10 @@ def requests(
 
 def _start(init_from: str, protocol: str) -> str:
     """The model of the same fold, where a folder holds one of each."""
+    if not init_from or os.path.exists(os.path.join(init_from, model_folder.CONFIG)):
+        return init_from
     of_fold = os.path.join(init_from, splits.whole_name(protocol))
-    is_of_folds = bool(init_from) and not os.path.exists(
-        os.path.join(init_from, model_folder.CONFIG)
-    )
-    return of_fold if is_of_folds and os.path.isdir(of_fold) else init_from
+    return of_fold if os.path.isdir(of_fold) else init_from
 
 
 def planned(wanted: Iterable[loop.Request]) -> list[str]:
@@ -127,7 +126,7 @@ def planned(wanted: Iterable[loop.Request]) -> list[str]:
     for one in wanted:
         model_folder.existing(one.model_dir, one.identity())
         settings = one.train_config
-        lines += _check_leakage(one)
+        lines += leakage.check_run(one.data, one.protocol, one.init_from)
         scale = one.model_config.crop_scale
         found = batches.prepare(one.task, settings, scale, one.data, one.protocol)
         step.check(settings, strategies.make(settings.strategy), found.sizes)
@@ -140,12 +139,6 @@ def planned(wanted: Iterable[loop.Request]) -> list[str]:
             f" {settings.batch_size}."
         )
     return lines
-
-
-def _check_leakage(one: loop.Request) -> list[str]:
-    """Raises where a model would have seen what it holds out; returns what cannot be checked."""
-    leakage.check_stages(one.data, one.protocol)
-    return leakage.check(one.init_from, one.data, one.protocol) if one.init_from else []
 
 
 def train(wanted: Iterable[loop.Request], *, json_lines: bool = False) -> None:
@@ -162,7 +155,7 @@ def train(wanted: Iterable[loop.Request], *, json_lines: bool = False) -> None:
     say = functools.partial(print, file=sys.stderr if json_lines else sys.stdout, flush=True)
     wanted = list(wanted)
     for one in wanted[1:]:  # not after hours of the first one
-        _check_leakage(one)
+        leakage.check_run(one.data, one.protocol, one.init_from)
     for number, one in enumerate(wanted, 1):
         epochs = one.train_config.epochs
         if len(wanted) > 1:

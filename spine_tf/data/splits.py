@@ -174,33 +174,37 @@ def parts(
     seed: int,
     percents: Iterable[int] = (),
     counts: Iterable[int] = (),
+    leave_out: bool = False,
 ) -> dict[str, dict[str, str]]:
     """Makes nested parts of the training subjects of protocols that hold every family.
 
     Args:
         protocols: Protocol -> family key -> split.
         num_subjects: Family key -> its subjects. A family is taken whole, so that a part may have
-            a few subjects more than was asked for.
+            a few subjects more than was asked for; one that is not named trains in no part.
         seed: Another seed is another choice.
         percents: Percentages of the training subjects.
         counts: Numbers of training subjects.
+        leave_out: Whether a part that is too large is left out instead of refused.
 
     Returns:
         Protocol -> family key -> split, of the new protocols only; see `percent_name` and
         `subjects_name`. Families that a part leaves out are not in it.
 
     Raises:
-        ValueError: If a count is above the training subjects of a protocol.
+        ValueError: If a count is above the training subjects of a protocol, unless it is left out.
     """
     found = {}
     for name in filter(holds_all, protocols):
         split_of = protocols[name]
-        train = [key for key in sorted(split_of) if split_of[key] == "train"]
+        train = [k for k in sorted(split_of) if split_of[k] == "train" and k in num_subjects]
         ranked = _ranked([Family(key, num_subjects[key]) for key in train], f"{seed}/{name}/parts")
         total = sum(num_subjects[key] for key in train)
         wanted = {percent_name(name, p): max(1, round(total * p / 100)) for p in percents}
         wanted |= {subjects_name(name, count): count for count in counts}
         for part, count in wanted.items():
+            if count > total and leave_out:
+                continue
             if count > total:
                 raise ValueError(
                     f"`train_subjects` must be at most the training subjects of {name!r} ({total}),"

@@ -301,16 +301,13 @@ def _grid(valid, shape, config) -> _Grid:
         of_size = [_axis(side, cells, config) for side in range(shape[axis] + 1)]
         axes.append(tf.gather(tf.constant(of_size, tf.int32), size[:, axis]))
     start, cell, tile, gap, jitter = tf.unstack(tf.stack(axes, 1), axis=2)
-    start += begin
     place = _places(config)
-    has_voxels = tf.reduce_all(
-        (place == tf.constant(config.grid) // 2) | (cell > 0)[:, None] | ~split, 2
-    )
+    has_voxels = tf.reduce_all((place == tf.constant(config.grid) // 2) | (cell > 0)[:, None], 2)
+    first = (corner + start)[:, None] + place * cell[:, None]
+    span = tf.where(cell > 0, cell, extent)  # an axis that is not split: all that is no padding
     padding = boxes.integral(tf.cast(~valid, tf.int32))
-    first = tf.where(split, start[:, None] + place * cell[:, None], corner[:, None])
-    span = tf.where(split & (cell > 0), cell, extent)
-    holes = boxes.sums(padding, first, span[:, None])
-    return _Grid(start, cell, tile, gap, jitter, has_voxels & (holes == 0))
+    is_whole = has_voxels & (boxes.sums(padding, first, span[:, None]) == 0)
+    return _Grid(begin + start, cell, tile, gap, jitter, is_whole)
 
 
 def _places(config) -> tf.Tensor:

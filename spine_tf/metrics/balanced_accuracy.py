@@ -49,26 +49,15 @@ class BalancedAccuracy(keras.metrics.Metric):
         return balanced_accuracy(tf.convert_to_tensor(self.confusion))
 
 
-class ClassesSeen(keras.metrics.Metric):
-    """How many classes were true of something: chance is 1 of that. Labels as above."""
+class ClassesSeen(BalancedAccuracy):
+    """How many classes were true of something: chance is 1 of that. Labels and logits as above."""
 
     def __init__(self, num_classes: int, name: str = "classes_seen"):
-        super().__init__(name=name)
-        self.num_classes = num_classes
-        self.count = self.add_weight(name="count", shape=(num_classes,), initializer="zeros")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        del y_pred
-        weights = 1.0 if sample_weight is None else tf.cast(sample_weight > 0, tf.float32)[:, None]
-        # A missing label is a row of zeros.
-        self.count.assign_add(tf.reduce_sum(tf.one_hot(y_true, self.num_classes) * weights, 0))
-
-    def reset_state(self) -> None:
-        self.count.assign(tf.zeros((self.num_classes,)))
+        super().__init__(num_classes, name)
 
     def result(self):
-        seen = tf.convert_to_tensor(self.count) > 0
-        return tf.reduce_sum(tf.cast(seen, tf.float32))
+        per_class = tf.reduce_sum(tf.convert_to_tensor(self.confusion), 1)
+        return tf.reduce_sum(tf.cast(per_class > 0, tf.float32))
 
 
 def per_output(num_classes: Mapping[str, int]) -> dict[str, list[keras.metrics.Metric]]:

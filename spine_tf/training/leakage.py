@@ -69,6 +69,25 @@ def save(
     files.write_json(os.path.join(model_dir, FAMILIES), {"format": FORMAT} | content)
 
 
+def check_run(data: records.DataFolder, protocol: str, init_from: str) -> list[str]:
+    """Checks all that a run could see of what it, or a later stage, holds out.
+
+    Args:
+        data: The data set.
+        protocol: Protocol of the run.
+        init_from: Model folder whose encoder is taken, or "".
+
+    Returns:
+        What could not be checked.
+
+    Raises:
+        FileNotFoundError: See `check`.
+        ValueError: See `check` and `check_stages`.
+    """
+    check_stages(data, protocol)
+    return check(init_from, data, protocol) if init_from else []
+
+
 def check(init_from: str, data: records.DataFolder, protocol: str) -> list[str]:
     """Checks that nothing held out in a protocol was seen by the model whose encoder is taken.
 

@@ -148,11 +148,9 @@ def _prepare(request: Request, strategy, say, on_epoch, until_end) -> "_Run":
     made, indices = batches.task, batches.indices
     # What cannot be is said before anything is written.
     step_lib.check(settings, strategy, batches.sizes)
-    leakage.check_stages(request.data, request.protocol)
-    if request.init_from:
-        for note in leakage.check(request.init_from, request.data, request.protocol):
-            say(note)
-    elif request.freeze_encoder:
+    for note in leakage.check_run(request.data, request.protocol, request.init_from):
+        say(note)
+    if request.freeze_encoder and not request.init_from:
         say("note: the frozen encoder has random weights, as there is no --init_from.")
     statistics = new_model.statistics(made, indices["train"], request.init_from)
 

@@ -11,6 +11,7 @@ Source: Chen 2019 names no criterion; methods 3.2 (restoration ratio) and P10.
 import dataclasses
 import math
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from spine_tf import files, tasks
@@ -74,17 +75,15 @@ def learned(model_dir: str) -> bool | None:
     Raises:
         FileNotFoundError: If it is not a model folder.
     """
-    folder = model_folder.load(model_dir)
-    found = _rule_of_kept(folder)
-    return found.holds(folder.kept_epoch().get(found.column)) if found else None
+    found, row = _judged(model_folder.load(model_dir))
+    return found.holds(row.get(found.column)) if found else None
 
 
-def _rule_of_kept(folder) -> Rule | None:
-    """The rule of the task, by what the kept epoch was asked in validation."""
-    made = folder.task
-    if isinstance(made, tile_task.TileTask):
-        return rule(made, folder.kept_epoch().get(tile_task.asked_column(made)))
-    return rule(made)
+def _judged(folder: model_folder.ModelFolder) -> tuple[Rule | None, Mapping[str, float]]:
+    """The rule of the task by what the kept epoch was asked in validation, and its row."""
+    made, row = folder.task, folder.kept_epoch()
+    is_tiles = isinstance(made, tile_task.TileTask)
+    return rule(made, row.get(tile_task.asked_column(made)) if is_tiles else None), row
 
 
 def verdict(model_dir: str) -> bool | None:
@@ -112,10 +111,10 @@ def explained(model_dir: str) -> str:
     if not mark(model_dir):
         return ""
     folder = model_folder.load(model_dir)
-    found = _rule_of_kept(folder)
+    found, row = _judged(folder)
     if found is None:
         return f"{MARK} ({start(model_dir)['task']}, from which it was started)"
-    value = folder.kept_epoch()[found.column]
+    value = row[found.column]
     side = "at most" if found.is_error else "at least"
     return f"{MARK} ({found.column} {value:.3f}, {side} {found.limit:g} is needed)"
 

@@ -215,5 +215,7 @@ def test_parts_larger_than_the_whole_are_refused():
     sizes = {"a": 1, "b": 1}
     with pytest.raises(ValueError, match=r"training subjects of 'fold0' \(1\), got 2"):
         splits.parts(protocols, sizes, seed=0, counts=(2,))
+    found = splits.parts(protocols, sizes, seed=0, counts=(2, 1), leave_out=True)
+    assert set(found) == set(splits.parts(protocols, sizes, seed=0, counts=(1,)))
     assert splits.parts(protocols, sizes, seed=0) == {}
     assert splits.percent_name("fold0", 100) == "fold0"

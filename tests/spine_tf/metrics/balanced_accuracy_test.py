@@ -44,10 +44,10 @@ def test_reset():
 
 def test_classes_seen_over_batches_without_missing_labels_and_weight_zero():
     metric = balanced_accuracy.ClassesSeen(5)
-    metric.update_state(tf.constant([4, 4, -1]), None, tf.ones(3))
-    metric.update_state(tf.constant([1, 0, 4]), None, tf.constant([1.0, 0, 1]))
+    metric.update_state(tf.constant([4, 4, -1]), tf.zeros((3, 5)), tf.ones(3))
+    metric.update_state(tf.constant([1, 0, 4]), tf.zeros((3, 5)), tf.constant([1.0, 0, 1]))
     assert float(metric.result()) == 2  # 1 and 4
-    metric.update_state(tf.constant([0]), None)
+    metric.update_state(tf.constant([0]), tf.zeros((1, 5)))
     assert float(metric.result()) == 3
     metric.reset_state()
     assert float(metric.result()) == 0
