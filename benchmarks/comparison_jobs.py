@@ -39,22 +39,31 @@ class Start:
     is_frozen: bool = False
 
 
-STARTS = {
+PLAIN = {
     "RD": Start(),
-    "RD+AG": Start(is_augmented=True),
     "AE": Start("autoencoder"),
     "RP": Start("relative_positions"),
     "JS": Start("jigsaw"),
     "CP": Start("context_prediction"),
     "CR": Start("context_restoration"),
     "LO": Start(is_given=True),
-    "LO-frozen": Start(is_given=True, is_frozen=True),
 }
+AUGMENTED, FROZEN = "+AG", "-frozen"
+STARTS = (
+    PLAIN
+    | {n + AUGMENTED: dataclasses.replace(one, is_augmented=True) for n, one in PLAIN.items()}
+    | {n + FROZEN: dataclasses.replace(one, is_frozen=True) for n, one in PLAIN.items()}
+)
 ROWS = {"percent100": ("RD",)} | {
     amount: ("RD", "RD+AG", "AE", "RP", "JS", "CP", "CR") for amount in ("percent50", "percent25")
 }
 _PRETEXT = "pretext"
 _CLASSES = ("classes", "organs", "labels")  # what tasks call them
+
+
+def plain(start: str) -> str:
+    """Returns the name of a start without "+AG" or "-frozen"."""
+    return start.removesuffix(AUGMENTED).removesuffix(FROZEN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +97,7 @@ class Job:
         """The pretext whose weights it takes."""
         if self.is_pretext or not STARTS[self.start].pretext:
             return None
-        return dataclasses.replace(self, amount=_PRETEXT)
+        return dataclasses.replace(self, start=plain(self.start), amount=_PRETEXT)
 
     @property
     def protocol(self) -> str:
@@ -135,7 +144,7 @@ class Plan:
         Raises:
             ValueError: If what stands under its name is no object.
         """
-        names = {start.pretext for start in STARTS.values()}
+        names = {start.pretext for start in PLAIN.values()}
         shared = {name: one for name, one in self.pretext_options.items() if name not in names}
         own = self.pretext_options.get(pretext, {})
         if not isinstance(own, Mapping):
@@ -156,7 +165,7 @@ class Plan:
 def parse_rows(texts: Sequence[str], task: str) -> dict[str, tuple[str, ...]]:
     """Returns amount -> starts of texts such as "percent50=RD/CR"; none are the paper's rows.
 
-    Crops of discs are always augmented, so of grading there is no row RD+AG.
+    Crops of discs are always augmented, so grading has no start with "+AG".
 
     Raises:
         ValueError: If a text has another form, or names a start that there is not.
@@ -169,9 +178,10 @@ def parse_rows(texts: Sequence[str], task: str) -> dict[str, tuple[str, ...]]:
         names = tuple(starts.split("/"))
         known = amount.rstrip("0123456789") in ("percent", "subjects") and amount[-1:].isdigit()
         if not known or set(names) - set(possible):
+            ends = " or ".join(end for end in (AUGMENTED, FROZEN) if f"RD{end}" in possible)
             raise ValueError(
                 "`rows` must be of the form percent50=RD/CR or subjects2=RD/CR, of the starts of"
-                f" {task}: {', '.join(possible)}, got {text!r}."
+                f" {task}: {', '.join(PLAIN)}, each also with {ends}, got {text!r}."
             )
         found[amount] = names
     paper = {amount: tuple(n for n in names if n in possible) for amount, names in ROWS.items()}

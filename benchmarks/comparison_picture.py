@@ -15,21 +15,19 @@ from benchmarks import comparison_jobs, comparison_scores
 
 _COLORS = {
     "RD": "#7f7f7f",
-    "RD+AG": "#222222",
     "AE": "#1f77b4",
     "RP": "#4d9221",
     "JS": "#8e5ea2",
     "CP": "#b8860b",
     "CR": "#d1495b",
     "LO": "#17868c",
-    "LO-frozen": "#6fc0c4",
     comparison_scores.RIDGE: "#8c564b",
 }
-_OTHERS = {
-    "RD": "random weights",
-    "RD+AG": "the same with augmented images",
-    "LO": "a given encoder",
-    "LO-frozen": "the same, frozen",
+_OTHERS = {"RD": "random weights", "LO": "a given encoder"}
+_MARKERS = {"": "o", comparison_jobs.AUGMENTED: "s", comparison_jobs.FROZEN: "v"}
+_ENDS = {
+    comparison_jobs.AUGMENTED: "+AG augmented images (squares)",
+    comparison_jobs.FROZEN: "-frozen the encoder as it is (triangles)",
 }
 _INCHES = 0.42  # of a start
 _LEAST_INCHES = 4.6  # for the title
@@ -81,14 +79,22 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
 
 def _places(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, str], int]]:
     """((amount, start), place from left to right), with a gap between amounts."""
-    order = list(_COLORS)
-    cells = sorted(
-        ((row["amount"], row["start"]) for row in rows),
-        key=lambda cell: (*_rank(cell[0]), order.index(cell[1])),
-    )
+    colors, markers = list(_COLORS), list(_MARKERS)
+
+    def order(cell: tuple[str, str]) -> tuple[bool, int, int, int]:
+        plain, end = _parted(cell[1])
+        return (*_rank(cell[0]), colors.index(plain), markers.index(end))
+
+    cells = sorted(((row["amount"], row["start"]) for row in rows), key=order)
     amounts = list(dict.fromkeys(amount for amount, _ in cells))
     for number, cell in enumerate(cells):
         yield cell, number + amounts.index(cell[0])
+
+
+def _parted(start: str) -> tuple[str, str]:
+    """The name without "+AG" or "-frozen", and that."""
+    plain = comparison_jobs.plain(start)
+    return plain, start.removeprefix(plain)
 
 
 def _rank(amount: str) -> tuple[bool, int]:
@@ -121,12 +127,13 @@ def _draw_row(
     by_seed: Sequence[float | None],
     star: str = "",
 ) -> None:
-    """A line for the interval, a circle for the value, a tick for every seed, and the start."""
-    color = _COLORS[row["start"]]
+    """A line for the interval, a sign for the value, a tick for every seed, and the start."""
+    plain, end = _parted(row["start"])
+    color = _COLORS[plain]
     low, high = (found["value"] if found[side] is None else found[side] for side in ("low", "high"))
     axes.plot([x, x], [low, high], color=color, linewidth=1.6)
     inside = "white" if row["mark"] else color
-    axes.plot(x, found["value"], "o", color=color, markerfacecolor=inside)
+    axes.plot(x, found["value"], _MARKERS[end], color=color, markerfacecolor=inside)
     axes.annotate(
         row["start"].replace("-", "-\n").replace("ordinal ", "") + star,
         (x, high),
@@ -147,10 +154,12 @@ def _key(rows: Sequence[Row], most: int) -> Iterator[str]:
         "; ticks: single seeds" if any(len(row["seeds"]) > 1 for row in rows) else ""
     )
     if any(row["mark"] for row in rows):
-        yield "open circles: the pretext was not learned, in one run or more"
+        yield "open signs: the pretext was not learned, in one run or more"
     if any(len(row["folds"]) < most for row in rows):
         yield f"*: not on all {most} folds, so only beside RD of the same ones"
-    names = {name: one.pretext.replace("_", " ") for name, one in comparison_jobs.STARTS.items()}
+    names = {name: one.pretext.replace("_", " ") for name, one in comparison_jobs.PLAIN.items()}
     names |= _OTHERS
-    shown = {row["start"] for row in rows} & set(names)
-    yield ", ".join(f"{name} {names[name]}" for name in _COLORS if name in shown)
+    parts = [_parted(row["start"]) for row in rows]
+    shown, ends = {plain for plain, _ in parts}, {end for _, end in parts}
+    words = [f"{name} {names[name]}" for name in names if name in shown]
+    yield ", ".join(words + [text for end, text in _ENDS.items() if end in ends])

@@ -19,7 +19,7 @@ from spine_tf.evaluation import bootstrap, contrasts, subject_means
 from spine_tf.training import model_folder, pretext_mark
 
 Cell = tuple[str, str]  # amount, start
-_BASES = ("RD", comparison_scores.RIDGE)
+_BASES = ("RD", comparison_scores.RIDGE, "RD+AG", "RD-frozen")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +42,9 @@ class Tested:
 
     def mark(self, start: str, folds: Sequence[int], seeds: Sequence[int]) -> str:
         """Returns "" or how many of the pretexts of some runs were not learned."""
-        runs = [(start, seed, fold) for seed in seeds for fold in folds]
-        found = [self.learned[run] for run in runs if run in self.learned]
-        if all(found):
-            return ""
-        return f"{pretext_mark.MARK}, {found.count(False)} of {len(found)}"
+        plain = comparison_jobs.plain(start)
+        runs = [(plain, seed, fold) for seed in seeds for fold in folds]
+        return pretext_mark.of_runs([self.learned[run] for run in runs if run in self.learned])
 
     def parts(self, measure: str) -> list[str]:
         """Returns the measures of single regions or organs, or the measure itself."""
@@ -206,17 +204,25 @@ def _row(tested: Tested, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _contrasts(tested: Tested) -> list[dict[str, Any]]:
-    """Starts minus RD, and minus ridge where there is one, of the measure that stands for the task.
+def _bases(start: str) -> list[str]:
+    """What a start is compared with: RD, ridge, and RD that is augmented or frozen as it is.
 
     Ridge is a start, too: what RD gains over it is minus what it gains over RD.
     """
+    if start == "RD":
+        return []
+    same = "RD" + start.removeprefix(comparison_jobs.plain(start))
+    return [base for base in ("RD", comparison_scores.RIDGE, same) if base != start]
+
+
+def _contrasts(tested: Tested) -> list[dict[str, Any]]:
+    """Starts minus each of their bases, of the measure that stands for the task."""
     measure = comparison_scores.HEADLINES[tested.task]
     pairs = [
         (amount, start, base)
         for base in _BASES
         for amount, start in tested.cases
-        if start != _BASES[0] and start != base
+        if base in _bases(start)
     ]
     found = []
     for amount, start, base in pairs:

@@ -23,7 +23,7 @@ from spine_tf.training import loop
 GRADING = "disc_degeneration"
 SIAMESE, STRONG, RESTORATION = "siamese", "strong", "restoration"
 # Pre-training -> its task and protocol. Restoration sees the bodies that the Siamese network sees.
-_PRETRAININGS = {
+PRETRAININGS = {
     SIAMESE: ("longitudinal", splits.LONGITUDINAL),
     STRONG: ("strong", splits.GRADING),
     RESTORATION: ("context_restoration", splits.LONGITUDINAL),
@@ -229,7 +229,7 @@ def _request(job: Job, plan: Plan) -> loop.Request:
         task, protocol = "grading", paper_cohort.protocol_name(job.num_subjects)
     else:
         stage, regime = plan.stages[job.kind], Regime("", False)
-        task, protocol = _PRETRAININGS[job.kind]
+        task, protocol = PRETRAININGS[job.kind]
     return loop.Request(
         task=tasks.make(task, json.dumps(stage.task_options)),
         model_config=plan.model_config,

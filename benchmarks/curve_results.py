@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks import curve_jobs, markdown
-from spine_tf import gradings
+from spine_tf import gradings, tasks
 from spine_tf.evaluation import bootstrap, contrasts
-from spine_tf.training import model_folder
+from spine_tf.training import model_folder, pretext_mark
 
 Cell = tuple[str, int]  # regime, training subjects
+Learned = Mapping[tuple[str, int], bool]  # (pre-training, seed) -> whether it was learned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +145,29 @@ class Scores:
         return self._single[cell, seed]
 
 
-def points(scores: Scores, cells: Sequence[Cell], scans: Mapping[int, int]) -> list[dict]:
+def learned(done: Sequence[Mapping[str, Any]]) -> Learned:
+    """Judges the pretexts among the results of jobs by their validation."""
+    found = {}
+    for one in done:
+        if not one["num_subjects"]:
+            task, _ = curve_jobs.PRETRAININGS[one["kind"]]
+            rule = pretext_mark.rule(tasks.make(task, "{}"))
+            holds = rule.holds(one["validation"].get(rule.column)) if rule else None
+            if holds is not None:
+                found[one["kind"], one["seed"]] = holds
+    return found
+
+
+def _mark(cells: Sequence[Cell], seeds: Sequence[int], found: Learned) -> str:
+    """Returns "" or how many of the pretexts under some cells were not learned."""
+    sources = dict.fromkeys(curve_jobs.REGIMES[regime].source for regime, _ in cells)
+    runs = [(source, seed) for source in sources for seed in seeds]
+    return pretext_mark.of_runs([found[run] for run in runs if run in found])
+
+
+def points(
+    scores: Scores, cells: Sequence[Cell], scans: Mapping[int, int], is_learned: Learned
+) -> list[dict]:
     """Returns the points of the curve that there are, with 95% intervals over subjects."""
     found = []
     for cell in cells:
@@ -161,6 +184,7 @@ def points(scores: Scores, cells: Sequence[Cell], scans: Mapping[int, int]) -> l
                 "mean": interval["value"],
                 "low": interval["low"],
                 "high": interval["high"],
+                "mark": _mark([cell], seeds, is_learned),
                 "seeds": len(seeds),
                 "per_seed": [round(scores.score(cell, [seed]).value, 6) for seed in seeds],
             }
@@ -168,11 +192,14 @@ def points(scores: Scores, cells: Sequence[Cell], scans: Mapping[int, int]) -> l
     return found
 
 
-def contrast_results(scores: Scores, planned: Sequence[Contrast]) -> list[dict]:
+def contrast_results(
+    scores: Scores, planned: Sequence[Contrast], is_learned: Learned
+) -> list[dict]:
     """Returns the contrasts whose cells share a seed; p of all but the primary also by Holm."""
     found = []
     for contrast in planned:
-        seeds = scores.seeds(*(cell for _, cell in contrast.parts))
+        cells = [cell for _, cell in contrast.parts]
+        seeds = scores.seeds(*cells)
         if not seeds:
             continue
         parts = [(weight, scores.score(cell, seeds)) for weight, cell in contrast.parts]
@@ -180,6 +207,7 @@ def contrast_results(scores: Scores, planned: Sequence[Contrast]) -> list[dict]:
         found.append(
             {"name": contrast.name, "is_primary": contrast.is_primary, "seeds": len(seeds)}
             | {"parts": [[weight, *cell] for weight, cell in contrast.parts]}
+            | {"mark": _mark(cells, seeds, is_learned)}
             | described
         )
     contrasts.add_holm([one for one in found if not one["is_primary"]])
@@ -208,8 +236,9 @@ def collect(
         scores = Scores(predictions, plan.num_draws)
         sizes = sorted(scans)
         cells = [(regime, size) for regime in curve_jobs.REGIMES for size in sizes]
-        content["points"] = points(scores, cells, scans)
-        content["contrasts"] = contrast_results(scores, planned_contrasts(sizes))
+        judged = learned(done)
+        content["points"] = points(scores, cells, scans, judged)
+        content["contrasts"] = contrast_results(scores, planned_contrasts(sizes), judged)
         content["test"] = {
             "subjects": len(set(predictions.subject)),
             "discs": len(predictions.true),
@@ -235,13 +264,13 @@ def table(content: Mapping[str, Any]) -> str:
     points = []
     for point in content["points"]:
         interval = bootstrap.text({"value": point["mean"]} | point)
-        names = (point["regime"], point["subjects"], point["scans"])
+        names = (_marked(point["regime"], point), point["subjects"], point["scans"])
         points.append((*names, interval, point["seeds"]))
     differences = []
     for one in content["contrasts"]:
         adjusted = "primary" if one["is_primary"] else f"{one['p_holm']:.3f}"
         found = (bootstrap.text(one), f"{one['p']:.3f}", adjusted)
-        differences.append((one["name"], *found, one["seeds"]))
+        differences.append((_marked(one["name"], one), *found, one["seeds"]))
     lines = [
         *markdown.table(("regime", "subjects", "scans", "balanced accuracy", "seeds"), points),
         "",
@@ -249,3 +278,7 @@ def table(content: Mapping[str, Any]) -> str:
         *markdown.not_run(content["not_run"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _marked(name: str, row: Mapping[str, Any]) -> str:
+    return f"{name} ({row['mark']})" if row["mark"] else name

@@ -16,11 +16,11 @@ A run that was stopped goes on with the same command; what is done is not done a
 and WORK_DIR/evaluations are all that tables and further seeds need: models whose job is done may be
 deleted, those of a pretext once nothing waits for them.
 
-    RD      random weights            RP   relative positions      CR         context restoration
-    RD+AG   ... augmented images      JS   jigsaw                  LO         --longitudinal_dir
-    AE      autoencoder               CP   context prediction      LO-frozen  ... encoder as it is
+    RD   random weights           JS   jigsaw                  LO   --longitudinal_dir
+    AE   autoencoder              CP   context prediction      +AG  after any of them: augmented
+    RP   relative positions       CR   context restoration     -frozen  ... the encoder as it is
 
-Crops of discs, of the task grading, are augmented in every row; other images in RD+AG alone. An
+Crops of discs, of the task grading, are augmented in every row; other images with +AG alone. An
 amount is of training subjects: validation, by which pretexts are judged, keeps all of its own.
 The rate falls as a cosine and the last epoch is kept. --settings='{"schedule": "plateau"}' lets
 validation choose the epoch, with labels of more subjects than the amount says; in few steps the

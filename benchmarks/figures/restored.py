@@ -175,12 +175,13 @@ def _tiles(made: tile_task.TileTask, batch: task.Batch, outputs: Mapping, number
     if isinstance(made, relative_positions.RelativePositions):
         cells = [(4, label + (label >= 4)) for label in (answer, true)]
         given = mosaic(dict(enumerate(shown)), (1, 2))
+        words = "right place" if answer == true else "wrong place"
     else:
         cells = [made.permutations[label] for label in (answer, true)]
         given = mosaic(dict(enumerate(shown)), (3, 3))
+        in_place = sum(a == b for a, b in zip(*cells, strict=True))
+        words = f"{in_place} of {len(shown)} tiles in place"
     placed = [mosaic(dict(zip(of, shown, strict=True)), (3, 3)) for of in cells]
-    in_place = sum(a == b for a, b in zip(*cells, strict=True))
-    words = f"{in_place} of {len(shown)} tiles in place"
     return Example(_scaled([_square(given), *placed], shown), words)
 
 

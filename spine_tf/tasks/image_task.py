@@ -30,8 +30,8 @@ class ImageTask(task.Task):
 
     Attributes:
         anatomy: disc or vertebra: crops, as VGG-M sees them; slice: 2-D images.
-        patch_size: Rows and columns of a patch of a slice, anywhere on its foreground; 0 takes
-            whole slices, which then must be of one size.
+        patch_size: Rows and columns of a patch of a slice, anywhere on its foreground (of a
+            segmentation mostly on labels); 0 takes whole slices, which then must be of one size.
         image_shape: Slices, rows, columns and channels of an image; filled in from the records.
         augment: Whether training images are augmented, which the paper has in one row of its tables
             only; --noaugment wins over it.

@@ -11,7 +11,7 @@ Source: Chen 2019 names no criterion; methods 3.2 (restoration ratio) and P10.
 import dataclasses
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spine_tf import files, tasks
@@ -84,6 +84,12 @@ def _judged(folder: model_folder.ModelFolder) -> tuple[Rule | None, Mapping[str,
     made, row = folder.task, folder.kept_epoch()
     is_tiles = isinstance(made, tile_task.TileTask)
     return rule(made, row.get(tile_task.asked_column(made)) if is_tiles else None), row
+
+
+def of_runs(learned: Sequence[bool]) -> str:
+    """Returns "" if the pretexts of all runs were learned, else the mark and of how many not."""
+    missed = len(learned) - sum(learned)
+    return f"{MARK}, {missed} of {len(learned)}" if missed else ""
 
 
 def verdict(model_dir: str) -> bool | None:

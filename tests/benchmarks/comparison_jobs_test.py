@@ -57,7 +57,8 @@ def test_rows_of_another_form(text):
 def test_discs_are_always_augmented_so_there_is_no_row_of_it():
     paper = comparison_jobs.parse_rows([], "grading")
     assert paper["percent50"] == ("RD", "AE", "RP", "JS", "CP", "CR")
-    with pytest.raises(ValueError, match="of the starts of grading: RD, AE, .*got 'percent50=RD"):
+    match = "of the starts of grading: RD, AE, .* each also with -frozen, got 'percent50=RD"
+    with pytest.raises(ValueError, match=match):
         comparison_jobs.parse_rows(["percent50=RD+AG"], "grading")
 
 
@@ -69,6 +70,13 @@ def test_a_pretext_comes_before_its_first_use_and_once():
         *("RD-percent100-fold1-seed0", "CR-pretext-fold1-seed0", "CR-percent100-fold1-seed0"),
         *("CR-subjects2-fold0-seed0", "AE-pretext-fold0-seed0", "AE-subjects2-fold0-seed0"),
         *("CR-subjects2-fold1-seed0", "AE-pretext-fold1-seed0", "AE-subjects2-fold1-seed0"),
+    ]
+    rows = {"percent100": ("CR-frozen", "RD-frozen", "CR+AG", "CR")}
+    names = [job.name for job in comparison_jobs.ordered(rows, [0], [3])]
+    assert names == [
+        *("CR-pretext-fold0-seed3", "CR-frozen-percent100-fold0-seed3"),
+        *("RD-frozen-percent100-fold0-seed3", "CR+AG-percent100-fold0-seed3"),
+        "CR-percent100-fold0-seed3",
     ]
 
 
@@ -96,6 +104,10 @@ def test_requests(tmp_path, monkeypatch):
     assert comparison_jobs.request(Job("RD", "percent25", 2, 7), plan).init_from == ""
     frozen = comparison_jobs.request(Job("LO-frozen", "percent100", 0, 0), plan)
     assert frozen.init_from == "given" and frozen.freeze_encoder
+    probed = comparison_jobs.request(Job("CR-frozen", "percent25", 2, 7), plan)
+    assert probed.init_from == made.init_from and probed.freeze_encoder
+    both = comparison_jobs.request(Job("CR+AG", "percent25", 2, 7), plan)
+    assert both.init_from == made.init_from and both.task.augment and not both.freeze_encoder
     augmented = comparison_jobs.request(Job("RD+AG", "percent50", 0, 0), plan)
     plain = comparison_jobs.request(Job("RD", "percent50", 0, 0), plan)
     assert augmented.task.augment and not plain.task.augment

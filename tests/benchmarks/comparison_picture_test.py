@@ -87,6 +87,24 @@ def test_a_start_has_one_colour_whatever_else_is_there():
     assert color(alone, "CR") == color(_draw(), "CR") != color(_draw(), "RD")
 
 
+def test_augmented_and_frozen_starts_have_the_colour_of_the_start_and_signs_of_their_own():
+    starts = ("CR-frozen", "RD-frozen", "CR+AG", "CR", "RD+AG")
+    made = _draw([_row("percent50", start, 0.5) for start in starts], [])
+    above, _ = made.axes
+    assert _texts(above) == ["RD+AG", "RD-\nfrozen", "CR", "CR+AG", "CR-\nfrozen"]
+    signs = {
+        line.get_xdata()[0]: (line.get_marker(), colors.to_hex(line.get_color()))
+        for line in above.lines
+        if line.get_marker() in ("o", "s", "v")
+    }
+    random, restored = "#7f7f7f", "#d1495b"
+    assert [signs[place] for place in range(5)] == [
+        *(("s", random), ("v", random), ("o", restored), ("s", restored), ("v", restored))
+    ]
+    key = " ".join(made.get_supxlabel().split())
+    assert "+AG augmented images (squares), -frozen the encoder as it is (triangles)" in key
+
+
 def test_what_was_not_learned_is_an_open_circle():
     _, below = _draw().axes
     inside = {

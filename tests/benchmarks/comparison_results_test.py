@@ -85,6 +85,22 @@ def test_starts_are_set_against_ridge_too():
     }
 
 
+def test_augmented_and_frozen_starts_are_set_against_random_weights_of_their_kind_too():
+    values = {"RD": 0.8, "CR+AG": 0.9, "RD+AG": 0.85, "CR-frozen": 0.7, "RD-frozen": 0.6}
+    found = comparison_results._contrasts(_tested(**values))
+    assert {(one["start"], one["base"]): round(one["value"], 6) for one in found} == {
+        ("CR+AG", "RD"): 0.1,
+        ("RD+AG", "RD"): 0.05,
+        ("CR-frozen", "RD"): -0.1,
+        ("RD-frozen", "RD"): -0.2,
+        ("CR+AG", "RD+AG"): 0.05,
+        ("CR-frozen", "RD-frozen"): 0.1,
+    }
+    marks = {one["start"]: one["mark"] for one in found}
+    assert marks["CR+AG"] == marks["CR-frozen"] == "pretext not learned, 1 of 2"
+    assert marks["RD+AG"] == marks["RD-frozen"] == ""
+
+
 def test_marks_are_of_the_runs_that_count():
     tested = _tested(RD=0.8, CR=0.9)
     assert tested.mark("CR", [0, 1], [0]) == "pretext not learned, 1 of 2"

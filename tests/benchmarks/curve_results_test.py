@@ -119,6 +119,23 @@ def test_table(curve):
     assert "| primary | 2 |" in primary
 
 
+def test_a_pretext_that_was_not_learned_is_marked_in_both_tables(tmp_path):
+    plan = _plan(tmp_path)
+    for seed, ratio in ((0, 0.61), (1, 0.59)):
+        content = {"kind": "restoration", "seed": seed, "num_subjects": 0}
+        content["validation"] = {"val_restored/restoration_ratio": ratio}
+        job_list.write_result(plan.work_dir, Job("restoration", seed), content)
+        for regime in ("scratch", "context_restoration"):
+            _finish(plan, Job(regime, seed, 240), 0.5)
+    jobs = curve_jobs.ordered(list(curve_jobs.REGIMES), [240], [0, 1])
+    lines = curve_results.table(curve_results.collect(jobs, plan, {})).splitlines()
+    mark = " (pretext not learned, 1 of 2) |"
+    assert any(line.startswith(f"| context_restoration{mark} 240 |") for line in lines)
+    assert any(f"| context_restoration at 240 - scratch at 240{mark}" in line for line in lines)
+    assert sum(mark in line for line in lines) == 2
+    assert curve_results.learned([content]) == {("restoration", 1): True}
+
+
 def test_models_that_saw_other_discs(curve, tmp_path):
     plan = _plan(tmp_path)
     jobs = [Job("scratch", 0, 240), Job("scratch", 1, 240)]

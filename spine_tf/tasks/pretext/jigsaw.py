@@ -31,6 +31,11 @@ class Jigsaw(tile_task.TileTask):
             raise ValueError(
                 f"`num_permutations` must be at least 2, got {self.num_permutations!r}."
             )
+        if orders and len(orders) != self.num_permutations:
+            raise ValueError(
+                f"`num_permutations` must be the number of `permutations` ({len(orders)}), got"
+                f" {self.num_permutations!r}."
+            )
 
     def configure(self, index: records.Index) -> "Jigsaw":
         made = super().configure(index)

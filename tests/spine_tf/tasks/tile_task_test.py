@@ -68,9 +68,11 @@ def test_a_grid_in_a_volume_has_26_places():
 def test_permutations_are_kept_with_the_task():
     made = jigsaw.Jigsaw(num_permutations=5).configure(None)
     assert made.permutations == tiles.permutation_set(5)
-    assert jigsaw.Jigsaw(permutations=[list(p) for p in made.permutations]).permutations == (
-        made.permutations
-    )
+    orders = [list(order) for order in made.permutations]
+    again = jigsaw.Jigsaw(num_permutations=5, permutations=orders)
+    assert again.permutations == made.permutations
+    with pytest.raises(ValueError, match=r"must be the number of `permutations` \(5\), got 100"):
+        jigsaw.Jigsaw(permutations=orders)
     with pytest.raises(ValueError, match="`num_permutations` must be at least 2, got 1"):
         jigsaw.Jigsaw(num_permutations=1)
 

@@ -65,15 +65,23 @@ def test_slices_without_a_label_map_are_not_planned():
     assert sorted(plan[0, :, 0].tolist()) == [1, 2] and plan.shape == (1, 2, 2)
 
 
-def test_middles_of_patches_are_on_labels_borders_and_elsewhere():
-    made, seen = _made(patch_size=4), []
-    preprocess = tf.function(lambda seed: made.preprocess(_example(), INPUTS, seed)["classes"])
-    for number in range(120):
-        seen.append(preprocess(tf.constant([number, 5])).numpy()[0, 2, 2])
-    share = np.mean(np.array(seen) > 0)
-    # Half on labels; of a quarter on borders (within 2 pixels) some; of the rest 26 of 400 pixels.
-    assert 0.5 <= share <= 0.75
-    assert {0, 1, 2} >= set(seen)
+def test_half_the_middles_of_patches_are_on_labels_and_a_quarter_each_on_borders_and_anywhere():
+    made, example = _made(patch_size=4), _example()
+    rows, columns = np.mgrid[:20, :20].astype(np.float32)
+    is_body = rows < 15
+    example |= {"image": tf.stack([rows, columns], -1), "foreground": tf.constant(is_body)}
+    preprocess = tf.function(lambda seed: made.preprocess(example, INPUTS, seed)["image"])
+    seeds = tf.stack([tf.range(600), tf.fill([600], 5)], 1)
+    images = tf.map_fn(preprocess, seeds, fn_output_signature=tf.float32).numpy()
+    drawn = np.zeros((20, 20))
+    np.add.at(drawn, tuple(images[:, 0, 2, 2].astype(int).T), 1 / 600)
+    is_label = example["label_map"].numpy() > 0
+    is_near = segmentation.near_border(made.class_map(example["label_map"])).numpy()
+    places = ((0.5, is_label), (0.25, is_near), (0.25, is_body))
+    expected = sum(share * place / place.sum() for share, place in places)
+    for part in (is_label, is_near & ~is_label, is_body & ~is_near & ~is_label):
+        assert drawn[part].sum() == pytest.approx(expected[part].sum(), abs=0.07)  # 3.4 sd or more
+    assert not drawn[expected == 0].any()
 
 
 def test_borders_are_where_a_window_shows_several_classes():
