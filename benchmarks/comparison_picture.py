@@ -134,16 +134,16 @@ def _draw_row(
     axes.plot([x, x], [low, high], color=color, linewidth=1.6)
     inside = "white" if row["mark"] else color
     axes.plot(x, found["value"], _MARKERS[end], color=color, markerfacecolor=inside)
+    there = [value for value in by_seed if value is not None]
     axes.annotate(
         row["start"].replace("-", "-\n").replace("ordinal ", "") + star,
-        (x, high),
+        (x, max([high, *there])),
         xytext=(0, 3),
         textcoords="offset points",
         ha="center",
         fontsize=7,
         color=color,
     )
-    there = [value for value in by_seed if value is not None]
     if len(there) > 1:
         axes.plot([x] * len(there), there, "_", color=color, markersize=9)
 

@@ -78,6 +78,13 @@ def test_seeds_are_ticks():
         assert sorted(list(line.get_ydata()) for line in ticks) == expected
 
 
+def test_a_name_stands_above_the_interval_and_the_ticks():
+    contrasts = [_contrast("percent50", "CR", 0.2, by_seed=(0.0, 0.4)), CONTRASTS[1]]
+    _, below = _draw(contrasts=contrasts).axes
+    heights = {text.get_text(): text.xy[1] for text in below.texts}
+    assert heights["CR"] == 0.4 and heights["AE*"] == CONTRASTS[1]["high"]
+
+
 def test_a_start_has_one_colour_whatever_else_is_there():
     def color(figure, start):
         (found,) = {text.get_color() for text in figure.axes[0].texts if text.get_text() == start}
