@@ -5,7 +5,7 @@ that stand side by side.
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from matplotlib import axes as axes_lib
@@ -32,7 +32,9 @@ _ENDS = {
 _INCHES = 0.42  # of a start
 _LEAST_INCHES = 4.6  # for the title
 _LETTERS = 14  # of the key on an inch
+_BESIDE = 0.45  # of the place of a start
 _GREY = "#999999"
+_BLACK = "#111111"
 Row = Mapping[str, Any]
 
 
@@ -40,7 +42,9 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
     """Draws the measure that stands for the task from the content of the results file.
 
     Above stand the rows of all folds; below, minus RD of the same folds, those of some folds, too.
-    Amounts and starts always come in the same order, and a start always has the same colour.
+    Beside what an augmented or frozen start gains over RD stands what it gains over RD that is
+    augmented or frozen, too. Amounts and starts always come in the same order, and a start always
+    has the same colour.
     """
     measure = comparison_scores.HEADLINES[content["task"]]
     rows = [row for row in content["rows"] if row["measures"][measure]["value"] is not None]
@@ -53,11 +57,17 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
         if len(row["folds"]) == most:
             place = places[row["amount"], row["start"]]
             _draw_row(above, place, row, row["measures"][measure], row["by_seed"][measure])
+    beside = set()
     for one in content["contrasts"]:
         place = places.get((one["amount"], one["start"]))
-        if one["base"] == "RD" and place is not None and one["value"] is not None:
-            star = "*" if len(one["folds"]) < most else ""
+        if place is None or one["value"] is None:
+            continue
+        star = "*" if len(one["folds"]) < most else ""
+        if one["base"] == "RD":
             _draw_row(below, place, one, one, one["by_seed"], star)
+        elif one["base"] == "RD" + _parted(one["start"])[1]:
+            beside.add(one["base"])
+            _draw_row(below, place + _BESIDE, one, one, one["by_seed"], is_beside=True)
     below.axhline(0, color=_GREY, linewidth=0.8, zorder=0)
     above.set_ylabel(_words(measure))
     below.set_ylabel("minus RD, paired")
@@ -70,9 +80,10 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
         axes.margins(y=0.14)
         axes.set_xlim(-0.8, max(places.values(), default=0) + 0.8)
         axes.spines[["top", "right"]].set_visible(False)
-    made.suptitle(f"{content['task']}, by labelled subjects and start", fontsize=11)
+    of = f" of {content['about']}" if content["about"] else ""
+    made.suptitle(f"{content['task']}{of}, by labelled subjects and start", fontsize=11)
     width = int(wide * _LETTERS)
-    key = [part for words in _key(rows, most) for part in textwrap.wrap(words, width)]
+    key = [part for words in _key(rows, most, beside) for part in textwrap.wrap(words, width)]
     made.supxlabel("\n".join(key), fontsize=7.5, color="#444444")
     return made
 
@@ -126,29 +137,34 @@ def _draw_row(
     found: Row,
     by_seed: Sequence[float | None],
     star: str = "",
+    is_beside: bool = False,
 ) -> None:
-    """A line for the interval, a sign for the value, a tick for every seed, and the start."""
+    """A line for the interval, a sign for the value, a tick for every seed, and the start.
+
+    One that stands beside its start is black, and has no name of its own.
+    """
     plain, end = _parted(row["start"])
-    color = _COLORS[plain]
+    color = _BLACK if is_beside else _COLORS[plain]
     low, high = (found["value"] if found[side] is None else found[side] for side in ("low", "high"))
     axes.plot([x, x], [low, high], color=color, linewidth=1.6)
     inside = "white" if row["mark"] else color
     axes.plot(x, found["value"], _MARKERS[end], color=color, markerfacecolor=inside)
     there = [value for value in by_seed if value is not None]
-    axes.annotate(
-        row["start"].replace("-", "-\n").replace("ordinal ", "") + star,
-        (x, max([high, *there])),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="center",
-        fontsize=7,
-        color=color,
-    )
+    if not is_beside:
+        axes.annotate(
+            row["start"].replace("-", "-\n").replace("ordinal ", "") + star,
+            (x, max([high, *there])),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+            color=color,
+        )
     if len(there) > 1:
         axes.plot([x] * len(there), there, "_", color=color, markersize=9)
 
 
-def _key(rows: Sequence[Row], most: int) -> Iterator[str]:
+def _key(rows: Sequence[Row], most: int, beside: Collection[str]) -> Iterator[str]:
     """What the signs mean, so far as there are such."""
     yield "lines: 95 % bootstrap intervals over subjects" + (
         "; ticks: single seeds" if any(len(row["seeds"]) > 1 for row in rows) else ""
@@ -157,6 +173,8 @@ def _key(rows: Sequence[Row], most: int) -> Iterator[str]:
         yield "open signs: the pretext was not learned, in one run or more"
     if any(len(row["folds"]) < most for row in rows):
         yield f"*: not on all {most} folds, so only beside RD of the same ones"
+    if beside:
+        yield f"black: the start to its left minus {' or '.join(sorted(beside))}"
     names = {name: one.pretext.replace("_", " ") for name, one in comparison_jobs.PLAIN.items()}
     names |= _OTHERS
     parts = [_parted(row["start"]) for row in rows]

@@ -49,6 +49,7 @@ def define_flags() -> None:
     cli.required("data_dir", "work_dir")
     flags.DEFINE_string("output_dir", "docs/results", "Where the results go.")
     flags.DEFINE_string("name", "", "NAME in the names of the results; empty is the task.")
+    flags.DEFINE_string("about", "", "What the data are, for the picture's title: phantoms, say.")
     tasks = ["segmentation", "classification", "localisation", "grading"]
     flags.DEFINE_enum("task", "segmentation", tasks, "The downstream task.")
     flags.DEFINE_string("task_options", "{}", "JSON object of its fields.")
@@ -142,6 +143,7 @@ def _write(jobs, plan, not_run) -> str:
     settings = {name: dataclasses.asdict(getattr(plan, name)) for name in _CONFIGS}
     settings |= {"task_options": plan.task_options, "pretext_options": plan.pretext_options}
     content |= {"command": results_file.command(_NAME, _FLAGS), "settings": settings}
+    content["about"] = _FLAGS.about
     path = os.path.join(_FLAGS.output_dir, f"pretexts_{_FLAGS.name or _FLAGS.task}")
     os.makedirs(_FLAGS.output_dir, exist_ok=True)
     text = comparison_results.table(content) + "\n" + comparison_claims.table(content["claims"])

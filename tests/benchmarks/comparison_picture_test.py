@@ -40,8 +40,9 @@ CONTRASTS = [
 ]
 
 
-def _draw(rows=ROWS, contrasts=CONTRASTS, task="segmentation"):
-    return comparison_picture.draw({"task": task, "rows": rows, "contrasts": contrasts})
+def _draw(rows=ROWS, contrasts=CONTRASTS, task="segmentation", about=""):
+    content = {"task": task, "about": about, "rows": rows, "contrasts": contrasts}
+    return comparison_picture.draw(content)
 
 
 def _points(axes):
@@ -68,6 +69,30 @@ def test_differences_are_those_to_random_weights_and_of_some_folds_too():
     _, below = _draw().axes
     assert _points(below) == [(3, 0.05), (4, 0.2)]
     assert _texts(below) == ["AE*", "CR"]
+
+
+def test_a_gain_over_augmentation_stands_black_beside_that_over_random_weights():
+    starts = ("RD", "RD+AG", "CR", "CR+AG")
+    rows = [_row("percent50", start, 0.5) for start in starts]
+    gains = [
+        _contrast("percent50", "CR+AG", 0.3),
+        _contrast("percent50", "CR+AG", 0.1, base="RD+AG"),
+        _contrast("percent50", "CR", 0.2),
+    ]
+    drawn = _draw(rows, gains)
+    _, below = drawn.axes
+    black = [line for line in below.lines if line.get_color() == "#111111"]
+    assert [list(line.get_ydata()) for line in black] == [[0.0, 0.2], [0.1]]
+    assert all(3 < line.get_xdata()[0] < 4 for line in black)  # CR+AG is at 3
+    assert _texts(below) == ["CR", "CR+AG"]
+    assert "black: the start to its left minus RD+AG" in drawn.texts[-1].get_text()
+    assert "black" not in _draw(rows, gains[::2]).texts[-1].get_text()
+
+
+def test_the_title_says_what_the_data_are():
+    title = _draw(about="phantoms").texts[0].get_text()
+    assert title == "segmentation of phantoms, by labelled subjects and start"
+    assert _draw().texts[0].get_text() == "segmentation, by labelled subjects and start"
 
 
 def test_seeds_are_ticks():
