@@ -131,7 +131,7 @@ def run_all(
     check(jobs, work_dir, settings_of, why_not)
     start, not_run = time.monotonic(), {}
     for number, job in enumerate(jobs, 1):
-        if result(work_dir, job):
+        if result(work_dir, job) is not None:
             continue
         reason = why_not(job)
         if not reason and time.monotonic() - start > budget_hours * 3600:
@@ -166,10 +166,14 @@ def progress(model_dir: str) -> dict[str, Any]:
 
 
 def stop_on_signal() -> None:
-    """Lets SIGTERM stop a job as Ctrl-C does; it goes on with the same command."""
+    """Lets SIGTERM stop a job as Ctrl-C does; it goes on with the same command.
+
+    What Python runs where nothing can be raised swallows it, rarely; the second one always kills.
+    """
 
     def stop(number, frame):
-        del number, frame
+        del frame
+        signal.signal(number, signal.SIG_DFL)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
