@@ -9,6 +9,7 @@ Source: Chen 2019, section 3 (rows of Tables 3 to 5); methods 3.3.
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,12 +32,15 @@ class Start:
         is_augmented: Whether the downstream images are augmented.
         is_given: Whether the weights are those of `Plan.longitudinal_dir`.
         is_frozen: Whether the encoder stays as it is.
+        is_longer: Whether as many steps are trained in addition as a pretext has: what another
+            start gains over it is not of longer training.
     """
 
     pretext: str = ""
     is_augmented: bool = False
     is_given: bool = False
     is_frozen: bool = False
+    is_longer: bool = False
 
 
 PLAIN = {
@@ -48,22 +52,25 @@ PLAIN = {
     "CR": Start("context_restoration"),
     "LO": Start(is_given=True),
 }
-AUGMENTED, FROZEN = "+AG", "-frozen"
+AUGMENTED, FROZEN, LONGER = "+AG", "-frozen", "+LT"
 STARTS = (
     PLAIN
     | {n + AUGMENTED: dataclasses.replace(one, is_augmented=True) for n, one in PLAIN.items()}
     | {n + FROZEN: dataclasses.replace(one, is_frozen=True) for n, one in PLAIN.items()}
+    | {"RD" + LONGER: Start(is_longer=True)}
+    | {"RD" + AUGMENTED + LONGER: Start(is_augmented=True, is_longer=True)}
 )
 ROWS = {"percent100": ("RD",)} | {
     amount: ("RD", "RD+AG", "AE", "RP", "JS", "CP", "CR") for amount in ("percent50", "percent25")
 }
+_AMOUNT = re.compile(r"(?P<unit>percent|subjects)(?P<number>[0-9]+)")
 _PRETEXT = "pretext"
 _CLASSES = ("classes", "organs", "labels")  # what tasks call them
 
 
 def plain(start: str) -> str:
-    """Returns the name of a start without "+AG" or "-frozen"."""
-    return start.removesuffix(AUGMENTED).removesuffix(FROZEN)
+    """Returns the name of a start without "+AG", "-frozen" or "+LT"."""
+    return start.removesuffix(LONGER).removesuffix(AUGMENTED).removesuffix(FROZEN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +169,18 @@ class Plan:
         return job_list.result(self.work_dir, job)
 
 
+def rank(amount: str) -> tuple[bool, int]:
+    """Returns (whether it is a share, its number) of an amount; numbers come before shares.
+
+    Raises:
+        ValueError: If the amount has another form than "percent50" or "subjects2".
+    """
+    found = _AMOUNT.fullmatch(amount)
+    if not found:
+        raise ValueError(f"`amount` must be such as percent50 or subjects2, got {amount!r}.")
+    return found["unit"] == "percent", int(found["number"])
+
+
 def parse_rows(texts: Sequence[str], task: str) -> dict[str, tuple[str, ...]]:
     """Returns amount -> starts of texts such as "percent50=RD/CR"; none are the paper's rows.
 
@@ -176,12 +195,12 @@ def parse_rows(texts: Sequence[str], task: str) -> dict[str, tuple[str, ...]]:
     for text in texts:
         amount, _, starts = text.partition("=")
         names = tuple(starts.split("/"))
-        known = amount.rstrip("0123456789") in ("percent", "subjects") and amount[-1:].isdigit()
-        if not known or set(names) - set(possible):
+        if not _AMOUNT.fullmatch(amount) or set(names) - set(possible):
             ends = " or ".join(end for end in (AUGMENTED, FROZEN) if f"RD{end}" in possible)
             raise ValueError(
                 "`rows` must be of the form percent50=RD/CR or subjects2=RD/CR, of the starts of"
-                f" {task}: {', '.join(PLAIN)}, each also with {ends}, got {text!r}."
+                f" {task}: {', '.join(PLAIN)}, each also with {ends}, and RD with {LONGER},"
+                f" got {text!r}."
             )
         found[amount] = names
     paper = {amount: tuple(n for n in names if n in possible) for amount, names in ROWS.items()}
@@ -307,6 +326,15 @@ def settings(job: Job, plan: Plan) -> dict[str, Any]:
     return found | {"init_from_sha256": weights}
 
 
+def _longer(
+    train_config: config.TrainConfig, pretext_config: config.TrainConfig
+) -> config.TrainConfig:
+    """The settings with the steps of a pretext in addition, in whole epochs."""
+    more = pretext_config.epochs * pretext_config.steps_per_epoch
+    epochs = train_config.epochs + -(-more // train_config.steps_per_epoch)
+    return dataclasses.replace(train_config, epochs=epochs)
+
+
 def request(job: Job, plan: Plan) -> loop.Request:
     """Returns what is trained for a job."""
     start = STARTS[job.start]
@@ -315,8 +343,10 @@ def request(job: Job, plan: Plan) -> loop.Request:
     if job.is_pretext:
         name, train_config = start.pretext, plan.pretext_config
         options = plan.options_of(name)
-    elif start.is_augmented:
+    if start.is_augmented:
         options["augment"] = True
+    if start.is_longer:
+        train_config = _longer(train_config, plan.pretext_config)
     init_from = plan.longitudinal_dir if start.is_given else ""
     if job.needs:
         init_from = plan.folder(job.needs)

@@ -24,9 +24,13 @@ _COLORS = {
     comparison_scores.RIDGE: "#8c564b",
 }
 _OTHERS = {"RD": "random weights", "LO": "a given encoder"}
-_MARKERS = {"": "o", comparison_jobs.AUGMENTED: "s", comparison_jobs.FROZEN: "v"}
+_LONGER = comparison_jobs.LONGER
+_BOTH = comparison_jobs.AUGMENTED + _LONGER
+_MARKERS = {"": "o", _LONGER: "D", comparison_jobs.AUGMENTED: "s", _BOTH: "P"}
+_MARKERS |= {comparison_jobs.FROZEN: "v"}
 _ENDS = {
     comparison_jobs.AUGMENTED: "+AG augmented images (squares)",
+    _LONGER: "+LT longer training, by as many steps as a pretext has (diamonds; with +AG crosses)",
     comparison_jobs.FROZEN: "-frozen the encoder as it is (triangles)",
 }
 _INCHES = 0.42  # of a start
@@ -42,8 +46,8 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
     """Draws the measure that stands for the task from the content of the results file.
 
     Above stand the rows of all folds; below, minus RD of the same folds, those of some folds, too.
-    Beside what an augmented or frozen start gains over RD stands what it gains over RD that is
-    augmented or frozen, too. Amounts and starts always come in the same order, and a start always
+    Beside what a start gains over RD stands what it gains over RD that is most like it: augmented,
+    frozen, trained as long. Amounts and starts always come in the same order, and a start always
     has the same colour.
     """
     measure = comparison_scores.HEADLINES[content["task"]]
@@ -58,6 +62,7 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
             place = places[row["amount"], row["start"]]
             _draw_row(above, place, row, row["measures"][measure], row["by_seed"][measure])
     beside = set()
+    alike = _most_alike(content["contrasts"])
     for one in content["contrasts"]:
         place = places.get((one["amount"], one["start"]))
         if place is None or one["value"] is None:
@@ -65,7 +70,7 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
         star = "*" if len(one["folds"]) < most else ""
         if one["base"] == "RD":
             _draw_row(below, place, one, one, one["by_seed"], star)
-        elif one["base"] == "RD" + _parted(one["start"])[1]:
+        elif one["base"] == alike[one["amount"], one["start"]]:
             beside.add(one["base"])
             _draw_row(below, place + _BESIDE, one, one, one["by_seed"], is_beside=True)
     below.axhline(0, color=_GREY, linewidth=0.8, zorder=0)
@@ -94,7 +99,7 @@ def _places(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, str], int]]:
 
     def order(cell: tuple[str, str]) -> tuple[bool, int, int, int]:
         plain, end = _parted(cell[1])
-        return (*_rank(cell[0]), colors.index(plain), markers.index(end))
+        return (*comparison_jobs.rank(cell[0]), colors.index(plain), markers.index(end))
 
     cells = sorted(((row["amount"], row["start"]) for row in rows), key=order)
     amounts = list(dict.fromkeys(amount for amount, _ in cells))
@@ -103,20 +108,26 @@ def _places(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, str], int]]:
 
 
 def _parted(start: str) -> tuple[str, str]:
-    """The name without "+AG" or "-frozen", and that."""
+    """The name without "+AG", "-frozen" or "+LT", and that."""
     plain = comparison_jobs.plain(start)
     return plain, start.removeprefix(plain)
 
 
-def _rank(amount: str) -> tuple[bool, int]:
-    """Numbers of subjects before shares of them, each from few to many."""
-    number = amount.removeprefix("percent").removeprefix("subjects")
-    return amount.startswith("percent"), int(number)
-
-
 def _amount(amount: str) -> str:
-    is_share, number = _rank(amount)
+    is_share, number = comparison_jobs.rank(amount)
     return f"{number} %" if is_share else str(number)
+
+
+def _most_alike(contrasts: Sequence[Row]) -> dict[tuple[str, str], str]:
+    """(amount, start) -> the base that is most like the start; RD where there is none."""
+    found: dict[tuple[str, str], str] = {}
+    for one in contrasts:
+        end = _parted(one["start"])[1]
+        bases = ["RD", f"RD{end.removesuffix(_LONGER)}", f"RD{end}", f"RD{end}{_LONGER}"]
+        before = found.get((one["amount"], one["start"]), "RD")
+        known = [base for base in bases if base in (before, one["base"])]
+        found[one["amount"], one["start"]] = known[-1]
+    return found
 
 
 def _middle(places: Mapping[tuple[str, str], int], amount: str) -> float:
@@ -178,6 +189,6 @@ def _key(rows: Sequence[Row], most: int, beside: Collection[str]) -> Iterator[st
     names = {name: one.pretext.replace("_", " ") for name, one in comparison_jobs.PLAIN.items()}
     names |= _OTHERS
     parts = [_parted(row["start"]) for row in rows]
-    shown, ends = {plain for plain, _ in parts}, {end for _, end in parts}
+    shown, ends = {plain for plain, _ in parts}, " ".join(end for _, end in parts)
     words = [f"{name} {names[name]}" for name in names if name in shown]
     yield ", ".join(words + [text for end, text in _ENDS.items() if end in ends])

@@ -19,7 +19,7 @@ from spine_tf.evaluation import bootstrap, contrasts, subject_means
 from spine_tf.training import model_folder, pretext_mark
 
 Cell = tuple[str, str]  # amount, start
-_BASES = ("RD", comparison_scores.RIDGE, "RD+AG", "RD-frozen")
+_BASES = ("RD", comparison_scores.RIDGE, "RD+AG", "RD-frozen", "RD+LT", "RD+AG+LT")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,12 +207,17 @@ def _row(tested: Tested, cell: Cell) -> dict[str, Any]:
 def _bases(start: str) -> list[str]:
     """What a start is compared with: RD, ridge, and RD that is augmented or frozen as it is.
 
-    Ridge is a start, too: what RD gains over it is minus what it gains over RD.
+    What was trained before is also compared with RD that was trained longer, and that with the
+    shorter one. Ridge is a start, too: what RD gains over it is minus what it gains over RD.
     """
+    if start == comparison_scores.RIDGE:
+        return ["RD"]
     if start == "RD":
         return []
     same = "RD" + start.removeprefix(comparison_jobs.plain(start))
-    return [base for base in ("RD", comparison_scores.RIDGE, same) if base != start]
+    longer = comparison_jobs.LONGER
+    last = same.removesuffix(longer) if same == start else same + longer
+    return [base for base in ("RD", comparison_scores.RIDGE, same, last) if base != start]
 
 
 def _contrasts(tested: Tested) -> list[dict[str, Any]]:

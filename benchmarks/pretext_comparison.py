@@ -20,6 +20,8 @@ deleted, those of a pretext once nothing waits for them.
     AE   autoencoder              CP   context prediction      +AG  after any of them: augmented
     RP   relative positions       CR   context restoration     -frozen  ... the encoder as it is
 
+    RD+LT, RD+AG+LT   random weights, and as many steps more as a pretext has
+
 Crops of discs, of the task grading, are augmented in every row; other images with +AG alone. An
 amount is of training subjects: validation, by which pretexts are judged, keeps all of its own.
 The rate falls as a cosine and the last epoch is kept. --settings='{"schedule": "plateau"}' lets

@@ -57,7 +57,7 @@ def test_rows_of_another_form(text):
 def test_discs_are_always_augmented_so_there_is_no_row_of_it():
     paper = comparison_jobs.parse_rows([], "grading")
     assert paper["percent50"] == ("RD", "AE", "RP", "JS", "CP", "CR")
-    match = "of the starts of grading: RD, AE, .* each also with -frozen, got 'percent50=RD"
+    match = "of grading: RD, AE, .* each also with -frozen, and RD with .LT, got 'percent50=RD"
     with pytest.raises(ValueError, match=match):
         comparison_jobs.parse_rows(["percent50=RD+AG"], "grading")
 
@@ -111,6 +111,25 @@ def test_requests(tmp_path, monkeypatch):
     augmented = comparison_jobs.request(Job("RD+AG", "percent50", 0, 0), plan)
     plain = comparison_jobs.request(Job("RD", "percent50", 0, 0), plan)
     assert augmented.task.augment and not plain.task.augment
+
+
+def test_longer_training_has_the_steps_of_a_pretext_in_addition(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "open_folder", lambda path: records.DataFolder(path, {}, {}))
+    assert comparison_jobs.plain("RD+AG+LT") == comparison_jobs.plain("RD+LT") == "RD"
+    plan = _plan(
+        tmp_path,
+        train_config=config.TrainConfig(epochs=2, steps_per_epoch=100),
+        pretext_config=config.TrainConfig(epochs=3, steps_per_epoch=50),
+    )
+    jobs = {start: Job(start, "percent25", 1, 7) for start in ("RD", "RD+LT", "RD+AG+LT", "CR")}
+    made = {start: comparison_jobs.request(job, plan) for start, job in jobs.items()}
+    epochs = {start: one.train_config.epochs for start, one in made.items()}
+    # 150 steps of a pretext are one and a half epochs of 100.
+    assert epochs == {"RD": 2, "RD+LT": 4, "RD+AG+LT": 4, "CR": 2}
+    assert made["RD+AG+LT"].task.augment and not made["RD+LT"].task.augment
+    assert not jobs["RD+LT"].needs and not made["RD+LT"].init_from
+    rows = comparison_jobs.parse_rows(["percent25=RD+LT/RD+AG+LT"], "segmentation")
+    assert rows == {"percent25": ("RD+LT", "RD+AG+LT")}
 
 
 def test_what_cannot_be_is_said_before_hours_are_spent(tmp_path, monkeypatch):

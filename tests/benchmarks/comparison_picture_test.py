@@ -89,6 +89,24 @@ def test_a_gain_over_augmentation_stands_black_beside_that_over_random_weights()
     assert "black" not in _draw(rows, gains[::2]).texts[-1].get_text()
 
 
+def test_the_base_that_is_most_like_a_start_stands_beside_it():
+    pairs = [("CR", "RD"), ("CR+AG", "RD"), ("CR+AG", "RD+AG"), ("RD+AG+LT", "RD")]
+    pairs += [("RD+AG+LT", "RD+AG"), ("CR+AG", "RD+AG+LT"), ("CR", "RD+LT"), ("RD+LT", "RD")]
+    gains = [_contrast("percent50", start, 0.1, base=base) for start, base in pairs]
+    assert comparison_picture._most_alike(gains) == {
+        ("percent50", "CR"): "RD+LT",
+        ("percent50", "CR+AG"): "RD+AG+LT",
+        ("percent50", "RD+AG+LT"): "RD+AG",
+        ("percent50", "RD+LT"): "RD",
+    }
+    starts = ("RD", "RD+LT", "RD+AG", "RD+AG+LT", "CR", "CR+AG")
+    drawn = _draw([_row("percent50", start, 0.5) for start in starts], gains)
+    assert len({line.get_xdata()[0] for line in drawn.axes[1].lines}) == 4 + 3 + 1  # and the zero
+    key = drawn.texts[-1].get_text().replace("\n", " ")
+    assert "black: the start to its left minus RD+AG or RD+AG+LT or RD+LT" in key
+    assert "+LT longer training" in key
+
+
 def test_the_title_says_what_the_data_are():
     title = _draw(about="phantoms").texts[0].get_text()
     assert title == "segmentation of phantoms, by labelled subjects and start"

@@ -101,6 +101,22 @@ def test_augmented_and_frozen_starts_are_set_against_random_weights_of_their_kin
     assert marks["RD+AG"] == marks["RD-frozen"] == ""
 
 
+def test_pretexts_are_set_against_longer_training_and_that_against_shorter():
+    values = {"RD": 0.8, "RD+LT": 0.82, "RD+AG": 0.85, "RD+AG+LT": 0.86, "CR": 0.9, "CR+AG": 0.95}
+    found = comparison_results._contrasts(_tested(**values))
+    assert {(one["start"], one["base"]): round(one["value"], 6) for one in found} == {
+        ("RD+LT", "RD"): 0.02,
+        ("RD+AG", "RD"): 0.05,
+        ("RD+AG+LT", "RD"): 0.06,
+        ("CR", "RD"): 0.1,
+        ("CR+AG", "RD"): 0.15,
+        ("RD+AG+LT", "RD+AG"): 0.01,
+        ("CR+AG", "RD+AG"): 0.1,
+        ("CR", "RD+LT"): 0.08,
+        ("CR+AG", "RD+AG+LT"): 0.09,
+    }
+
+
 def test_marks_are_of_the_runs_that_count():
     tested = _tested(RD=0.8, CR=0.9)
     assert tested.mark("CR", [0, 1], [0]) == "pretext not learned, 1 of 2"
