@@ -329,10 +329,14 @@ def settings(job: Job, plan: Plan) -> dict[str, Any]:
 def _longer(
     train_config: config.TrainConfig, pretext_config: config.TrainConfig
 ) -> config.TrainConfig:
-    """The settings with the steps of a pretext in addition, in whole epochs."""
-    more = pretext_config.epochs * pretext_config.steps_per_epoch
-    epochs = train_config.epochs + -(-more // train_config.steps_per_epoch)
-    return dataclasses.replace(train_config, epochs=epochs)
+    """The settings with the steps of a pretext in addition, in whole epochs.
+
+    Drops of the rate may be as many more, so that they end no run.
+    """
+    steps = pretext_config.epochs * pretext_config.steps_per_epoch
+    more = -(-steps // train_config.steps_per_epoch)
+    epochs, drops = train_config.epochs + more, train_config.max_drops + more
+    return dataclasses.replace(train_config, epochs=epochs, max_drops=drops)
 
 
 def request(job: Job, plan: Plan) -> loop.Request:

@@ -126,6 +126,8 @@ def test_longer_training_has_the_steps_of_a_pretext_in_addition(tmp_path, monkey
     epochs = {start: one.train_config.epochs for start, one in made.items()}
     # 150 steps of a pretext are one and a half epochs of 100.
     assert epochs == {"RD": 2, "RD+LT": 4, "RD+AG+LT": 4, "CR": 2}
+    drops = {start: one.train_config.max_drops for start, one in made.items()}
+    assert drops["RD+LT"] == drops["RD+AG+LT"] == drops["RD"] + 2
     assert made["RD+AG+LT"].task.augment and not made["RD+LT"].task.augment
     assert not jobs["RD+LT"].needs and not made["RD+LT"].init_from
     rows = comparison_jobs.parse_rows(["percent25=RD+LT/RD+AG+LT"], "segmentation")
