@@ -163,7 +163,7 @@ def _draw_row(
     there = [value for value in by_seed if value is not None]
     if not is_beside:
         axes.annotate(
-            row["start"].replace("-", "-\n").replace("ordinal ", "") + star,
+            row["start"].replace("-", "-\n").replace("+LT", "\n+LT").replace("ordinal ", "") + star,
             (x, max([high, *there])),
             xytext=(0, 3),
             textcoords="offset points",
