@@ -105,6 +105,7 @@ def test_the_base_that_is_most_like_a_start_stands_beside_it():
     key = drawn.texts[-1].get_text().replace("\n", " ")
     assert "black: the start to its left minus RD+AG or RD+AG+LT or RD+LT" in key
     assert "+LT longer training" in key
+    assert "RD\n+LT" in _texts(drawn.axes[0])
 
 
 def test_the_title_says_what_the_data_are():
