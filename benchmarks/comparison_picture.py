@@ -70,7 +70,7 @@ def draw(content: Mapping[str, Any]) -> figure.Figure:
         star = "*" if len(one["folds"]) < most else ""
         if one["base"] == "RD":
             _draw_row(below, place, one, one, one["by_seed"], star)
-        elif one["base"] == alike[one["amount"], one["start"]]:
+        elif one["base"] == alike.get((one["amount"], one["start"])):
             beside.add(one["base"])
             _draw_row(below, place + _BESIDE, one, one, one["by_seed"], is_beside=True)
     below.axhline(0, color=_GREY, linewidth=0.8, zorder=0)
@@ -119,15 +119,9 @@ def _amount(amount: str) -> str:
 
 
 def _most_alike(contrasts: Sequence[Row]) -> dict[tuple[str, str], str]:
-    """(amount, start) -> the base that is most like the start; RD where there is none."""
-    found: dict[tuple[str, str], str] = {}
-    for one in contrasts:
-        end = _parted(one["start"])[1]
-        bases = ["RD", f"RD{end.removesuffix(_LONGER)}", f"RD{end}", f"RD{end}{_LONGER}"]
-        before = found.get((one["amount"], one["start"]), "RD")
-        known = [base for base in bases if base in (before, one["base"])]
-        found[one["amount"], one["start"]] = known[-1]
-    return found
+    """(amount, start) -> the kind of RD that is most like the start: the last it is set against."""
+    pairs = [((one["amount"], one["start"]), one["base"]) for one in contrasts]
+    return {cell: base for cell, base in pairs if base != comparison_scores.RIDGE}
 
 
 def _middle(places: Mapping[tuple[str, str], int], amount: str) -> float:
@@ -163,7 +157,11 @@ def _draw_row(
     there = [value for value in by_seed if value is not None]
     if not is_beside:
         axes.annotate(
-            row["start"].replace("-", "-\n").replace("+LT", "\n+LT").replace("ordinal ", "") + star,
+            row["start"]
+            .replace("-", "-\n")
+            .replace(_LONGER, f"\n{_LONGER}")
+            .replace("ordinal ", "")
+            + star,
             (x, max([high, *there])),
             xytext=(0, 3),
             textcoords="offset points",

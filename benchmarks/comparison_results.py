@@ -221,7 +221,7 @@ def _bases(start: str) -> list[str]:
 
 
 def _contrasts(tested: Tested) -> list[dict[str, Any]]:
-    """Starts minus each of their bases, of the measure that stands for the task."""
+    """Starts minus each of their bases, the most alike last, of the task's headline measure."""
     measure = comparison_scores.HEADLINES[tested.task]
     pairs = [
         (amount, start, base)
